@@ -1,0 +1,95 @@
+"""All settings of semrec, in one frozen object.
+
+Every setting can be given as an argument of `Recommender.open`, or as the environment variable
+`SEMREC_<NAME>` (for instance `SEMREC_QDRANT_API_KEY`). Nothing else in semrec reads the environment.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from semrec.errors import ConfigError
+
+KIND_WEIGHTS = {"view": 1.0, "click": 1.0, "buy": 3.0, "rate": 1.0, "dislike": -1.0}
+
+
+class Settings(BaseSettings):
+    """How semrec works; see each field's description."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SEMREC_", frozen=True, extra="forbid", protected_namespaces=()
+    )
+
+    model: str | None = Field(
+        None,
+        description="Sentence encoder: a hub name or a folder. None: the one the index was built with, "
+        "or the bundled all-MiniLM-L6-v2 for a new index.",
+    )
+    device: str | None = Field(None, description="torch device; None: cuda, else mps, else cpu.")
+    batch_tokens: int = Field(2048, ge=1, description="Tokens in one batch of the encoder.")
+    passage_tokens: int | None = Field(
+        None, ge=8, description="Longest passage, in tokens. None: as long as the encoder reads."
+    )
+
+    qdrant: str | None = Field(
+        None, description="URL of a Qdrant server. None: Qdrant Edge inside the workspace."
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="API key of the Qdrant server.")
+    qdrant_prefer_grpc: bool = Field(True, description="Talk gRPC to the Qdrant server.")
+    collection: str | None = Field(
+        None, description="Collection alias on the server. None: the name of the workspace folder."
+    )
+    timeout_s: float = Field(30.0, gt=0, description="Longest wait for one answer of the server.")
+
+    text_pooling: Literal["soft_nearest", "centred_mean", "mean"] = Field(
+        "soft_nearest", description="How a history becomes the query of the text signal."
+    )
+    sharpness: float = Field(
+        5.0, gt=0, le=50, description="β of the soft nearest score: large follows the nearest item only."
+    )
+    half_life_days: float | None = Field(
+        None, gt=0, description="Age at which an event counts half. None: age does not matter."
+    )
+    kind_weights: dict[str, float] = Field(
+        default_factory=lambda: dict(KIND_WEIGHTS),
+        description="Weight of each kind of event; below 0 it counts against.",
+    )
+    max_interests: int = Field(8, ge=1, le=64, description="Most interests of one history.")
+    signal_weights: dict[str, float] = Field(
+        default_factory=lambda: {"text": 1.0, "words": 0.5},
+        description="Weight of each signal in the blend.",
+    )
+    candidates: int = Field(
+        100, ge=10, le=10_000, description="Items fetched for each search of a signal."
+    )
+    sample_items: int = Field(
+        2048, ge=2, description="Items of the catalog that a signal is standardised by."
+    )
+
+    max_text_bytes: int = Field(
+        1_000_000, ge=1, description="Longest text of one item; longer ones are rejected."
+    )
+
+
+def load_settings(**given: object) -> Settings:
+    """Return the settings: given ones, else the environment's, else the defaults.
+
+    Parameters
+    ----------
+    given : settings by name; None counts as not given.
+
+    Raises
+    ------
+    ConfigError
+        A name is unknown or a value does not fit.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
+        raise ConfigError(f"settings do not fit: {faults}") from error

@@ -1,0 +1,42 @@
+"""What semrec asks of a sentence encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from semrec.types import Float2D
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors of unit length.
+
+    Attributes
+    ----------
+    name : hub name or path it was loaded from; `bundled` for the bundled model.
+    fingerprint : hash of weights, tokenizer and configuration; equal fingerprints give equal vectors.
+    dimension : length of the vectors.
+    passage_tokens : longest document text the encoder reads whole, in tokens, prompt and special
+        tokens already taken off.
+    query_prompt, document_prompt : put before every text; may be empty.
+    device : where it computes, for messages.
+    """
+
+    name: str
+    fingerprint: str
+    dimension: int
+    passage_tokens: int
+    query_prompt: str
+    document_prompt: str
+    device: str
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of every text, without prompt and special tokens."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Float2D:
+        """Return float32 (n, dimension), rows of unit length; (0, dimension) for no texts."""
+
+    def encode_documents(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> Float2D:
+        """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""

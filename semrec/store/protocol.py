@@ -1,0 +1,225 @@
+"""What semrec asks of a store, whatever the engine.
+
+A `Store` holds the generations of one shop. A generation is an `Index`: points, one per item, each
+with named vectors, passages and metadata. Readers work on the current generation; a builder makes the
+next one beside it, and `Store.make_current` switches in one atomic step.
+
+Engines map errors of their own to `StoreError` and turn scores so that bigger is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+
+from semrec.types import Condition, Float1D, Float2D, Keys, Value
+
+
+@dataclass(frozen=True, slots=True)
+class VectorField:
+    """One named vector of every point.
+
+    Parameters
+    ----------
+    name : for instance `text`.
+    kind : `dense`; `sparse`; or `multi` (one dense vector per passage; never searched, only read).
+    dimension : length of the vectors; 0 for sparse.
+    distance : `cosine` or `dot`; sparse vectors are compared by dot product.
+    idf : sparse only: weigh the query by inverse document frequency.
+    """
+
+    name: str
+    kind: Literal["dense", "sparse", "multi"]
+    dimension: int = 0
+    distance: Literal["cosine", "dot"] = "cosine"
+    idf: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SparseVector:
+    """Non-zero entries: uint32 indices (n,), unique, and float32 values (n,)."""
+
+    indices: np.ndarray
+    values: Float1D
+
+
+Vector: TypeAlias = "Float1D | Float2D | SparseVector"
+"""dense (dim,), multi (n_passages, dim), or sparse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is stored of an item besides its vectors.
+
+    Parameters
+    ----------
+    item_id, title : the item.
+    passages : texts of its passages, in order; row p of the multi-vector `passages` belongs to passage p.
+    metadata : fields to filter by.
+    content_hash : changes when anything that was encoded changes.
+    """
+
+    item_id: str
+    title: str
+    passages: tuple[str, ...] = ()
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+    content_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An item as it is stored: its record and its vectors by name."""
+
+    record: Record
+    vectors: Mapping[str, Vector]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The nearest items to one query vector.
+
+    Parameters
+    ----------
+    vector_name : a dense or sparse field of the index.
+    query : dense (dim,) or sparse.
+    limit : at most so many hits.
+    where : conditions that all must hold.
+    exclude : keys never returned.
+    """
+
+    vector_name: str
+    query: Float1D | SparseVector
+    limit: int
+    where: tuple[Condition, ...] = ()
+    exclude: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Best first: keys uint64 (n,), scores float32 (n,)."""
+
+    keys: Keys
+    scores: Float1D
+
+
+FieldType: TypeAlias = Literal["keyword", "integer", "float", "bool"]
+"""How a metadata field is indexed; a keyword field may hold several values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation was built from and with.
+
+    Parameters
+    ----------
+    encoder : name (hub name, path or `bundled`) of the sentence encoder.
+    encoder_fingerprint : hash of the encoder's weights, tokenizer and configuration.
+    dimension : length of the text vectors.
+    query_prompt, document_prompt : put before texts when encoding.
+    template : what of an item was encoded.
+    vectors : the named vectors of every point.
+    fields : type of every metadata field.
+    text_mean : mean of all text vectors, `dimension` floats.
+    n_items, n_passages : counts at the end of the build.
+    built_at : unix seconds.
+    models : version and weights of what `fit` learned; empty before.
+    """
+
+    encoder: str
+    encoder_fingerprint: str
+    dimension: int
+    query_prompt: str
+    document_prompt: str
+    template: str
+    vectors: tuple[VectorField, ...]
+    fields: Mapping[str, FieldType]
+    text_mean: tuple[float, ...] = ()
+    n_items: int = 0
+    n_passages: int = 0
+    built_at: float = 0.0
+    models: Mapping[str, object] = field(default_factory=dict)
+    version: int = 1
+
+
+@runtime_checkable
+class Index(Protocol):
+    """One generation: points that can be written, searched and read.
+
+    Wherever keys go in and rows come out, row n belongs to key n.
+    """
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write points; each replaces the one of the same item id as a whole."""
+
+    def delete(self, keys: Keys) -> None:
+        """Delete points; unknown keys are ignored."""
+
+    def search(self, searches: Sequence[Search]) -> list[Hits]:
+        """Answer a batch of searches, in order."""
+
+    def scores(self, vector_name: str, query: Float1D | SparseVector, keys: Keys) -> Float1D:
+        """Return the exact score of every given item, float32 (n,); 0 for a missing sparse match."""
+
+    def contains(self, keys: Keys) -> np.ndarray:
+        """Return bool (n,): which keys the index holds."""
+
+    def vectors(self, vector_name: str, keys: Keys) -> Float2D:
+        """Return dense vectors, float32 (n, dim). Raises KeyError for a key that is not there."""
+
+    def sparse_vectors(self, vector_name: str, keys: Keys) -> list[SparseVector]:
+        """Return sparse vectors (empty where an item has none)."""
+
+    def passage_vectors(self, keys: Keys) -> list[Float2D]:
+        """Return the multi-vector `passages` of every item, each float32 (n_passages, dim)."""
+
+    def records(self, keys: Keys) -> list[Record]:
+        """Return the records. Raises KeyError for a key that is not there."""
+
+    def sample(self, n_items: int) -> Keys:
+        """Return the `n_items` smallest keys, ascending: a fixed random sample of the catalog."""
+
+    def scan(self, batch_items: int = 1000) -> Iterator[list[Point]]:
+        """Yield all points with all vectors, in order of keys."""
+
+    def count(self, where: Sequence[Condition] = ()) -> int:
+        """Return how many items satisfy all conditions."""
+
+    def close(self) -> None:
+        """Release the index; it cannot be used afterwards."""
+
+
+class Store(Protocol):
+    """The generations of one shop. Numbers grow; 0 is never used."""
+
+    def describe(self) -> str:
+        """Return where the store is, in words for people."""
+
+    def generations(self) -> list[int]:
+        """Return the numbers of all complete generations, ascending."""
+
+    def current(self) -> int | None:
+        """Return the number of the generation that answers, or None when nothing is indexed."""
+
+    def manifest(self, generation: int) -> Manifest:
+        """Return the manifest of a complete generation."""
+
+    def create(self, vectors: Sequence[VectorField]) -> tuple[int, Index]:
+        """Start the next generation, empty and invisible to readers; leftovers of dead builds are removed."""
+
+    def complete(self, generation: int, index: Index, manifest: Manifest) -> None:
+        """Finish a build: close the index, build its search structures, check its count, write its manifest."""
+
+    def open(self, generation: int) -> Index:
+        """Open a complete generation for reading and writing."""
+
+    def make_current(self, generation: int) -> None:
+        """Let readers use this generation, in one atomic step."""
+
+    def drop(self, generation: int) -> None:
+        """Remove a generation that is not current."""
+
+    def close(self) -> None:
+        """Release what the store itself holds."""
