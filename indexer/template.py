@@ -1,0 +1,85 @@
+"""What of an item is encoded: templates such as `{title} by {author}. {text}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from string import Formatter
+
+from semrec.errors import CatalogError
+from semrec.types import Item, Value
+
+ROLES = ("item_id", "title", "text")
+DEFAULT_TEMPLATE = "{title}\n{text}"
+
+
+@lru_cache(maxsize=64)
+def template_pieces(template: str) -> tuple[tuple[str, str | None], ...]:
+    """Return the pieces of a template: literal text, and the column that follows it (None at the end).
+
+    Raises
+    ------
+    CatalogError
+        Braces are broken, or empty, or hold more than a name; or no column is named at all.
+    """
+    try:
+        parsed = [(before, name, spec, how) for before, name, spec, how in Formatter().parse(template)]
+    except ValueError as error:
+        raise CatalogError(
+            f"template {template!r}: {error}; write columns as {{title}}, and a brace itself as {{{{ or }}}}"
+        ) from error
+    for _, name, spec, how in parsed:
+        if name == "" or spec or how:
+            raise CatalogError(f"template {template!r}: between braces stands the name of a column only")
+    if not any(name for _, name, _, _ in parsed):
+        raise CatalogError(f"template {template!r} names no column; write for instance {{title}}")
+    return tuple((before, name) for before, name, _, _ in parsed)
+
+
+def template_names(template: str) -> list[str]:
+    """Return the columns that a template names, each once, in order."""
+    return list(dict.fromkeys(name for _, name in template_pieces(template) if name))
+
+
+def rename_template(template: str, names: dict[str, str]) -> str:
+    """Return the template with columns renamed; those that `names` lacks stay."""
+
+    def literal(text: str) -> str:
+        return text.replace("{", "{{").replace("}", "}}")
+
+    return "".join(
+        literal(before) + (f"{{{names.get(name, name)}}}" if name else "")
+        for before, name in template_pieces(template)
+    )
+
+
+def render(item: Item, template: str = DEFAULT_TEMPLATE) -> str:
+    """Return the text of an item that is encoded, trimmed.
+
+    `{item_id}`, `{title}` and `{text}` are those of the item, every other name is looked up in its
+    metadata. Several values are joined by commas. Missing ones leave nothing behind; when all are
+    missing the result is empty, whatever stands between the braces.
+    """
+    roles: dict[str, Value] = {"item_id": item.item_id, "title": item.title, "text": item.text}
+    parts: list[str] = []
+    found = False
+    for before, name in template_pieces(template):
+        value = "" if name is None else _as_text(roles[name] if name in roles else item.metadata.get(name))
+        found = found or bool(value.strip())
+        parts += (before, value)
+    return "".join(parts).strip() if found else ""
+
+
+def known(columns: Iterable[str]) -> str:
+    """Return column names in words, for messages."""
+    names = [f'"{name}"' for name in columns]
+    shown = ", ".join(names[:30])
+    return f"{shown} and {len(names) - 30} more" if len(names) > 30 else shown or "none"
+
+
+def _as_text(value: Value | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

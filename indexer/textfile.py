@@ -1,0 +1,242 @@
+"""CSV, TSV and JSON Lines, plain or gzipped: from bytes to raw rows.
+
+Bytes that are no UTF-8 become lone surrogates, so that only the row they stand in is lost.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
+
+from semrec.errors import CatalogError
+
+HEAD_BYTES = 1 << 20
+"""What is looked at to find out what a file is."""
+LONGEST_ROW_CHARACTERS = 1 << 26
+"""A longer CSV row is a quote that was never closed."""
+LONGEST_FIELD_CHARACTERS = 2**31 - 1
+_READ_ERRORS = (OSError, EOFError, zlib.error)
+
+Open: TypeAlias = Callable[[], BinaryIO]
+
+
+class RawRow(NamedTuple):
+    """A row as it stands in the source.
+
+    Parameters
+    ----------
+    number : 1 for the first row of data.
+    values : by column; those that could be read.
+    fault : why the row cannot be used, if so.
+    where : helps to find it, for instance `line 7`.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    fault: str | None = None
+    where: str = ""
+
+
+class _Replay(io.RawIOBase):
+    """A pipe whose first bytes were read already."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        size = len(buffer)
+        if not self._head:
+            chunk = self._rest.read(size)
+        else:
+            chunk, self._head = bytes(self._head[:size]), self._head[size:]
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+
+def peek_file(path: Path) -> tuple[bytes, Open]:
+    """Return the first bytes of a file, and how to open it; gzip is taken off."""
+
+    def open_file() -> BinaryIO:
+        zipped = path.name.lower().endswith(".gz")
+        return cast(BinaryIO, gzip.open(path, "rb")) if zipped else path.open("rb")
+
+    with _reading(str(path)), open_file() as stream:
+        return stream.read(HEAD_BYTES), open_file
+
+
+def peek_pipe(name: str, pipe: BinaryIO) -> tuple[bytes, Open]:
+    """Return the first bytes of a pipe, and a way to read it from the start, once."""
+
+    def peek(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+        head = stream.read(HEAD_BYTES)
+        return head, cast(BinaryIO, io.BufferedReader(_Replay(head, stream)))
+
+    with _reading(name):
+        head, stream = peek(pipe)
+        if head.startswith(b"\x1f\x8b"):
+            head, stream = peek(cast(BinaryIO, gzip.GzipFile(fileobj=stream)))
+    unread = [stream]
+
+    def open_pipe() -> BinaryIO:
+        if not unread:
+            raise CatalogError(f"{name}: can be read only once")
+        return unread.pop()
+
+    return head, open_pipe
+
+
+def check_text(name: str, head: bytes) -> None:
+    """Refuse what is no UTF-8 text at all."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise CatalogError(f"{name}: is UTF-16; save it as UTF-8")
+    if head.startswith((b"PAR1", b"PK\x03\x04", b"\x1f\x8b")):
+        raise CatalogError(f"{name}: is not a text file; say what it is with --format")
+
+
+def check_json(name: str, head: bytes) -> None:
+    """Refuse one large JSON list: it cannot be read row by row."""
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        raise CatalogError(f"{name}: is one JSON list; write one object a line, for instance by jq -c '.[]'")
+
+
+def check_columns(name: str, columns: Sequence[str]) -> None:
+    """Refuse columns that cannot be told apart."""
+    twice = sorted(column for column, count in Counter(columns).items() if count > 1)
+    if twice:
+        raise CatalogError(f"{name}: several columns are named {', '.join(map(repr, twice))}; rename them")
+
+
+def guess_delimiter(head: bytes) -> str:
+    """Return what splits the first line into the most columns; a comma when nothing does."""
+    first = head.decode("utf-8-sig", "replace").lstrip("\r\n").partition("\n")[0]
+    return max(",;\t|", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
+
+
+def read_header(name: str, head: bytes, delimiter: str) -> tuple[str, ...]:
+    """Return the columns of a CSV file; a column without a name is called by its place."""
+    csv.field_size_limit(LONGEST_FIELD_CHARACTERS)
+    lines = io.StringIO(head.decode("utf-8-sig", "surrogateescape"), newline="")
+    try:
+        header = next(row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row)
+    except (csv.Error, StopIteration) as error:
+        raise CatalogError(f"{name}: the line with the column names cannot be read: {error}") from error
+    columns = tuple(column or f"column {place}" for place, column in enumerate(header, 1))
+    if any("\udc80" <= character <= "\udcff" for column in columns for character in column):
+        raise CatalogError(f"{name}: the column names are not valid UTF-8; save the file as UTF-8")
+    check_columns(name, columns)
+    return columns
+
+
+def csv_rows(name: str, open_stream: Open, delimiter: str, header: Sequence[str]) -> Iterator[RawRow]:
+    """Yield the rows of a CSV file below its header; blank lines are none."""
+    csv.field_size_limit(LONGEST_FIELD_CHARACTERS)
+    with _reading(name), open_stream() as stream:
+        lines = _Lines(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""))
+        records = _records(csv.reader(lines, delimiter=delimiter, strict=True), lines)
+        next(records, None)
+        for number, (fields, fault, line) in enumerate(records, 1):
+            if fault is None and len(fields) != len(header):
+                fault = f"{len(fields)} fields where the header has {len(header)}"
+            yield RawRow(number, dict(zip(header, fields, strict=False)), fault, f"line {line}")
+
+
+def _records(reader: Iterator[list[str]], lines: _Lines) -> Iterator[tuple[list[str], str | None, int]]:
+    """Yield fields, fault and first line of every record.
+
+    A quote that is broken or never closed costs only the line it stands in: reading goes on below.
+    """
+    while True:
+        line = lines.begin_record()
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except (csv.Error, _RowTooLongError) as error:
+            lines.return_all_but_first()
+            yield [], f"quotes are broken: {error}", line
+        else:
+            if fields:
+                yield fields, None, line
+
+
+class _RowTooLongError(Exception):
+    """A record has more characters than any honest one."""
+
+
+class _Lines:
+    """Lines of a text, that can be taken back to the second line of the current record."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        self._stream = stream
+        self._returned: list[str] = []  # in reverse: the next line is the last
+        self._record: list[str] = []
+        self._size = 0
+        self._number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._size > LONGEST_ROW_CHARACTERS:
+            raise _RowTooLongError(f"no end within {LONGEST_ROW_CHARACTERS:,} characters")
+        line = self._returned.pop() if self._returned else next(self._stream)
+        self._record.append(line)
+        self._size += len(line)
+        self._number += 1
+        return line
+
+    def begin_record(self) -> int:
+        """Forget the lines of the last record; return the number of the next line."""
+        self._record.clear()
+        self._size = 0
+        return self._number + 1
+
+    def return_all_but_first(self) -> None:
+        """Let the lines of this record be read again, except the first."""
+        again = self._record[1:]
+        self._number -= len(again)
+        self._returned.extend(reversed(again))
+
+
+def json_rows(name: str, open_stream: Open) -> Iterator[RawRow]:
+    """Yield the rows of a JSON Lines file; blank lines are none."""
+    number = 0
+    with _reading(name), open_stream() as stream:
+        text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="\n")
+        for place, line in enumerate(text, 1):
+            if line.strip():
+                number += 1
+                yield _json_row(number, line, f"line {place}")
+
+
+def _json_row(number: int, line: str, where: str) -> RawRow:
+    try:
+        values = json.loads(line)
+    except RecursionError:
+        return RawRow(number, {}, "is JSON nested too deeply", where)
+    except ValueError as error:
+        return RawRow(number, {}, f"is not valid JSON: {error}", where)
+    if not isinstance(values, dict):
+        return RawRow(number, {}, f"is JSON, but no object: {line.strip()[:40]}", where)
+    return RawRow(number, values, None, where)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Tell which file could not be read."""
+    try:
+        yield
+    except _READ_ERRORS as error:
+        raise CatalogError(f"{name}: cannot be read: {error}") from error

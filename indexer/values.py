@@ -1,0 +1,227 @@
+"""Values of a catalog: what they are, and how they become text, ids and metadata.
+
+`parse` says that the format knows text only (CSV, TSV), so numbers are read from their digits.
+Everything that does not fit raises `MisfitError` with the reason in words.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+import numpy as np
+
+from semrec.store.protocol import FieldType
+from semrec.types import Value
+
+Kind: TypeAlias = Literal["keyword", "integer", "float", "bool", "object"]
+"""What one value is; `object` has no place in metadata."""
+
+_INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_INT64 = range(-(2**63), 2**63)
+_DATES = (datetime.date, datetime.time)
+_OBJECTS_WITH_TEXT = (Decimal, UUID, datetime.timedelta)
+
+
+class MisfitError(Exception):
+    """A value does not fit where it stands."""
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a value stands for nothing: None, not a number, or an empty string or list."""
+    if value is None or isinstance(value, (str, bytes, list, tuple)):
+        return not value
+    return isinstance(value, float) and value != value
+
+
+def plain(value: Any) -> Any:
+    """Return numpy values as Python ones, and bytes as text; bad UTF-8 stays visible as surrogates."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+
+
+def kind_of(value: Any, *, parse: bool) -> Kind | None:
+    """Return what a value is; None when it says nothing (missing, not a number)."""
+    value = plain(value)
+    if isinstance(value, str):
+        return _kind_of_text(value) if parse else "keyword" if value else None
+    if is_missing(value):
+        return None
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "integer"
+    if isinstance(value, (float, Decimal)):
+        return "float"
+    if isinstance(value, (list, tuple)):
+        return "object" if any(kind_of(entry, parse=False) == "object" for entry in value) else "keyword"
+    return "keyword" if isinstance(value, (*_DATES, *_OBJECTS_WITH_TEXT)) else "object"
+
+
+def _kind_of_text(value: str) -> Kind | None:
+    value = value.strip()
+    if not value or _NOT_FINITE.fullmatch(value):
+        return None
+    if value.lower() in ("true", "false"):
+        return "bool"
+    if _INTEGER.fullmatch(value):
+        # Longer numbers are article codes; kept as text they lose nothing.
+        return "integer" if len(value) < 20 and int(value) in _INT64 else "keyword"
+    return "float" if _is_float(value) else "keyword"
+
+
+def _is_float(value: str) -> bool:
+    return bool(_FLOAT.fullmatch(value)) and any(digit.isdigit() for digit in re.split("[eE]", value)[0])
+
+
+def common_type(kinds: Iterable[Kind]) -> FieldType:
+    """Return the type of a field that holds values of these kinds: the narrowest that fits all."""
+    found = set(kinds) - {"object"}
+    if found == {"integer", "float"}:
+        return "float"
+    (only,) = found if len(found) == 1 else ("keyword",)
+    return only  # type: ignore[return-value]
+
+
+def to_id(value: Any) -> str:
+    """Return an item id: any string that is not blank; a number becomes one."""
+    value = plain(value)
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
+        raise MisfitError("is missing; every item needs an id")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, (int, float, UUID)) and not isinstance(value, bool):
+        return _digits(_finite(value))
+    return to_text(value)
+
+
+def to_text(value: Any) -> str:
+    """Return a text that is valid UTF-8; missing is empty."""
+    value = plain(value)
+    if isinstance(value, str):
+        return _clean(value)
+    if is_missing(value):
+        return ""
+    raise MisfitError(f"is {_words(value)}, not text")
+
+
+def to_value(value: Any, kind: FieldType, *, parse: bool) -> Value | None:
+    """Return a metadata value of the type of its field; None when it is missing."""
+    value = plain(value)
+    if value is None or (isinstance(value, str) and not (value.strip() if parse else value)):
+        return None
+    if kind == "keyword":
+        return _keywords(value) if isinstance(value, (list, tuple)) else _keyword(value)
+    if parse and isinstance(value, str):
+        value = _parsed(value.strip())
+    if kind == "bool":
+        return _bool(value)
+    return _integer(value) if kind == "integer" else _float(value)
+
+
+def split_list(value: Any) -> Any:
+    """Return the parts of a comma-separated text; anything else stays."""
+    value = plain(value)
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _keywords(values: list[Any] | tuple[Any, ...]) -> tuple[str, ...] | None:
+    entries = (plain(value) for value in values)
+    return tuple(_keyword(entry) for entry in entries if entry is not None and entry != "") or None
+
+
+def _keyword(value: Any) -> str:
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return _digits(_finite(value))
+    if isinstance(value, _DATES):
+        return value.isoformat()
+    if isinstance(value, _OBJECTS_WITH_TEXT):
+        return str(value)
+    raise MisfitError(f"is {_words(value)}, not text")
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, float) and _finite(value).is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MisfitError(f"is {_words(value)}, not an integer")
+    if value not in _INT64:
+        raise MisfitError("is beyond 64 bits")
+    return value
+
+
+def _float(value: Any) -> float:
+    if not isinstance(value, (int, float, Decimal)) or isinstance(value, bool):
+        raise MisfitError(f"is {_words(value)}, not a number")
+    try:
+        return float(_finite(float(value)))
+    except OverflowError as error:
+        raise MisfitError("is beyond 64 bits") from error
+
+
+def _bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise MisfitError(f"is {_words(value)}, not true or false")
+
+
+def _digits(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError as error:  # Python prints no integer of more than some thousand digits.
+        raise MisfitError("is a number of too many digits") from error
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        if value != value:
+            raise MisfitError("is NaN")
+        if value in (float("inf"), float("-inf")):
+            raise MisfitError("is infinite")
+    return value
+
+
+def _parsed(value: str) -> Any:
+    """Return the number or truth value that a text spells; the text itself when it spells none."""
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if _INTEGER.fullmatch(value):
+        return int(value) if len(value) < 400 else float(value)
+    return float(value) if _NOT_FINITE.fullmatch(value) or _is_float(value) else value
+
+
+def _clean(value: str) -> str:
+    if value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        code = ord(value[error.start])
+        what = f"byte 0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"lone surrogate U+{code:04X}"
+        raise MisfitError(f"is not valid UTF-8 ({what} at character {error.start + 1})") from error
+    return value
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, str):
+        return f"the text {value if len(value) <= 40 else value[:40] + '…'!r}"
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, (int, float, Decimal)):
+        return "a number"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
