@@ -148,13 +148,13 @@ def _streams(source: Any) -> Iterator[_Stream]:
     name = os.fspath(source)
     if name == "-":
         stdin = sys.stdin.buffer
-        yield _Stream("standard input", *textfile.peek_pipe("standard input", stdin), None)
+        yield _Stream("standard input", *textfile.peek_pipe("standard input", stdin, owned=False), None)
         return
     for path in _paths(os.path.expanduser(name)):
         if path.is_file():
             yield _Stream(str(path), *textfile.peek_file(path), path)
         else:
-            yield _Stream(str(path), *textfile.peek_pipe(str(path), path.open("rb")), None)
+            yield _Stream(str(path), *textfile.peek_pipe(str(path), path.open("rb"), owned=True), None)
 
 
 def _paths(name: str) -> list[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from indexer.template import DEFAULT_TEMPLATE, ROLES, known, rename_template, template_names
-from indexer.values import Kind, common_type, kind_of, plain
+from indexer.values import Kind, MisfitError, common_type, kind_of, plain, to_text
 from semrec.errors import CatalogError
 from semrec.store.protocol import FieldType
 
@@ -64,13 +64,14 @@ class Profile:
 
 
 def profile_rows(rows: Iterable[Mapping[str, Any]], *, parse: bool) -> dict[str, Profile]:
-    """Return the profile of every column, in the order in which they appear."""
+    """Return the profile of every column, in order of appearance; names that are no valid UTF-8 are none."""
     profiles: dict[str, Profile] = {}
     for row in rows:
         for name, value in row.items():
-            if name not in profiles:
+            if name not in profiles and _is_valid(name):
                 profiles[name] = Profile()
-            profiles[name].add(value, parse=parse)
+            if name in profiles:
+                profiles[name].add(value, parse=parse)
     return profiles
 
 
@@ -121,8 +122,8 @@ def field_types(
     for name in mapping.metadata or ():
         kinds = profiles[name].kinds if name in profiles else set()
         types[name] = "keyword" if name in mapping.lists else schema.get(name) or common_type(kinds)
-        mixed = sorted(kinds - {"object"})
-        if name not in schema and name not in mapping.lists and types[name] not in mixed and len(mixed) > 1:
+        mixed = sorted("text" if kind == "keyword" else kind for kind in kinds - {"object"})
+        if types[name] == "keyword" and len(mixed) > 1 and name not in schema and name not in mapping.lists:
             notes.append(f'"{name}" holds {" and ".join(mixed)} values; all are kept as text')
     return types
 
@@ -208,6 +209,13 @@ def _require(names: Sequence[str], columns: Sequence[str], source: str) -> None:
     absent = [name for name in names if name not in columns]
     if absent:
         raise CatalogError(f"{source}: there is no column {known(absent)}. Columns: {known(columns)}")
+
+
+def _is_valid(name: str) -> bool:
+    try:
+        return bool(to_text(name))
+    except MisfitError:
+        return False
 
 
 def _length(value: Any) -> int:

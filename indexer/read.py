@@ -139,13 +139,13 @@ class Catalog:
         return item
 
     def _check_item(self, item: Item) -> None:
-        rendered = render(item, self.mapping.template or DEFAULT_TEMPLATE)
-        if not rendered:
+        if not render(item, self.mapping.template or DEFAULT_TEMPLATE):
             raise MisfitError("nothing to encode: every encoded column is empty")
-        longest = max((rendered, item.title, item.text), key=len)
-        size = len(longest) if longest.isascii() else len(longest.encode())
-        if size > self._max_text_bytes:
-            raise MisfitError(f"text of {size:,} bytes is longer than the limit of {self._max_text_bytes:,}")
+        _check_size("text", item.text, self._max_text_bytes)
+        _check_size("title", item.title, self._max_text_bytes)
+        for name, value in item.metadata.items():
+            for part in value if isinstance(value, tuple) else (value,):
+                _check_size(f'"{name}"', str(part), self._max_text_bytes)
 
 
 def open_catalog(
@@ -164,7 +164,7 @@ def open_catalog(
         A pipe or an iterator can be read only once.
     mapping : which column is what; the rest is guessed from the first source and told in `Catalog.notes`.
     format : csv, tsv, jsonl or parquet, when the name of a file does not tell.
-    max_text_bytes : rows whose text is longer, in UTF-8, are rejected.
+    max_text_bytes : rows with a text (or title, or metadata) that is longer, in UTF-8, are rejected.
 
     Raises
     ------
@@ -206,6 +206,12 @@ def _converted(column: str, values: Mapping[str, Any], convert: Callable[[Any], 
         return convert(values.get(column))
     except MisfitError as fault:
         raise MisfitError(f'"{column}" {fault}') from None
+
+
+def _check_size(name: str, text: str, max_bytes: int) -> None:
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > max_bytes:
+        raise MisfitError(f"{name} of {size:,} bytes is longer than the limit of {max_bytes:,}")
 
 
 def _check_new(item_id: str, seen: set[int]) -> None:

@@ -48,12 +48,18 @@ class RawRow(NamedTuple):
 class _Replay(io.RawIOBase):
     """A pipe whose first bytes were read already."""
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+    def __init__(self, head: bytes, rest: BinaryIO, *, owned: bool) -> None:
         self._head = memoryview(head)
         self._rest = rest
+        self._owned = owned
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        if self._owned:
+            self._rest.close()
+        super().close()
 
     def readinto(self, buffer: Any) -> int:
         size = len(buffer)
@@ -76,12 +82,15 @@ def peek_file(path: Path) -> tuple[bytes, Open]:
         return stream.read(HEAD_BYTES), open_file
 
 
-def peek_pipe(name: str, pipe: BinaryIO) -> tuple[bytes, Open]:
-    """Return the first bytes of a pipe, and a way to read it from the start, once."""
+def peek_pipe(name: str, pipe: BinaryIO, *, owned: bool) -> tuple[bytes, Open]:
+    """Return the first bytes of a pipe, and a way to read it from the start, once.
+
+    An owned pipe is closed when it has been read.
+    """
 
     def peek(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
         head = stream.read(HEAD_BYTES)
-        return head, cast(BinaryIO, io.BufferedReader(_Replay(head, stream)))
+        return head, cast(BinaryIO, io.BufferedReader(_Replay(head, stream, owned=owned)))
 
     with _reading(name):
         head, stream = peek(pipe)
@@ -106,9 +115,11 @@ def check_text(name: str, head: bytes) -> None:
 
 
 def check_json(name: str, head: bytes) -> None:
-    """Refuse one large JSON list: it cannot be read row by row."""
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-        raise CatalogError(f"{name}: is one JSON list; write one object a line, for instance by jq -c '.[]'")
+    """Refuse one large JSON document: it cannot be read row by row."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"[") or start.partition(b"\n")[0].strip() == b"{":
+        cure = "write one object a line, for instance by jq -c '.[]'"
+        raise CatalogError(f"{name}: is one JSON document, not JSON Lines; {cure}")
 
 
 def check_columns(name: str, columns: Sequence[str]) -> None:
@@ -120,7 +131,7 @@ def check_columns(name: str, columns: Sequence[str]) -> None:
 
 def guess_delimiter(head: bytes) -> str:
     """Return what splits the first line into the most columns; a comma when nothing does."""
-    first = head.decode("utf-8-sig", "replace").lstrip("\r\n").partition("\n")[0]
+    first = head.decode("utf-8-sig", "replace").lstrip("\r\n").partition("\n")[0][:100_000]
     return max(",;\t|", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
 
 

@@ -1,0 +1,160 @@
+"""Which column is what: guesses, types, templates."""
+
+import pytest
+
+from indexer.mapping import FieldMapping
+from indexer.read import open_catalog, render
+from indexer.template import rename_template, template_names
+from semrec.errors import CatalogError
+from semrec.types import Item
+
+
+def opened(rows, mapping=None):
+    return open_catalog(rows, mapping, max_text_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (("item_id", "title", "text"), ("item_id", "title", "text")),
+        (("Name", "ID", "Description"), ("ID", "Name", "Description")),
+        (("parent", "ASIN", "Title", "Body"), ("ASIN", "Title", "Body")),
+        (("text", "item-id", "Product Name"), ("item-id", "Product Name", "text")),
+        (("标题", "内容", "编号"), ("编号", "标题", "内容")),
+        (("名称", "描述", "商品编号"), ("商品编号", "名称", "描述")),
+        (("slug", "headline", "正文"), ("slug", "headline", "正文")),
+        (("movieId", "overview"), ("movieId", None, "overview")),
+        (("id", "name", "title"), ("id", "title", None)),
+    ],
+)
+def test_guesses(columns, expected):
+    catalog = opened([dict.fromkeys(columns, "x")])
+    mapping = catalog.mapping
+    assert (mapping.item_id, mapping.title, mapping.text) == expected
+    told = "\n".join(catalog.notes)
+    assert all(f'column "{name}" (guessed)' in told for name in expected if name)
+    assert ("none (no column looks like it" in told) == (None in expected)
+
+
+def test_what_is_said_is_not_guessed():
+    mapping = FieldMapping(item_id="title", title="id", metadata=("kind",))
+    catalog = opened([{"id": "a", "title": "b", "text": "c", "kind": "d", "other": "e"}], mapping)
+    assert list(catalog) == [Item("b", "a", "c", {"kind": "d"})]
+    assert catalog.notes == ['text: column "text" (guessed)']
+
+
+def test_long_and_nested_columns_are_left_out_and_named():
+    rows = [{"id": "a", "title": "A", "short": "s", "essay": "x" * 201, "nested": {"a": 1}}]
+    catalog = opened(rows)
+    assert catalog.mapping.metadata == ("short",)
+    assert catalog.notes[-2:] == [
+        'left out: "essay" (values longer than 200 characters; keep them with --meta)',
+        'left out: "nested" (nested objects cannot be filtered by)',
+    ]
+    (item,) = opened(rows, FieldMapping(metadata=("essay",)))
+    assert item.metadata == {"essay": "x" * 201}
+
+
+def test_items_keep_all_their_metadata():
+    item = Item("a", "A", "", {"essay": "x" * 500})
+    assert list(opened([item])) == [item]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (["1", "-20"], "integer", [1, -20]),
+        (["1", "2.5"], "float", [1.0, 2.5]),
+        (["1e3", ".5"], "float", [1000.0, 0.5]),
+        (["true", "False"], "bool", [True, False]),
+        (["007", "8"], "keyword", ["007", "8"]),
+        (["1", "x"], "keyword", ["1", "x"]),
+        (["99999999999999999999", "1"], "keyword", ["99999999999999999999", "1"]),
+        (["1.2.3", "."], "keyword", ["1.2.3", "."]),
+        (["e5", "-"], "keyword", ["e5", "-"]),
+        (["1", ""], "integer", [1, None]),
+        (["Nan", "Anna"], "keyword", ["Nan", "Anna"]),
+        (["", ""], "keyword", [None, None]),
+    ],
+)
+def test_types_of_csv_columns(tmp_path, values, kind, expected):
+    path = tmp_path / "x.csv"
+    path.write_text("id,title,v\n" + "".join(f"{n},T,{value}\n" for n, value in enumerate(values)))
+    catalog = opened(path)
+    assert catalog.fields == {"v": kind}
+    assert [item.metadata.get("v") for item in catalog] == expected
+
+
+def test_types_of_json_values():
+    rows = [
+        {"id": "a", "title": "A", "i": 1, "f": 1, "b": True, "k": "1", "l": ["x"], "m": 1, "n": None},
+        {"id": "b", "title": "B", "i": 2.0, "f": 2.5, "b": False, "k": "", "l": [], "m": "x", "n": None},
+    ]
+    catalog = opened(rows)
+    kinds = {"i": "float", "f": "float", "b": "bool", "k": "keyword", "l": "keyword", "m": "keyword"}
+    assert catalog.fields == kinds | {"n": "keyword"}
+    assert '"m" holds integer and text values; all are kept as text' in catalog.notes
+    first, second = catalog
+    assert first.metadata == {"i": 1.0, "f": 1.0, "b": True, "k": "1", "l": ("x",), "m": "1"}
+    assert second.metadata == {"i": 2.0, "f": 2.5, "b": False, "m": "x"}
+
+
+def test_lists_are_split_at_commas():
+    rows = [{"id": "a", "title": "A", "tags": " x, y ,,z"}, {"id": "b", "title": "B", "tags": ["u", "v,w"]}]
+    first, second = opened(rows, FieldMapping(metadata=(), lists=("tags",)))
+    assert first.metadata == {"tags": ("x", "y", "z")}
+    assert second.metadata == {"tags": ("u", "v,w")}
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        FieldMapping(item_id="nope"),
+        FieldMapping(title="nope"),
+        FieldMapping(metadata=("nope",)),
+        FieldMapping(lists=("nope",)),
+        FieldMapping(template="{nope}"),
+        FieldMapping(template="{text}"),
+    ],
+)
+def test_unknown_columns_are_refused(mapping):
+    with pytest.raises(CatalogError, match=r'no column "(nope|text)"\. Columns: "id", "title"'):
+        opened([{"id": "a", "title": "A"}], mapping)
+
+
+@pytest.mark.parametrize(
+    "template", ["{title", "title}", "{}", "{title:>5}", "{title!r}", "{0}{", "nothing", ""]
+)
+def test_broken_templates_are_refused(template):
+    with pytest.raises(CatalogError, match="template"):
+        opened([{"id": "a", "title": "A"}], FieldMapping(template=template))
+
+
+def test_templates_name_columns_which_become_metadata():
+    rows = [{"sku": "a", "name": "Saw", "body": "Cuts.", "author": "Bo", "year": 1999, "tags": ["x", "y"]}]
+    template = "{name} ({year}) by {author}: {body} {{{tags}}} {sku} {title}"
+    catalog = opened(rows, FieldMapping(metadata=(), template=template))
+    assert catalog.mapping.metadata == ("year", "author", "tags")
+    assert catalog.mapping.template == "{title} ({year}) by {author}: {text} {{{tags}}} {item_id} {title}"
+    (item,) = catalog
+    assert render(item, catalog.mapping.template) == "Saw (1999) by Bo: Cuts. {x, y} a Saw"
+
+
+def test_default_rendering_leaves_nothing_dangling():
+    assert render(Item("a", " T ", " x ")) == "T \n x"
+    assert render(Item("a", "T")) == "T"
+    assert render(Item("a", "", "x")) == "x"
+    assert render(Item("a")) == ""
+
+
+def test_a_template_with_nothing_in_it_renders_empty():
+    assert render(Item("a"), "{title} by {author}.") == ""
+    assert (
+        render(Item("a", metadata={"author": "Bo", "new": True}), "{title}{new} by {author}.")
+        == "true by Bo."
+    )
+
+
+def test_renaming_keeps_literal_braces():
+    assert rename_template("{{x}} {a}{b}", {"a": "title"}) == "{{x}} {title}{b}"
+    assert template_names("{a} {b} {a}") == ["a", "b"]
