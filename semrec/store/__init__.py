@@ -1,0 +1,63 @@
+"""Stores: where items, their vectors and what is known of them are kept. The only home of Qdrant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from semrec.store.protocol import (
+    FieldType,
+    Hits,
+    Index,
+    Manifest,
+    Point,
+    Record,
+    Search,
+    SparseVector,
+    Store,
+    Vector,
+    VectorField,
+)
+
+if TYPE_CHECKING:
+    from semrec.config import Settings
+
+__all__ = [
+    "FieldType",
+    "Hits",
+    "Index",
+    "Manifest",
+    "Point",
+    "Record",
+    "Search",
+    "SparseVector",
+    "Store",
+    "Vector",
+    "VectorField",
+    "open_store",
+]
+
+
+def open_store(settings: Settings, workspace: Path) -> Store:
+    """Return the store that the settings ask for. Only its engine is imported.
+
+    Parameters
+    ----------
+    settings : `qdrant` names a server; without it the store is embedded.
+    workspace : the folder of an embedded store; a server's collections are named after it unless
+        `settings.collection` says otherwise.
+    """
+    if settings.qdrant is None:
+        from semrec.store.edge import EdgeStore
+
+        return EdgeStore(workspace)
+    from semrec.store.server import ServerStore
+
+    key = settings.qdrant_api_key
+    return ServerStore(
+        settings.collection or workspace.resolve().name,
+        url=settings.qdrant,
+        api_key=key.get_secret_value() if key else None,
+        prefer_grpc=settings.qdrant_prefer_grpc,
+        timeout_s=settings.timeout_s,
+    )

@@ -210,7 +210,7 @@ class Store(Protocol):
         """Start the next generation, empty and invisible to readers; leftovers of dead builds are removed."""
 
     def complete(self, generation: int, index: Index, manifest: Manifest) -> None:
-        """Finish a build: close the index, build its search structures, check its count, write its manifest."""
+        """Finish a build: close the index, optimize it, check its count, write its manifest."""
 
     def open(self, generation: int) -> Index:
         """Open a complete generation for reading and writing."""

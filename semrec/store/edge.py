@@ -1,0 +1,519 @@
+"""The embedded store: Qdrant Edge, the Qdrant engine in this process, in the workspace folder.
+
+On the disk::
+
+    current                       the number of the generation that answers
+    generations/<n>/manifest.json written last: a generation without one is not complete
+    generations/<n>/owner.json    who has it open
+    generations/<n>/edge/         the shard
+    generations/<n>/<vector>.*    dense vectors for exact reads, see `RowFile`
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import qdrant_edge as qe
+
+from semrec.errors import StoreError, StoreLockedError, WorkspaceError
+from semrec.store import edge_optimize
+from semrec.store.manifests import dump_manifest, load_manifest
+from semrec.store.owner import Owner, locked_error
+from semrec.store.points import (
+    Fields,
+    by_name,
+    check_points,
+    check_query,
+    field_path,
+    stored,
+    to_payload,
+    unit,
+)
+from semrec.store.protocol import (
+    FieldType,
+    Hits,
+    Index,
+    Manifest,
+    Point,
+    Search,
+    SparseVector,
+    Vector,
+    VectorField,
+)
+from semrec.store.reading import PointReader, RawPoint
+from semrec.store.rows import RowFile
+from semrec.types import AnyOf, Condition, Float1D, Float2D, Keys, Range, item_keys
+
+# Edge maps its files and grows them 32 MiB at a time: where the disk cannot follow, the kernel kills the
+# process (SIGBUS) without an error to catch. So writing stops while there is still room for such steps.
+_RESERVE_BYTES = 256 * 2**20
+
+_DISTANCES = {"cosine": qe.Distance.Cosine, "dot": qe.Distance.Dot}
+_SCHEMAS = {
+    "keyword": qe.PayloadSchemaType.Keyword,
+    "integer": qe.PayloadSchemaType.Integer,
+    "float": qe.PayloadSchemaType.Float,
+    "bool": qe.PayloadSchemaType.Bool,
+}
+_DISK_FULL = re.compile(r"no space left|file too large|quota exceeded|os error (28|27|122)\b", re.IGNORECASE)
+
+EdgeCondition: TypeAlias = qe.FieldCondition | qe.HasIdCondition | qe.Filter
+
+
+class EdgeStore:
+    """The generations of one workspace folder.
+
+    Parameters
+    ----------
+    folder : the workspace; it is made when the first generation is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._generations = folder / "generations"
+        self._current = folder / "current"
+
+    def describe(self) -> str:
+        """Return where the store is, in words for people."""
+        return f"Qdrant Edge in {self._folder}"
+
+    def generations(self) -> list[int]:
+        """Return the numbers of all complete generations, ascending."""
+        return [number for number in self._numbers() if self._manifest_path(number).exists()]
+
+    def current(self) -> int | None:
+        """Return the number of the generation that answers, or None when nothing is indexed."""
+        try:
+            text = self._current.read_text()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise WorkspaceError(f"cannot read {self._current}: {error.strerror}") from error
+        if not text.strip().isdecimal() or not self._manifest_path(int(text)).exists():
+            raise WorkspaceError(f"{self._current} names no complete generation ({text[:40]!r}); index again")
+        return int(text)
+
+    def manifest(self, generation: int) -> Manifest:
+        """Return the manifest of a complete generation."""
+        path = self._manifest_path(generation)
+        try:
+            return load_manifest(path.read_text(encoding="utf-8"), where=str(path.parent))
+        except FileNotFoundError:
+            raise StoreError(f"{self._folder} has no complete generation {generation}") from None
+
+    def create(self, vectors: Sequence[VectorField]) -> tuple[int, EdgeIndex]:
+        """Start the next generation, empty and invisible to readers; leftovers of dead builds are removed."""
+        with _edge_errors(self._folder):
+            self._generations.mkdir(parents=True, exist_ok=True)
+            _require_space(self._generations)
+            number, owner = self._claim_next()
+            try:
+                folder = self._path(number)
+                shard = qe.EdgeShard.create(str(_shard_path(folder)), _shard_config(vectors))
+                return number, EdgeIndex(folder, shard, owner, vectors)
+            except BaseException:
+                owner.release()
+                raise
+
+    def complete(self, generation: int, index: Index, manifest: Manifest) -> None:
+        """Finish a build: close the index, optimize it, check its count, write its manifest."""
+        if not isinstance(index, EdgeIndex) or index.folder != self._path(generation):
+            raise StoreError(f"the index is not generation {generation} of {self._folder}")
+        try:
+            with _edge_errors(self._folder):
+                index.build(manifest.fields)
+                n_items = _optimize(index)
+                if n_items != manifest.n_items:
+                    raise StoreError(
+                        f"generation {generation} holds {n_items} items instead of {manifest.n_items}; "
+                        "index again"
+                    )
+                _write_atomically(self._manifest_path(generation), dump_manifest(manifest))
+        finally:
+            index.close()
+
+    def open(self, generation: int) -> EdgeIndex:
+        """Open a complete generation for reading and writing."""
+        manifest = self.manifest(generation)
+        folder = self._path(generation)
+        owner = Owner(folder)
+        try:
+            with _edge_errors(folder):
+                return EdgeIndex(folder, qe.EdgeShard.load(str(_shard_path(folder))), owner, manifest.vectors)
+        except BaseException:
+            owner.release()
+            raise
+
+    def make_current(self, generation: int) -> None:
+        """Let readers use this generation, in one atomic step."""
+        self.manifest(generation)
+        with _edge_errors(self._folder):
+            _write_atomically(self._current, f"{generation}\n")
+
+    def drop(self, generation: int) -> None:
+        """Remove a generation that is not current."""
+        if generation == self.current():
+            raise StoreError(f"generation {generation} is current; make another one current first")
+        folder = self._path(generation)
+        if not folder.exists():
+            raise StoreError(f"{self._folder} has no generation {generation}")
+        owner = Owner(folder)
+        try:
+            # First, so that a removal cut short leaves no generation that looks complete.
+            self._manifest_path(generation).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+        finally:
+            owner.release()
+
+    def close(self) -> None:
+        """Release what the store itself holds: nothing."""
+
+    def _path(self, generation: int) -> Path:
+        return self._generations / str(generation)
+
+    def _manifest_path(self, generation: int) -> Path:
+        return self._path(generation) / "manifest.json"
+
+    def _numbers(self) -> list[int]:
+        if not self._generations.is_dir():
+            return []
+        return sorted(int(path.name) for path in self._generations.iterdir() if path.name.isdecimal())
+
+    def _claim_next(self) -> tuple[int, Owner]:
+        """Make and own the folder of the next generation, and remove those of dead builds."""
+        claim = Owner(self._generations)  # no build may be taken for dead between its folder and its lock
+        try:
+            numbers = self._numbers()
+            number = max(numbers, default=0) + 1
+            self._path(number).mkdir()
+            owner = Owner(self._path(number))
+            for old in set(numbers) - set(self.generations()):
+                self._remove_if_dead(old)
+            return number, owner
+        finally:
+            claim.release()
+
+    def _remove_if_dead(self, generation: int) -> None:
+        try:
+            self.drop(generation)
+        except StoreLockedError:
+            return  # another process is building it
+
+
+class EdgeIndex(PointReader):
+    """One generation in a shard of Qdrant Edge.
+
+    Parameters
+    ----------
+    folder : the folder of the generation.
+    shard : its open shard.
+    owner : ownership of the folder, released on close.
+    vectors : the named vectors of every point.
+    """
+
+    def __init__(
+        self, folder: Path, shard: qe.EdgeShard, owner: Owner, vectors: Sequence[VectorField]
+    ) -> None:
+        super().__init__(by_name(vectors))
+        self.folder = folder
+        self.owner: Owner | None = owner
+        self._shard: qe.EdgeShard | None = shard
+        self._rows = {
+            field.name: RowFile(folder / field.name, field.dimension)
+            for field in vectors
+            if field.kind == "dense"
+        }
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write points; each replaces the one of the same item id as a whole."""
+        check_points(points, self._fields)
+        if not points:
+            return
+        keys = item_keys(point.record.item_id for point in points)
+        with _edge_errors(self.folder):
+            _require_space(self.folder)
+            # Between these steps a killed process leaves items without rows, never with wrong ones:
+            # `vectors` then asks the shard.
+            self._forget_rows(keys)
+            self._open_shard.update(
+                qe.UpdateOperation.upsert_points(list(map(_edge_point, keys.tolist(), points)))
+            )
+            self._append_rows(keys, points)
+
+    def delete(self, keys: Keys) -> None:
+        """Delete points; unknown keys are ignored."""
+        with _edge_errors(self.folder):
+            self._forget_rows(keys)
+            self._open_shard.update(qe.UpdateOperation.delete_points(keys.tolist()))
+
+    def search(self, searches: Sequence[Search]) -> list[Hits]:
+        """Answer a batch of searches, in order."""
+        if not searches:
+            return []
+        requests = [_query(search, self._fields) for search in searches]
+        with _edge_errors(self.folder):
+            answers = self._open_shard.query_batch(qe.QueryBatchRequest(requests))
+        return [_hits(answer) for answer in answers]
+
+    def scores(self, vector_name: str, query: Float1D | SparseVector, keys: Keys) -> Float1D:
+        """Return the exact score of every given item, float32 (n,); 0 for a missing sparse match."""
+        field = check_query(vector_name, query, self._fields)
+        if isinstance(query, SparseVector):
+            return self._sparse_scores(vector_name, query, keys)
+        direction = unit(query[np.newaxis])[0] if field.distance == "cosine" else query
+        return np.asarray(self.vectors(vector_name, keys) @ direction, dtype=np.float32)
+
+    def vectors(self, vector_name: str, keys: Keys) -> Float2D:
+        """Return dense vectors, float32 (n, dim). Raises KeyError for a key that is not there."""
+        found, rows = self._rows[vector_name].read(keys)
+        if not found.all():
+            rows[~found] = super().vectors(vector_name, keys[~found])
+        return rows
+
+    def count(self, where: Sequence[Condition] = ()) -> int:
+        """Return how many items satisfy all conditions."""
+        with _edge_errors(self.folder):
+            return self._open_shard.count(qe.CountRequest(exact=True, filter=_filter(where)))
+
+    def build(self, fields: Mapping[str, FieldType]) -> None:
+        """Write the payload indexes, wait for the disk and let go of the shard, but stay its owner."""
+        for name, kind in fields.items():
+            self._open_shard.update(qe.UpdateOperation.create_field_index(field_path(name), _SCHEMAS[kind]))
+        self._close_files()
+
+    def close(self) -> None:
+        """Release the index; it cannot be used afterwards."""
+        try:
+            with _edge_errors(self.folder):
+                self._close_files()
+        finally:
+            owner, self.owner = self.owner, None
+            if owner is not None:
+                owner.release()
+
+    @property
+    def _open_shard(self) -> qe.EdgeShard:
+        if self._shard is None:
+            raise StoreError(f"the index in {self.folder} is closed")
+        return self._shard
+
+    def _close_files(self) -> None:
+        shard, self._shard = self._shard, None
+        if shard is None:
+            return
+        rows, self._rows = self._rows, {}
+        for file in rows.values():
+            file.sync()
+            file.close()
+        shard.flush()
+        shard.close()
+
+    def _forget_rows(self, keys: Keys) -> None:
+        for rows in self._rows.values():
+            rows.delete(keys)
+
+    def _append_rows(self, keys: Keys, points: Sequence[Point]) -> None:
+        for name, rows in self._rows.items():
+            has = [name in point.vectors for point in points]
+            vectors = [point.vectors[name] for point in points if name in point.vectors]
+            matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, self._fields[name].dimension)
+            cosine = self._fields[name].distance == "cosine"
+            rows.append(keys[has], unit(matrix) if cosine else matrix)
+
+    def _sparse_scores(self, vector_name: str, query: SparseVector, keys: Keys) -> Float1D:
+        ids = keys.tolist()
+        only = qe.Filter(must=[qe.HasIdCondition(set(ids))])
+        request = _request(vector_name, query, limit=len(ids), only=only)
+        with _edge_errors(self.folder):
+            scored = {point.id: point.score for point in self._open_shard.query(request)}
+        return np.array([scored.get(key, 0.0) for key in ids], dtype=np.float32)
+
+    def _retrieve(self, ids: list[int], payload: bool, vectors: list[str]) -> Sequence[RawPoint]:
+        with _edge_errors(self.folder):
+            return self._open_shard.retrieve(
+                list(ids), with_payload=payload, with_vector=vectors if vectors else False
+            )
+
+    def _page(
+        self, start: int, limit: int, payload: bool, vectors: list[str]
+    ) -> tuple[Sequence[RawPoint], int | None]:
+        request = qe.ScrollRequest(
+            offset=start, limit=limit, with_payload=payload, with_vector=vectors if vectors else False
+        )
+        with _edge_errors(self.folder):
+            points, following = self._open_shard.scroll(request)
+        return points, None if following is None else int(following)
+
+
+def _shard_path(folder: Path) -> Path:
+    return folder / "edge"
+
+
+def _shard_config(fields: Sequence[VectorField]) -> qe.EdgeConfig:
+    return qe.EdgeConfig(
+        vectors={field.name: _dense_params(field) for field in fields if field.kind != "sparse"},
+        sparse_vectors={
+            field.name: qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf if field.idf else None)
+            for field in fields
+            if field.kind == "sparse"
+        },
+    )
+
+
+def _dense_params(field: VectorField) -> qe.EdgeVectorParams:
+    distance = _DISTANCES[field.distance]
+    if field.kind == "dense":
+        return qe.EdgeVectorParams(field.dimension, distance)
+    return qe.EdgeVectorParams(
+        field.dimension,
+        distance,
+        memory=qe.Memory.Cold,
+        multivector_config=qe.MultiVectorConfig(qe.MultiVectorComparator.MaxSim),
+        hnsw_config=qe.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000),
+    )
+
+
+def _edge_point(key: int, point: Point) -> qe.Point:
+    vectors = {name: _edge_vector(vector) for name, vector in stored(point.vectors)}
+    return qe.Point(key, vectors, to_payload(point.record))
+
+
+def _edge_vector(vector: Vector) -> qe.SparseVector | list[float] | list[list[float]]:
+    if isinstance(vector, SparseVector):
+        return qe.SparseVector(vector.indices.tolist(), vector.values.tolist())
+    return vector.tolist()  # type: ignore[no-any-return]
+
+
+def _query(search: Search, fields: Fields) -> qe.QueryRequest:
+    check_query(search.vector_name, search.query, fields)
+    only = _filter(search.where, search.exclude)
+    return _request(search.vector_name, search.query, max(search.limit, 0), only)
+
+
+def _request(name: str, query: Vector, limit: int, only: qe.Filter | None) -> qe.QueryRequest:
+    nearest = qe.Query.Nearest(_edge_vector(query), using=name)
+    return qe.QueryRequest(limit, query=nearest, filter=only, with_payload=False, with_vector=False)
+
+
+def _hits(answer: Sequence[qe.ScoredPoint]) -> Hits:
+    return Hits(
+        np.array([point.id for point in answer], dtype=np.uint64),
+        np.array([point.score for point in answer], dtype=np.float32),
+    )
+
+
+def _filter(where: Sequence[Condition], exclude: Keys | None = None) -> qe.Filter | None:
+    excluded = exclude is not None and len(exclude) > 0
+    if not where and not excluded:
+        return None
+    return qe.Filter(
+        must=list(map(_condition, where)),
+        must_not=[qe.HasIdCondition(set(exclude.tolist()))] if exclude is not None and excluded else None,
+    )
+
+
+def _condition(condition: Condition) -> EdgeCondition:
+    path = field_path(condition.field)
+    if isinstance(condition, Range):
+        within = qe.RangeFloat(gte=condition.gte, gt=condition.gt, lte=condition.lte, lt=condition.lt)
+        return qe.FieldCondition(path, range=within)
+    return _any_of(path, condition)
+
+
+def _any_of(path: str, condition: AnyOf) -> EdgeCondition:
+    """Return one condition for all words, and one for each number.
+
+    A number is a range from itself to itself, which finds 3 where 3.0 is stored and the other way round.
+    """
+    words = [value for value in condition.values if isinstance(value, str)]
+    others = [value for value in condition.values if not isinstance(value, str)]
+    alternatives: list[EdgeCondition] = [_equals(path, value) for value in others]
+    if words:
+        alternatives.append(qe.FieldCondition(path, match=qe.MatchAny(any=words)))
+    if not alternatives:
+        return qe.HasIdCondition(set())  # any of nothing: no item
+    return qe.Filter(should=list(alternatives))
+
+
+def _equals(path: str, value: float) -> qe.FieldCondition:
+    if isinstance(value, bool):
+        # Edge 0.9 takes a Python bool for the integer 0 or 1, which matches no stored bool; numpy's it
+        # cannot take for an integer.
+        return qe.FieldCondition(path, match=qe.MatchValue(np.bool_(value)))  # type: ignore[arg-type]
+    if isinstance(value, int) and abs(value) >= 2**53:
+        return qe.FieldCondition(path, match=qe.MatchValue(value))  # beyond what a float range tells apart
+    return qe.FieldCondition(path, range=qe.RangeFloat(gte=value, lte=value))
+
+
+def _optimize(index: EdgeIndex) -> int:
+    """Optimize a closed shard in a process of its own; return how many points it holds."""
+    # The child inherits the lock: should this process die, nobody takes the build for dead under it.
+    held = [index.owner.descriptor] if index.owner else []
+    child = subprocess.run(
+        [sys.executable, "-P", edge_optimize.__file__, str(_shard_path(index.folder))],
+        capture_output=True,
+        text=True,
+        pass_fds=held,
+        check=False,
+    )
+    if child.returncode != 0:
+        reason = child.stderr.strip().splitlines()[-1:] or [f"ended with status {child.returncode}"]
+        raise RuntimeError(f"building the search structures failed: {reason[0]}")
+    return int(child.stdout)
+
+
+def _require_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < _RESERVE_BYTES:
+        raise StoreError(
+            f"the disk of {folder} is full ({free >> 20} MiB are left, "
+            f"semrec keeps {_RESERVE_BYTES >> 20} MiB free); make room and try again. "
+            "The previous index still answers"
+        )
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that after any crash it is the old or the new one, whole."""
+    draft = path.with_name(path.name + ".tmp")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _edge_errors(folder: Path) -> Iterator[None]:
+    """Turn what the engine and the disk raise into store errors.
+
+    Edge raises bare `Exception`, so that is what is caught; programming errors of ours pass.
+    """
+    try:
+        yield
+    except (StoreError, KeyError, TypeError, AttributeError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise  # an interrupt; a panic of the engine is a failure like others
+        text = " ".join(str(error).split())
+        if "WouldBlock" in text:
+            raise locked_error(folder) from error
+        if _DISK_FULL.search(text):
+            raise StoreError(
+                f"the disk of {folder} is full; make room and try again. The previous index still answers"
+            ) from error
+        raise StoreError(f"the embedded index in {folder} failed: {text}") from error

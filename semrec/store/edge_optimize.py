@@ -1,0 +1,25 @@
+"""Build the search structures of a shard: `python edge_optimize.py SHARD`, printing the count of points.
+
+A program of its own because Edge's optimize holds the interpreter lock for minutes: run inside semrec it
+would stop every other thread, progress bars and answers included. It imports nothing of semrec.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from qdrant_edge import CountRequest, EdgeShard
+
+
+def main(path: str) -> None:
+    """Optimize the shard in `path` and print how many points it holds."""
+    shard = EdgeShard.load(path)
+    shard.optimize()
+    n_points = shard.count(CountRequest(exact=True))
+    shard.flush()
+    shard.close()
+    sys.stdout.write(f"{n_points}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,202 @@
+"""How an item is laid down in Qdrant, and what is refused before anything is written.
+
+Both engines write the same payload: `item_id`, `title`, `passages`, `content_hash`, and the fields of
+the item under `metadata`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from semrec.errors import StoreError
+from semrec.store.protocol import Point, Record, SparseVector, Vector, VectorField
+from semrec.types import Float1D, Float2D, Value
+
+Fields: TypeAlias = Mapping[str, VectorField]
+"""The named vectors of an index, by name."""
+
+_LARGEST_INTEGER = 2**63 - 1
+_LARGEST_INDEX = 2**32 - 1
+
+
+def unit(vectors: Float2D) -> Float2D:
+    """Return the rows at unit length, as cosine stores keep them; rows of zeros stay zeros.
+
+    Parameters
+    ----------
+    vectors : float32 (n, dim).
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
+
+
+def check_points(points: Iterable[Point], fields: Fields) -> None:
+    """Refuse points that an engine would refuse, garble or store as not-a-number.
+
+    Raises
+    ------
+    StoreError
+        It names the item and what is wrong with it.
+    """
+    for point in points:
+        try:
+            _check_record(point.record)
+            for name, vector in point.vectors.items():
+                _check_vector(_field(name, fields), vector)
+        except StoreError as error:
+            raise StoreError(f"item {point.record.item_id!r} was not stored: {error}") from None
+
+
+def check_query(name: str, query: Float1D | SparseVector, fields: Fields) -> VectorField:
+    """Return the field that a query vector is for, or refuse the query.
+
+    Raises
+    ------
+    StoreError
+        There is no such vector, or the query does not fit it.
+    """
+    field = _field(name, fields)
+    if field.kind == "multi":
+        raise StoreError(f"vector {name!r} can be read but not searched")
+    _check_vector(field, query)
+    return field
+
+
+def _field(name: str, fields: Fields) -> VectorField:
+    if name not in fields:
+        raise StoreError(f"there is no vector {name!r} in this index; it has {', '.join(fields)}")
+    return fields[name]
+
+
+def _check_vector(field: VectorField, vector: Vector) -> None:
+    if field.kind == "sparse":
+        _check_sparse(field.name, vector)
+        return
+    if isinstance(vector, SparseVector):
+        raise StoreError(f"vector {field.name!r} is {field.kind}, not sparse")
+    n_axes = 1 if field.kind == "dense" else 2
+    if vector.ndim != n_axes or vector.shape[-1] != field.dimension:
+        raise StoreError(
+            f"vector {field.name!r} has shape {vector.shape}, the index holds {field.dimension} dimensions"
+        )
+    _check_finite(field.name, vector)
+
+
+def _check_sparse(name: str, vector: Vector) -> None:
+    if not isinstance(vector, SparseVector):
+        raise StoreError(f"vector {name!r} is sparse, not dense")
+    if len(vector.indices) != len(vector.values):
+        raise StoreError(f"vector {name!r} has {len(vector.indices)} indices, {len(vector.values)} values")
+    if len(np.unique(vector.indices)) != len(vector.indices):
+        raise StoreError(f"vector {name!r} has an index twice")
+    if len(vector.indices) and not 0 <= vector.indices.min() <= vector.indices.max() <= _LARGEST_INDEX:
+        raise StoreError(f"vector {name!r} has an index beyond 32 bits")
+    _check_finite(name, vector.values)
+
+
+def _check_finite(name: str, values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise StoreError(f"vector {name!r} holds NaN or infinity")
+
+
+def _check_record(record: Record) -> None:
+    for text in (record.item_id, record.title, *record.passages, *record.metadata):
+        _check_text(text)
+    for name, value in record.metadata.items():
+        _check_value(name, value)
+
+
+def _check_value(name: str, value: Value) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise StoreError(f"field {name!r} holds NaN or infinity")
+    if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+        raise StoreError(f"field {name!r} holds an integer beyond 64 bits")
+    for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
+        _check_text(text)
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise StoreError(f"{text[:40]!r} is not valid Unicode") from None
+
+
+def to_payload(record: Record) -> dict[str, Any]:
+    """Return the payload of a point; `to_record` reads it back."""
+    return {
+        "item_id": record.item_id,
+        "title": record.title,
+        "passages": list(record.passages),
+        "content_hash": record.content_hash,
+        "metadata": {
+            _stored_name(name): list(value) if isinstance(value, tuple) else value
+            for name, value in record.metadata.items()
+        },
+    }
+
+
+def to_record(payload: Mapping[str, Any]) -> Record:
+    """Return the record of a payload written by `to_payload`."""
+    return Record(
+        item_id=payload["item_id"],
+        title=payload["title"],
+        passages=tuple(payload["passages"]),
+        content_hash=payload["content_hash"],
+        metadata={
+            _name(stored): tuple(value) if isinstance(value, list) else value
+            for stored, value in payload["metadata"].items()
+        },
+    )
+
+
+def field_path(name: str) -> str:
+    """Return the JSON path by which Qdrant filters a metadata field; any name works."""
+    return f'metadata."{_stored_name(name)}"'
+
+
+def _stored_name(name: str) -> str:
+    """Return the name without double quotes: Qdrant's JSON path cannot escape them."""
+    return name.replace("%", "%25").replace('"', "%22")
+
+
+def _name(stored: str) -> str:
+    return stored.replace("%22", '"').replace("%25", "%")
+
+
+def read_sparse(raw: Any) -> SparseVector:
+    """Return an engine's sparse vector (None: empty) with ascending indices."""
+    if raw is None:
+        return SparseVector(np.empty(0, np.uint32), np.empty(0, np.float32))
+    indices = np.asarray(raw.indices, dtype=np.uint32)
+    order = np.argsort(indices)
+    return SparseVector(indices[order], np.asarray(raw.values, dtype=np.float32)[order])
+
+
+def read_vector(field: VectorField, raw: Any) -> Vector:
+    """Return an engine's vector as numpy; None is an empty sparse or multi-vector."""
+    if field.kind == "sparse":
+        return read_sparse(raw)
+    if field.kind == "multi":
+        return np.asarray(raw or [], dtype=np.float32).reshape(-1, field.dimension)
+    return np.asarray(raw, dtype=np.float32)
+
+
+def stored(vectors: Mapping[str, Vector]) -> Iterator[tuple[str, Vector]]:
+    """Yield what is written of an item's vectors: not the empty ones.
+
+    Qdrant refuses an empty multi-vector, and its engines differ on whether an item with an empty sparse
+    vector counts for IDF; one without the vector never does.
+    """
+    for name, vector in vectors.items():
+        if len(vector.indices if isinstance(vector, SparseVector) else vector):
+            yield name, vector
+
+
+def by_name(fields: Sequence[VectorField]) -> dict[str, VectorField]:
+    """Return the fields by name."""
+    return {field.name: field for field in fields}

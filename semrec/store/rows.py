@@ -1,0 +1,154 @@
+"""Dense vectors of one field as memory-mapped rows, for fast exact reads.
+
+Edge hands vectors out as Python lists, which is slow for the hundreds that exact scoring wants. So each
+generation also keeps them in two files that only grow: `<vector>.f32`, rows of float32, and
+`<vector>.keys`, entries (key, row), where row -1 says that the key is gone. The last entry of a key holds.
+
+A row counts only once its entry is complete, and entries are written after their rows, so a process may
+die at any point: a torn tail is ignored and overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semrec.types import Float2D, Keys
+
+_ENTRY = np.dtype([("key", "<u8"), ("row", "<i8")])
+_GONE = -1
+
+
+class RowFile:
+    """Rows by key. One process at a time; the folder's owner lock sees to that.
+
+    Parameters
+    ----------
+    path : without suffix; the files are made when they do not exist.
+    dimension : floats in one row.
+    """
+
+    def __init__(self, path: Path, dimension: int) -> None:
+        self._dimension = dimension
+        self._row_bytes = 4 * dimension
+        self._rows_path = path.with_name(path.name + ".f32")
+        self._rows_fd = _open(self._rows_path)
+        self._entries_fd = _open(path.with_name(path.name + ".keys"))
+        n_rows = os.fstat(self._rows_fd).st_size // self._row_bytes
+        entries = _read_entries(self._entries_fd, n_rows)
+        self._n_entries = len(entries)
+        self._n_rows = int(entries["row"].max(initial=-1)) + 1
+        self._keys, self._positions = _latest(entries["key"], entries["row"])
+        self._matrix = self._map()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def append(self, keys: Keys, rows: Float2D) -> None:
+        """Write one row for each key; a row that a key had before is superseded.
+
+        Parameters
+        ----------
+        keys : uint64 (n,); the last of equal keys holds.
+        rows : float32 (n, dimension).
+        """
+        if rows.shape != (len(keys), self._dimension):
+            raise ValueError(f"rows of shape {rows.shape} for {len(keys)} keys of {self._dimension} floats")
+        if not len(keys):
+            return
+        data = np.ascontiguousarray(rows, dtype="<f4").tobytes()
+        _write_at(self._rows_fd, data, self._n_rows * self._row_bytes)
+        positions = np.arange(self._n_rows, self._n_rows + len(keys), dtype=np.int64)
+        self._enter(keys, positions)
+        self._n_rows += len(keys)
+
+    def delete(self, keys: Keys) -> None:
+        """Forget these keys; unknown ones are ignored."""
+        known = np.unique(keys[self._find(keys)[0]])
+        if len(known):
+            self._enter(known, np.full(len(known), _GONE, dtype=np.int64))
+
+    def read(self, keys: Keys) -> tuple[np.ndarray, Float2D]:
+        """Return which keys are there, bool (n,), and their rows, float32 (n, dimension), else zeros."""
+        found, positions = self._find(keys)
+        if self._n_rows > len(self._matrix):
+            self._matrix = self._map()
+        if found.all():
+            return found, self._matrix[positions]
+        rows = np.zeros((len(keys), self._dimension), dtype=np.float32)
+        rows[found] = self._matrix[positions[found]]
+        return found, rows
+
+    def sync(self) -> None:
+        """Wait until the rows and their entries are on the disk."""
+        os.fsync(self._rows_fd)
+        os.fsync(self._entries_fd)
+
+    def close(self) -> None:
+        """Release the files."""
+        self._matrix = np.empty((0, self._dimension), dtype=np.float32)
+        os.close(self._rows_fd)
+        os.close(self._entries_fd)
+
+    def _enter(self, keys: Keys, positions: NDArray[np.int64]) -> None:
+        entries = np.empty(len(keys), dtype=_ENTRY)
+        entries["key"], entries["row"] = keys, positions
+        _write_at(self._entries_fd, entries.tobytes(), self._n_entries * _ENTRY.itemsize)
+        self._n_entries += len(entries)
+        self._keys, self._positions = _latest(
+            np.concatenate([self._keys, keys]), np.concatenate([self._positions, positions])
+        )
+
+    def _find(self, keys: Keys) -> tuple[np.ndarray, NDArray[np.int64]]:
+        """Return which keys are there, and their rows (anything where not)."""
+        if not len(self._keys):
+            return np.zeros(len(keys), dtype=bool), np.zeros(len(keys), dtype=np.int64)
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return self._keys[places] == keys, self._positions[places]
+
+    def _map(self) -> Float2D:
+        if not self._n_rows:
+            return np.empty((0, self._dimension), dtype=np.float32)
+        shape = (self._n_rows, self._dimension)
+        # A plain view: fancy indexing of the memmap class itself costs more than the copy of the rows.
+        return np.memmap(self._rows_path, dtype="<f4", mode="r", shape=shape).view(np.ndarray)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
+def _read_entries(descriptor: int, n_rows: int) -> np.ndarray:
+    """Return the complete entries whose rows are there too, and forget a torn tail."""
+    n_bytes = os.fstat(descriptor).st_size // _ENTRY.itemsize * _ENTRY.itemsize
+    entries = np.frombuffer(_read(descriptor, n_bytes), dtype=_ENTRY)
+    torn = np.flatnonzero((entries["row"] >= n_rows) | (entries["row"] < _GONE))
+    entries = entries[: torn[0]] if len(torn) else entries
+    os.ftruncate(descriptor, entries.nbytes)
+    return entries
+
+
+def _read(descriptor: int, n_bytes: int) -> bytes:
+    chunks = []
+    while n_bytes and (chunk := os.read(descriptor, n_bytes)):
+        chunks.append(chunk)
+        n_bytes -= len(chunk)
+    return b"".join(chunks)
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _latest(keys: NDArray[np.uint64], positions: NDArray[np.int64]) -> tuple[Keys, NDArray[np.int64]]:
+    """Return the last entry of every key that is not gone, keys ascending."""
+    order = np.argsort(keys, kind="stable")
+    keys, positions = keys[order], positions[order]
+    holds = np.append(keys[1:] != keys[:-1], True)[: len(keys)] & (positions != _GONE)
+    return keys[holds].astype(np.uint64), positions[holds].astype(np.int64)
