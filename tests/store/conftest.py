@@ -1,0 +1,72 @@
+"""One store of every engine."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import contextmanager
+
+import pytest
+from qdrant_client import QdrantClient
+from samples import VECTORS, build, points
+
+from semrec.store.edge import EdgeStore
+from semrec.store.server import ServerStore
+
+ENGINES = ["edge", "memory", "server"]
+
+
+@pytest.fixture(params=ENGINES)
+def store(request, tmp_path):
+    """An empty store."""
+    with new_store(request.param, tmp_path) as store:
+        yield store
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def index(request, tmp_path_factory):
+    """A complete generation of 30 items, shared by the tests that only read."""
+    with new_store(request.param, tmp_path_factory.mktemp("store")) as store:
+        index = store.open(build(store, points(30)))
+        yield index
+        index.close()
+
+
+@pytest.fixture
+def writable(store):
+    """A build with 30 items in it."""
+    _, index = store.create(VECTORS)
+    index.upsert(points(30))
+    yield index
+    index.close()
+
+
+@contextmanager
+def new_store(engine, folder):
+    if engine == "edge":
+        yield EdgeStore(folder)
+    elif engine == "memory":
+        client = QdrantClient(":memory:")
+        yield ServerStore("shop", client=client)
+        client.close()
+    else:
+        with server_store() as store:
+            yield store
+
+
+@contextmanager
+def server_store():
+    """A store on the real server that SEMREC_TEST_QDRANT_URL names, removed afterwards."""
+    url = os.environ.get("SEMREC_TEST_QDRANT_URL")
+    if not url:
+        pytest.skip("SEMREC_TEST_QDRANT_URL does not name a Qdrant server")
+    alias = f"semrec-test-{uuid.uuid4().hex[:12]}"
+    store = ServerStore(alias, url=url, api_key=os.environ.get("SEMREC_TEST_QDRANT_API_KEY"))
+    try:
+        yield store
+    finally:
+        client = store._client
+        for collection in client.get_collections().collections:
+            if collection.name.startswith(alias):
+                client.delete_collection(collection.name)
+        store.close()
