@@ -475,6 +475,8 @@ def _server_errors(where: str) -> Iterator[None]:
         raise _unreachable(where, str(getattr(error, "source", error))) from None
     except grpc.RpcError as error:
         raise _grpc_error(where, error) from None
+    except json.JSONDecodeError:
+        raise _unreachable(where, "what listens there is not Qdrant") from None
     except ValueError as error:  # the client's own checks, and all errors of its in-memory mode
         raise StoreError(f"Qdrant at {where} refused the request: {error}") from error
 

@@ -1,0 +1,214 @@
+"""Embedded only: who owns the folder, and what a kill, a full disk or a half-built generation leaves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import VECTORS, build, ids, manifest, point, points, unit
+
+from semrec.errors import StoreError, StoreLockedError, WorkspaceError
+from semrec.store import edge
+from semrec.store.edge import EdgeStore
+
+HOLD = "index = store.open(1); print('open', flush=True); sys.stdin.read()"
+BUILD = "index = store.create(VECTORS); print('open', flush=True); sys.stdin.read()"
+WRITE = """
+index = store.open(1)
+for n in range(100, 100_000, 5):
+    index.upsert([point(k, seed=n) for k in (1, *range(n, n + 5))])
+    print(n, flush=True)
+"""
+FILL = """
+import resource
+number, index = store.create(VECTORS)
+resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, 64 * 1024))
+try:
+    for n in range(0, 100_000, 100):
+        index.upsert([point(k) for k in range(n, n + 100)])
+except StoreError as error:
+    print(error, flush=True)
+"""
+
+
+@pytest.fixture
+def child(tmp_path):
+    """Start a real second process on the store of this test; what is still running at the end is killed."""
+    started = []
+
+    def start(body: str) -> subprocess.Popen[str]:
+        setup = (
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            "from pathlib import Path\nfrom samples import *\n"
+            "from semrec.errors import StoreError\nfrom semrec.store.edge import EdgeStore\n"
+            f"store = EdgeStore(Path({str(tmp_path)!r}))\n"
+        )
+        command = [sys.executable, "-c", setup + body]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return EdgeStore(tmp_path)
+
+
+def test_a_second_process_is_told_who_owns_the_index(store, child):
+    build(store, points(3))
+    other = child(HOLD)
+    other.stdout.readline()
+    with pytest.raises(StoreLockedError) as raised:
+        store.open(1)
+    message = str(raised.value)
+    assert f"process {other.pid} (" in message
+    assert "since 20" in message
+    assert "close that process" in message
+    assert "--qdrant URL" in message
+    other.kill()
+    other.wait()
+    index = store.open(1)  # however the owner ends, the index is free
+    assert index.count() == 3
+    index.close()
+
+
+def test_opening_twice_in_one_process_is_refused_too(store):
+    build(store, points(3))
+    index = store.open(1)
+    with pytest.raises(StoreLockedError, match="is in use by process"):
+        store.open(1)
+    index.close()
+    store.open(1).close()
+
+
+def test_the_engines_own_lock_is_told_the_same_way(store):
+    with pytest.raises(StoreLockedError, match="in use by another process"), edge._edge_errors(store._folder):
+        raise Exception("Service runtime error: Can't init WAL: Os { kind: WouldBlock }")
+
+
+def test_all_acknowledged_points_survive_a_kill(store, child):
+    build(store, points(30))
+    writer = child(WRITE)
+    acknowledged = 0
+    while acknowledged < 400:
+        acknowledged = int(writer.stdout.readline())
+    writer.send_signal(signal.SIGKILL)
+    rest = writer.communicate()[0].split("\n")[:-1]
+    acknowledged = int(rest[-1]) if rest else acknowledged
+    index = store.open(1)
+    new = range(100, acknowledged + 5)
+    assert index.contains(ids(*range(30), *new)).all()
+    expected = unit(np.array([point(k, seed=k - k % 5).vectors["text"] for k in new]))
+    np.testing.assert_allclose(index.vectors("text", ids(*new)), expected, atol=1e-6)
+    # Item 1 was written every time, maybe once more than acknowledged: record and vector must agree.
+    seed = int(index.records(ids(1))[0].content_hash.rsplit("-", 1)[1])
+    assert seed in (acknowledged, acknowledged + 5)
+    expected = unit(point(1, seed).vectors["text"])
+    np.testing.assert_allclose(index.vectors("text", ids(1))[0], expected, atol=1e-6)
+    index.close()
+
+
+def test_vectors_without_rows_come_from_the_shard(store):
+    _, index = store.create(VECTORS)
+    index.upsert(points(5))
+    index._rows["text"].delete(ids(2))  # as a kill between shard and rows would leave it
+    expected = unit(np.array([point(n).vectors["text"] for n in range(5)]))
+    np.testing.assert_allclose(index.vectors("text", ids(*range(5))), expected, atol=1e-6)
+    index.close()
+
+
+def test_dead_builds_are_removed_and_live_ones_left_alone(store, child, tmp_path):
+    build(store, points(3))
+    dead = child(BUILD)
+    dead.stdout.readline()
+    dead.kill()
+    dead.wait()
+    alive = child(BUILD)
+    alive.stdout.readline()
+    folders = tmp_path / "generations"
+    assert not (folders / "2").exists()  # the second build removed what the first left
+    number, index = store.create(VECTORS)
+    assert number == 4
+    assert (folders / "3").exists()
+    assert store.generations() == [1]
+    assert store.current() == 1
+    with pytest.raises(StoreLockedError):
+        store.drop(3)
+    index.close()
+
+
+def test_a_full_disk_stops_the_build_and_the_previous_index_answers(store, child):
+    build(store, points(3))
+    said, _ = child(FILL).communicate()
+    assert "is full" in said
+    assert "The previous index still answers" in said
+    assert said.count("\n") == 1
+    assert store.current() == 1
+    index = store.open(1)
+    assert index.count() == 3
+    index.close()
+
+
+def test_writing_stops_before_the_disk_is_full(store, monkeypatch):
+    _, index = store.create(VECTORS)
+    usage = namedtuple("usage", "total used free")(2**40, 2**40, 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(StoreError, match=r"is full \(1 MiB are left"):
+        index.upsert(points(3))
+    with pytest.raises(StoreError, match="is full"):
+        store.create(VECTORS)
+    assert index.count() == 0
+    index.close()
+
+
+def test_a_failed_optimize_leaves_no_complete_generation(store, monkeypatch):
+    number, index = store.create(VECTORS)
+    index.upsert(points(3))
+    monkeypatch.setattr(edge.edge_optimize, "__file__", "/nowhere/edge_optimize.py")
+    with pytest.raises(StoreError, match="building the search structures failed"):
+        store.complete(number, index, manifest(3))
+    assert store.generations() == []
+
+
+def test_the_layout_on_the_disk(store, tmp_path):
+    build(store, points(3))
+    assert (tmp_path / "current").read_text() == "1\n"
+    folder = tmp_path / "generations" / "1"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        *("edge", "manifest.json", "owner.json"),
+        *("text.f32", "text.keys", "taste.f32", "taste.keys"),
+    }
+    assert json.loads((folder / "manifest.json").read_text())["encoder"] == "toy"
+    assert (folder / "owner.json").read_text() == ""
+
+
+@pytest.mark.parametrize("text", ["", "7\n", "one"])
+def test_a_damaged_current_file_is_told(store, tmp_path, text):
+    (tmp_path / "current").write_text(text)
+    with pytest.raises(WorkspaceError, match="names no complete generation"):
+        store.current()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("{", "damaged"), ('{"version": 1}', "damaged"), ('{"version": 99}', "newer semrec")],
+)
+def test_a_damaged_manifest_is_told(store, tmp_path, text, reason):
+    folder = tmp_path / "generations" / "1"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(StoreError, match=reason):
+        store.open(1)
