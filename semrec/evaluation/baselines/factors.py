@@ -1,0 +1,134 @@
+"""Matrix factorisations by other libraries; each is imported when it is fitted.
+
+All score by the inner product of a user and an item factor: score(u, i) = p_u·q_i.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from semrec.evaluation.baselines.protocol import Features, Scorer, liked, optional
+from semrec.evaluation.splits import Csr
+
+
+@dataclass(frozen=True, slots=True)
+class Als:
+    """Implicit-feedback ALS (Hu, Koren, Volinsky, 2008) by `implicit`.
+
+    Parameters
+    ----------
+    n_factors, regularisation, alpha, n_epochs : as the library names them; alpha is the weight of an event.
+    seed : of the start.
+    """
+
+    n_factors: int = 128
+    regularisation: float = 0.01
+    alpha: float = 1.0
+    n_epochs: int = 15
+    seed: int = 42
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """See `Baseline.fit`."""
+        library = optional("implicit.cpu.als", "implicit")
+        with _one_blas_thread():
+            model = library.AlternatingLeastSquares(
+                factors=self.n_factors,
+                regularization=self.regularisation,
+                alpha=self.alpha,
+                iterations=self.n_epochs,
+                random_state=self.seed,
+            )
+            model.fit(liked(train), show_progress=False)
+        return _inner(model.user_factors, model.item_factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Bpr:
+    """Bayesian personalised ranking (Rendle et al., 2009) by `implicit`; one thread, so that it repeats."""
+
+    n_factors: int = 64
+    learning_rate: float = 0.05
+    regularisation: float = 0.01
+    n_epochs: int = 50
+    seed: int = 42
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """See `Baseline.fit`."""
+        library = optional("implicit.cpu.bpr", "implicit")
+        with _one_blas_thread():
+            model = library.BayesianPersonalizedRanking(
+                factors=self.n_factors,
+                learning_rate=self.learning_rate,
+                regularization=self.regularisation,
+                iterations=self.n_epochs,
+                num_threads=1,
+                random_state=self.seed,
+            )
+            model.fit(liked(train), show_progress=False)
+        return _inner(model.user_factors, model.item_factors)
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatedSvd:
+    """PureSVD (Cremonesi, Koren, Turrin, 2010): p_u = x_u·Q with Q the largest right singular vectors."""
+
+    n_factors: int = 64
+    seed: int = 42
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """See `Baseline.fit`."""
+        x = liked(train)
+        library = optional("sklearn.decomposition", "scikit-learn")
+        n_factors = min(self.n_factors, min(x.shape))
+        model = library.TruncatedSVD(n_factors, random_state=self.seed)
+        return _inner(model.fit_transform(x), model.components_.T)
+
+
+@dataclass(frozen=True, slots=True)
+class NonNegativeFactors:
+    """Non-negative factorisation (Lee, Seung, 1999) by scikit-learn."""
+
+    n_factors: int = 32
+    n_epochs: int = 60
+    seed: int = 42
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """See `Baseline.fit`."""
+        x = liked(train)
+        library = optional("sklearn.decomposition", "scikit-learn")
+        n_factors = min(self.n_factors, min(x.shape))
+        model = library.NMF(n_factors, init="nndsvda", tol=0, max_iter=self.n_epochs, random_state=self.seed)
+        return _inner(model.fit_transform(x), model.components_.T)
+
+
+@dataclass(frozen=True, slots=True)
+class LightFm:
+    """LightFM with the WARP loss (Kula, 2015), on events alone; one thread, so that it repeats."""
+
+    n_factors: int = 64
+    n_epochs: int = 20
+    seed: int = 42
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """See `Baseline.fit`."""
+        library = optional("lightfm", "lightfm")
+        x = liked(train)
+        model = library.LightFM(no_components=self.n_factors, loss="warp", random_state=self.seed)
+        model.fit(x.tocoo(), epochs=self.n_epochs, num_threads=1)
+        biases, items = model.get_item_representations()
+        _, users = model.get_user_representations()
+        ones = np.ones((len(users), 1))
+        return _inner(np.hstack([users, ones]), np.hstack([items, biases[:, None]]))
+
+
+def _inner(users: Any, items: Any) -> Scorer:
+    p, q = np.asarray(users, np.float32), np.asarray(items, np.float32)
+    return lambda rows: p[rows] @ q.T
+
+
+def _one_blas_thread() -> Any:
+    """Keep BLAS to one thread while `implicit` runs its own."""
+    return optional("threadpoolctl", "threadpoolctl").threadpool_limits(1, "blas")

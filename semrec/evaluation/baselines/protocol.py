@@ -1,0 +1,77 @@
+"""What a baseline is: learn from a training matrix once, then score all items for batches of users."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from semrec.errors import ConfigError
+from semrec.evaluation.splits import Csr
+from semrec.types import Float2D
+
+Scorer: TypeAlias = Callable[[NDArray[np.int64]], Float2D]
+"""Rows of the training matrix (n,) -> float32 scores (n, n_items), bigger is better."""
+
+
+class LeftOutError(ConfigError):
+    """A baseline cannot run here: its library or its input is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What is known of the items besides events.
+
+    Parameters
+    ----------
+    vectors : float32 (n_items, dim), the encoder's text vectors, column by column of the matrix; or None.
+    texts : one text an item, in the same order; or None.
+    """
+
+    vectors: Float2D | None = None
+    texts: Sequence[str] | None = None
+
+
+class Baseline(Protocol):
+    """One method to compare with."""
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """Learn from CSR (n_users, n_items) and return the scorer of its users.
+
+        Raises LeftOutError when the method cannot run here.
+        """
+
+
+def fit_baselines(
+    baselines: Mapping[str, Baseline], train: Csr, features: Features
+) -> tuple[dict[str, Scorer], tuple[str, ...]]:
+    """Fit all baselines; return the scorers of those that run here, and a note for each that does not."""
+    scorers: dict[str, Scorer] = {}
+    notes = []
+    for name, baseline in baselines.items():
+        try:
+            scorers[name] = baseline.fit(train, features)
+        except LeftOutError as missing:
+            notes.append(f"{name} is left out: {missing}")
+    return scorers, tuple(notes)
+
+
+def optional(module: str, package: str) -> Any:
+    """Import an optional library, or say how to get it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise LeftOutError(f"{package} cannot be imported; pip install {package}") from error
+
+
+def liked(train: Csr) -> Csr:
+    """Return float32 CSR of the same shape: 1 where the event speaks for the item (value above 0)."""
+    ones = sparse.csr_matrix(train).copy()
+    ones.data = (ones.data > 0).astype(np.float32)
+    ones.eliminate_zeros()
+    return ones

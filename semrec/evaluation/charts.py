@@ -1,0 +1,253 @@
+"""Small plots as inline SVG; colours come from the page's style sheet.
+
+A plot is 420 units wide, about the width of a phone, so that its letters stay readable there.
+Recommenders have classes: `s0` is what the report is about, `s1` … are others, `rest` is grey.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from semrec.evaluation.markup import Markup, join, tag
+
+WIDTH = 420
+LEFT, RIGHT, TOP, BOTTOM = 46, 22, 16, 38
+"""Margins of a plot with axes."""
+PLACES = (
+    ("", 9, 4),
+    ("end", -9, 4),
+    ("middle", 0, -9),
+    ("middle", 0, 18),
+    ("", 7, -9),
+    ("", 7, 17),
+    ("end", -7, -9),
+    ("end", -7, 17),
+)
+"""Where the name of a dot may stand: anchor, and distance to the right and down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A named value with an interval; `style` is its class in the style sheet."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    style: str = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A named place in a plane."""
+
+    name: str
+    x: float
+    y: float
+    style: str = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A named line; a point for each label, None where there is none."""
+
+    name: str
+    points: tuple[Point | None, ...]
+    style: str = "rest"
+
+
+def bars(points: Sequence[Point], label: str) -> Markup:
+    """Horizontal bars with whiskers; the name stands above its bar."""
+    scale = (WIDTH - 60) / max([1e-9, *(p.high for p in points)])
+    rows = [_bar(34 * place, point, scale) for place, point in enumerate(points)]
+    return _svg(34 * len(rows) + 4, label, *rows)
+
+
+def _bar(y: float, point: Point, scale: float) -> Markup:
+    end, low, high = (max(0.0, value) * scale for value in (point.value, point.low, point.high))
+    box = {"x": 0, "y": y + 17, "width": max(1.0, end), "height": 12, "rx": 3}
+    whisker = f"M{low:.1f} {y + 23:.1f}H{high:.1f}M{low:.1f} {y + 20:.1f}v6M{high:.1f} {y + 20:.1f}v6"
+    return join(
+        tag("text", _short(point.name, 52), x=0, y=y + 12, class_=point.style),
+        tag("rect", _title(point), class_=point.style, **box),
+        tag("path", d=whisker, class_="whisker"),
+        tag("text", _number(point.value), x=max(end, high) + 6, y=y + 27, class_="value"),
+    )
+
+
+def scatter(dots: Sequence[Dot], x_label: str, y_label: str, label: str) -> Markup:
+    """Dots in a plane, each with its name where there is room."""
+    plane = _Plane(330, _nice_top([d.y for d in dots]), x_label, y_label)
+    x_top = _nice_top([d.x for d in dots])
+    ticks = [(plane.x(value / x_top), _tick(value)) for value in _ticks(x_top)]
+    placed = [(d, plane.x(d.x / x_top), plane.y(d.y)) for d in dots]
+    marks = [tag("circle", _place_title(d), cx=x, cy=y, r=5.5, class_=d.style) for d, x, y in placed]
+    return _svg(plane.height, label, *plane.frame(ticks), *marks, *_names(placed, plane.y(0)))
+
+
+def lines(series: Sequence[Line], labels: Sequence[str], x_label: str, y_label: str, label: str) -> Markup:
+    """Lines over labelled steps, with bands for the intervals of the lines that are not grey."""
+    values = [p.high if line.style != "rest" else p.value for line in series for p in line.points if p]
+    plane = _Plane(280, _nice_top(values), x_label, y_label)
+    xs = [plane.x((place + 0.5) / len(labels)) for place in range(len(labels))]
+    ticks = [(x, _short(name, 9)) for x, name in zip(xs, labels, strict=True)]
+    coloured_last = sorted(series, key=lambda line: line.style != "rest")
+    return _svg(plane.height, label, *plane.frame(ticks), *(_line(line, xs, plane) for line in coloured_last))
+
+
+def stacks(weights: Mapping[str, Mapping[str, float]], label: str) -> Markup:
+    """One full-width bar a row, divided by the weights of its parts; a weight below 0 has no width."""
+    names = list(dict.fromkeys(part for parts in weights.values() for part in parts))
+    styles = {name: f"s{place % 6}" for place, name in enumerate(names)}
+    rows = [_stack(26 * place, name, parts, styles) for place, (name, parts) in enumerate(weights.items())]
+    return join(_svg(26 * len(rows) + 4, label, *rows), legend(list(styles.items())))
+
+
+def _stack(y: float, name: str, parts: Mapping[str, float], styles: Mapping[str, str]) -> Markup:
+    x = float(LEFT)
+    total = sum(max(0.0, value) for value in parts.values()) or 1.0
+    drawn = [tag("text", _short(name, 7), x=x - 6, y=y + 15, class_="tick end")]
+    for part, value in parts.items():
+        share = max(0.0, value) / total
+        width = share * (WIDTH - LEFT - 4)
+        hint = tag("title", f"{name}, {part}: {_number(value)}")
+        box = {"x": x, "y": y + 2, "width": max(0.0, width - 1.5), "height": 18, "rx": 2}
+        drawn.append(tag("rect", hint, class_=styles[part], **box))
+        if width > 34:
+            drawn.append(tag("text", f"{share:.0%}", x=x + width / 2, y=y + 15, class_="inside middle"))
+        x += width
+    return join(*drawn)
+
+
+def legend(entries: Sequence[tuple[str, str]]) -> Markup:
+    """Names with their colours, as text that wraps."""
+    return tag("p", *(tag("span", tag("i", class_=style), name) for name, style in entries), class_="legend")
+
+
+def _svg(height: float, label: str, *parts: Markup) -> Markup:
+    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """The area of a plot with axes: values from 0 to `y_top`, and a share of the width from 0 to 1."""
+
+    height: float
+    y_top: float
+    x_label: str
+    y_label: str
+
+    def x(self, share: float) -> float:
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        base = self.height - BOTTOM
+        return base - max(0.0, value) / self.y_top * (base - TOP)
+
+    def frame(self, x_ticks: Sequence[tuple[float, str]]) -> list[Markup]:
+        """Draw grid, ticks and the names of the axes."""
+        parts = [
+            tag("path", d=f"M{LEFT} {self.y(v):.1f}H{WIDTH - RIGHT}", class_="grid")
+            for v in _ticks(self.y_top)
+        ]
+        parts += [
+            tag("text", _tick(v), x=LEFT - 6, y=self.y(v) + 4, class_="tick end") for v in _ticks(self.y_top)
+        ]
+        parts += [tag("text", name, x=x, y=self.y(0) + 16, class_="tick middle") for x, name in x_ticks]
+        return [
+            *parts,
+            tag("text", self.x_label, x=self.x(0.5), y=self.height - 5, class_="axis middle"),
+            tag("text", self.y_label, x=LEFT + 4, y=11, class_="axis"),
+        ]
+
+
+def _line(line: Line, xs: Sequence[float], plane: _Plane) -> Markup:
+    known = [(x, p) for x, p in zip(xs, line.points, strict=True) if p]
+    if not known:
+        return Markup()
+    path = tag(
+        "path",
+        tag("title", line.name),
+        d=_path([(x, plane.y(p.value)) for x, p in known]),
+        class_=f"line {line.style}",
+    )
+    if line.style == "rest":
+        return path
+    edge = [(x, plane.y(p.high)) for x, p in known] + [(x, plane.y(p.low)) for x, p in reversed(known)]
+    band = tag("path", d=_path(edge) + "Z", class_=f"band {line.style}")
+    dots = [tag("circle", _title(p), cx=x, cy=plane.y(p.value), r=3.5, class_=line.style) for x, p in known]
+    return join(band, path, *dots)
+
+
+def _path(places: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+
+
+def _place_title(dot: Dot) -> Markup:
+    return tag("title", f"{dot.name}: {_number(dot.x)}, {_number(dot.y)}")
+
+
+def _names(placed: Sequence[tuple[Dot, float, float]], base: float) -> list[Markup]:
+    """Names of dots, each at the first free place around its dot; a name without one is only a tooltip."""
+    taken = [(x - 6, y - 6, x + 6, y + 6) for _, x, y in placed]
+    drawn = []
+    for dot, x, y in sorted(placed, key=lambda place: place[0].style == "rest"):
+        name = _short(dot.name, 28)
+        width = 6.6 * len(name)
+        for anchor, dx, dy in PLACES:
+            start = x + dx - {"": 0.0, "middle": width / 2, "end": width}[anchor]
+            box = (start, y + dy - 10, start + width, y + dy + 3)
+            fits = box[0] > LEFT and box[2] < WIDTH and box[1] > TOP and box[3] < base
+            if fits and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                drawn.append(tag("text", name, x=x + dx, y=y + dy, class_=f"dot {anchor} {dot.style}"))
+                break
+    return drawn
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _title(point: Point) -> Markup:
+    interval = f"{_number(point.low)} to {_number(point.high)}"
+    return tag("title", f"{point.name}: {_number(point.value)} ({interval})")
+
+
+def _step(values: Sequence[float]) -> float:
+    """Return the distance of ticks: 1, 2, 2.5 or 5 times a power of ten, so that there are at most five."""
+    largest = max((v for v in values if math.isfinite(v)), default=0.0)
+    if largest <= 0:
+        return 0.25
+    power = 10.0 ** math.floor(math.log10(largest / 5))
+    return next(part * power for part in (1, 2, 2.5, 5, 10) if part * power * 5 >= largest)
+
+
+def _nice_top(values: Sequence[float]) -> float:
+    """Return the end of an axis that starts at 0: the first tick at or above all values."""
+    step = _step(values)
+    largest = max((v for v in values if math.isfinite(v)), default=0.0)
+    return step * max(1, math.ceil(largest / step - 1e-9))
+
+
+def _ticks(top: float) -> list[float]:
+    step = _step([top])
+    return [step * place for place in range(round(top / step) + 1)]
+
+
+def _tick(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".")
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.3f}"
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

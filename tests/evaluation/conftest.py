@@ -1,0 +1,27 @@
+import numpy as np
+import polars as pl
+import pytest
+from scipy import sparse
+
+
+@pytest.fixture
+def checkerboard():
+    """Even users like even items, odd users odd items; each misses the one on the diagonal.
+
+    The right answer for user u is item u: everyone of the same colour likes it, nobody of the other.
+    """
+    n = 12
+    u, i = np.indices((n, n))
+    board = ((u + i) % 2 == 0) & (u != i)
+    return sparse.csr_array(board.astype(np.float32))
+
+
+@pytest.fixture
+def events():
+    """60 users, 20 items, timed, with a repeated pair."""
+    rng = np.random.default_rng(7)
+    rows = [(f"u{u:02}", f"i{i:02}") for u in range(60) for i in rng.permutation(20)[: 1 + u % 9]]
+    rows.append(rows[3])
+    return pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row").with_columns(
+        value=pl.lit(1.0), time=pl.Series(rng.permutation(len(rows)).astype(float))
+    )

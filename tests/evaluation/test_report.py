@@ -1,0 +1,97 @@
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from semrec.evaluation import Evaluation, Measure, evaluate, evaluate_ratings, render_report
+from semrec.evaluation.charts import Dot, Line, Point, bars, lines, scatter, stacks
+from semrec.evaluation.markup import tag
+from semrec.evaluation.report import page
+from semrec.evaluation.splits import split_random
+
+EVIL = "<script>alert('1')</script>\"&"
+
+
+class Reader(HTMLParser):
+    """Collect elements and what they would load."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements, self.loads = [], []
+
+    def handle_starttag(self, element, attributes):
+        self.elements.append(element)
+        self.loads += [
+            value for name, value in attributes if name in {"src", "href", "srcset", "data", "action"}
+        ]
+
+
+@pytest.fixture
+def evaluation(events):
+    split = split_random(events)
+    rng = np.random.default_rng(0)
+    names = ("ours", EVIL, *(f"other {n}" for n in range(5)))
+    recommenders = {name: lambda users: rng.random((len(users), 20)).astype(np.float32) for name in names}
+    return evaluate(recommenders, split, k=3, n_resamples=20, notes=[EVIL])
+
+
+def test_page_loads_nothing_and_escapes(evaluation, tmp_path):
+    path = render_report(
+        evaluation, tmp_path / "out.html", title=EVIL, weights={EVIL: {EVIL: 0.3, "b": -1.0}}
+    )
+    text = path.read_text(encoding="utf-8")
+    reader = Reader()
+    reader.feed(text)
+    assert "script" not in reader.elements
+    assert not reader.loads
+    assert not re.search(r"https?://|//[a-z]|url\(|@import", text)
+    assert len(text.encode()) < 500_000
+    assert reader.elements.count("svg") == 5
+    assert "prefers-color-scheme:dark" in text
+    assert "width=device-width" in text
+
+
+def test_plots_are_well_formed(evaluation):
+    for svg in re.findall(r"<svg.*?</svg>", page(evaluation, title="t"), flags=re.S):
+        assert "nan" not in svg.lower().replace("&quot;", "")
+        ElementTree.fromstring(svg)
+
+
+def test_the_first_recommender_is_the_subject(evaluation):
+    text = page(evaluation, title="t")
+    assert "<b>ours</b> reaches an NDCG of" in text
+    assert '<tr class="s0"><td>ours</td>' in text
+
+
+def test_one_recommender_and_no_slices():
+    only = Measure("alone", "all", "all", "ndcg", 0.0, 0.0, 0.0, 1)
+    text = page(Evaluation((only,), 10, "last"), title="t")
+    assert "alone" in text
+    assert text.count("<svg") == 1
+
+
+def test_ratings_alone_and_nothing_at_all(events):
+    measures = evaluate_ratings({"mean": lambda users, items: np.full(len(users), 3.0)}, split_random(events))
+    assert "RMSE" in page(Evaluation(measures, 10, "random"), title="t")
+    assert "How it was measured" in page(Evaluation((), 10, "random"), title="t")
+
+
+def test_charts_of_nothing_and_of_zeros():
+    zero = Point("a", 0.0, 0.0, 0.0, "s0")
+    for svg in (
+        bars([], "x"),
+        bars([zero], "x"),
+        scatter([], "x", "y", "z"),
+        scatter([Dot("a", 0.0, 0.0)] * 30, "x", "y", "z"),
+        lines([], [], "x", "y", "z"),
+        lines([Line("a", (zero, None), "s0"), Line("b", (None, None))], ["1", "2"], "x", "y", "z"),
+    ):
+        ElementTree.fromstring(svg)
+    ElementTree.fromstring("<div>" + stacks({"1": {"a": 0.0}}, "x") + "</div>")
+
+
+def test_tags_escape_what_is_not_markup():
+    assert tag("p", "<i>", tag("b", "&"), class_='"') == '<p class="&quot;">&lt;i&gt;<b>&amp;</b></p>'
+    assert tag("p", 1.5, 2.0, x=3.14159, y=None) == '<p x="3.14">1.52</p>'
