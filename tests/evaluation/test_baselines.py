@@ -1,4 +1,5 @@
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from semrec.evaluation.baselines import (
     bag_of_words_vectors,
     default_baselines,
     fit_baselines,
+    linear,
     tfidf_vectors,
     word2vec_vectors,
 )
@@ -133,3 +135,36 @@ def test_what_is_missing_is_left_out_and_said(checkerboard, monkeypatch):
     assert "implicit ALS is left out: implicit cannot be imported; pip install implicit" in notes
     assert "centred mean is left out: it needs the text vectors of the items" in notes
     assert "TF-IDF text is left out: it needs the texts of the items" in notes
+
+
+def test_lightfm_scores_with_item_biases(monkeypatch):
+    """The library rarely installs, so a stand-in checks how its parts are put together."""
+
+    class Model:
+        def __init__(self, **options):
+            assert options["loss"] == "warp"
+
+        def fit(self, interactions, **options):
+            self.shape = interactions.shape
+
+        def get_item_representations(self):
+            return np.array([10.0, 20.0]), np.array([[1.0, 0.0], [0.0, 1.0]])
+
+        def get_user_representations(self):
+            return np.array([99.0]), np.array([[3.0, 4.0]])
+
+    monkeypatch.setitem(sys.modules, "lightfm", SimpleNamespace(LightFM=Model))
+    scorer = LightFm().fit(sparse.csr_array(np.ones((1, 2), np.float32)), Features())
+    assert scorer(np.array([0])).tolist() == [[13, 24]]
+
+
+def test_ease_chooses_on_a_part_of_the_training_events(monkeypatch, checkerboard):
+    def quality(known, hidden, users, value):
+        assert known.multiply(hidden).nnz == 0
+        assert (known + hidden != checkerboard).nnz == 0
+        assert set(users) <= set(hidden.nonzero()[0])
+        return -abs(value - 100)
+
+    monkeypatch.setattr(linear, "_quality", quality)
+    chosen = Ease((1.0, 100.0, 500.0)).fit(checkerboard, Features())(EVERYONE)
+    np.testing.assert_array_equal(chosen, Ease((100.0,)).fit(checkerboard, Features())(EVERYONE))

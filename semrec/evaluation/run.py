@@ -100,6 +100,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is the same for all recommenders; see `evaluate`. `asked` are rows of the split."""
+
+    split: Split
+    asked: NDArray[np.int64]
+    k: int
+    item_vectors: Float2D | None
+    seed: int
+    n_resamples: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
     """What one recommender gave the users who were asked; `auc` is all NaN for finished lists."""
 
@@ -151,12 +163,13 @@ def evaluate(
         raise ConfigError("there is no recommender to evaluate")
     if not len(asked):
         raise ConfigError(f"split {split.kind!r} leaves no user with both a history and a test item")
-    answers = {name: _ask(name, recommend, split, asked, k) for name, recommend in recommenders.items()}
+    plan = _Plan(split, asked, k, item_vectors, seed, n_resamples)
+    answers = {name: _ask(name, recommend, plan) for name, recommend in recommenders.items()}
     measures: list[Measure] = []
-    for part in _slices(split, asked):
-        measures += _measure_users(part, answers, split, asked, k, item_vectors, seed, n_resamples)
+    for part in _slices(plan):
+        measures += _measure_users(part, answers, plan)
         if part.items is None:
-            measures += _measure_catalog(part, answers, split, seed)
+            measures += _measure_catalog(part, answers, plan)
     return Evaluation(tuple(measures), k, split.kind, dict(split.counts), seed, tuple(notes))
 
 
@@ -186,30 +199,30 @@ def evaluate_ratings(
     return tuple(measures)
 
 
-def _ask(name: str, recommend: Recommend, split: Split, asked: NDArray[np.int64], k: int) -> _Answer:
-    step = max(1, BATCH_SCORES // len(split.items))
+def _ask(name: str, recommend: Recommend, plan: _Plan) -> _Answer:
+    step = max(1, BATCH_SCORES // len(plan.split.items))
     parts = [
-        _ask_batch(name, recommend, split, asked[start : start + step], k)
-        for start in range(0, len(asked), step)
+        _ask_batch(name, recommend, plan, plan.asked[start : start + step])
+        for start in range(0, len(plan.asked), step)
     ]
-    tops = [part.top for part in parts]
-    top = TopK(np.concatenate([t.items for t in tops]), np.concatenate([t.lengths for t in tops]))
-    return _Answer(top, np.concatenate([part.auc for part in parts]))
+    items, lengths = ([getattr(part.top, field) for part in parts] for field in ("items", "lengths"))
+    return _Answer(
+        TopK(np.concatenate(items), np.concatenate(lengths)), np.concatenate([part.auc for part in parts])
+    )
 
 
-def _ask_batch(name: str, recommend: Recommend, split: Split, users: NDArray[np.int64], k: int) -> _Answer:
-    answer = recommend(users)
+def _ask_batch(name: str, recommend: Recommend, plan: _Plan, users: NDArray[np.int64]) -> _Answer:
+    answer, split = recommend(users), plan.split
+    wanted = (len(users), len(split.items))
     if isinstance(answer, TopK):
-        return _Answer(_fitting(name, answer, len(users), len(split.items), k), np.full(len(users), np.nan))
-    if answer.shape != (len(users), len(split.items)):
-        raise ConfigError(
-            f"{name!r} scored {answer.shape}; asked were {len(users)} users and {len(split.items)} items"
-        )
+        return _Answer(_fitting(name, answer, *wanted, plan.k), np.full(len(users), np.nan))
+    if answer.shape != wanted:
+        raise ConfigError(f"{name!r} scored {answer.shape} where (users, items) are {wanted}")
     scores = np.array(answer, np.float32)
     test = split.test[users]
     scores[:, ~split.candidates] = -np.inf
     scores[_places(split.train[users])] = -np.inf
-    return _Answer(metrics.top_k(scores, k, test), metrics.auc(scores, test))
+    return _Answer(metrics.top_k(scores, plan.k, test), metrics.auc(scores, test))
 
 
 def _fitting(name: str, top: TopK, n_users: int, n_items: int, k: int) -> TopK:
@@ -233,7 +246,8 @@ def _places(matrix: Csr) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
 
 
-def _slices(split: Split, asked: NDArray[np.int64]) -> Iterator[_Slice]:
+def _slices(plan: _Plan) -> Iterator[_Slice]:
+    split, asked = plan.split, plan.asked
     everyone = np.ones(len(asked), dtype=bool)
     lengths = np.diff(split.train.indptr)[asked]
     popularity = _popularity(split)
@@ -253,28 +267,19 @@ def _popularity(split: Split) -> NDArray[np.int64]:
     return np.bincount(split.train.indices, minlength=len(split.items))
 
 
-def _measure_users(
-    part: _Slice,
-    answers: Mapping[str, _Answer],
-    split: Split,
-    asked: NDArray[np.int64],
-    k: int,
-    item_vectors: Float2D | None,
-    seed: int,
-    n_resamples: int,
-) -> list[Measure]:
+def _measure_users(part: _Slice, answers: Mapping[str, _Answer], plan: _Plan) -> list[Measure]:
     """Measure what is a mean over users: one bootstrap for all recommenders and metrics of a slice."""
-    test = _only(split.test[asked[part.users]], part.items)
+    test = _only(plan.split.test[plan.asked[part.users]], part.items)
     labels, columns = [], []
     for name, answer in answers.items():
         top = answer.top.rows(part.users)
-        values = {metric: of(metrics.find_hits(top, test, k)) for metric, of in metrics.ACCURACY.items()}
+        values = {metric: of(metrics.find_hits(top, test, plan.k)) for metric, of in metrics.ACCURACY.items()}
         if part.items is None:
-            values |= {"auc": answer.auc[part.users], **_beyond_accuracy(top, split, item_vectors)}
+            values |= {"auc": answer.auc[part.users], **_beyond_accuracy(top, plan)}
         labels += [(name, metric) for metric in values]
         columns += list(values.values())
     table = np.stack(columns, axis=1)
-    low, high = metrics.percentiles(metrics.bootstrap_means(table, seed, n_resamples=n_resamples))
+    low, high = metrics.percentiles(metrics.bootstrap_means(table, plan.seed, n_resamples=plan.n_resamples))
     means = _means(table)
     return [
         Measure(
@@ -285,21 +290,21 @@ def _measure_users(
     ]
 
 
-def _beyond_accuracy(top: TopK, split: Split, item_vectors: Float2D | None) -> dict[str, Values]:
+def _beyond_accuracy(top: TopK, plan: _Plan) -> dict[str, Values]:
+    split = plan.split
     popularity = _popularity(split)
     values = {
         "novelty": metrics.novelty(top, popularity, len(split.users)),
         "tail_share": metrics.tail_share(top, popularity, split.candidates),
     }
-    if item_vectors is not None:
-        values["diversity"] = metrics.diversity(top, item_vectors)
+    if plan.item_vectors is not None:
+        values["diversity"] = metrics.diversity(top, plan.item_vectors)
     return values
 
 
-def _measure_catalog(
-    part: _Slice, answers: Mapping[str, _Answer], split: Split, seed: int
-) -> Iterator[Measure]:
+def _measure_catalog(part: _Slice, answers: Mapping[str, _Answer], plan: _Plan) -> Iterator[Measure]:
     """Measure what all lists of a slice say together."""
+    split = plan.split
     for name, answer in answers.items():
         top = answer.top.rows(part.users)
         rows = np.repeat(np.arange(len(top.items)), top.lengths)
@@ -307,7 +312,7 @@ def _measure_catalog(
         shape = (len(top.items), len(split.items))
         shown = sparse.csr_array((ones, (rows, top.items[top.shown])), shape=shape)[:, split.candidates]
         for metric, of in (("coverage", metrics.coverage), ("gini", metrics.gini)):
-            low, high = metrics.catalog_interval(of, shown, seed)
+            low, high = metrics.catalog_interval(of, shown, plan.seed)
             value = of(shown.sum(axis=0))
             yield Measure(name, part.group, part.name, metric, value, low, high, len(top.items))
 

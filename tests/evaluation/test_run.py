@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from semrec.errors import ConfigError
-from semrec.evaluation import TopK, evaluate, evaluate_ratings
-from semrec.evaluation import evaluate as package_function
-from semrec.evaluation.metrics import ndcg
+from semrec.evaluation import TopK, evaluate, evaluate_ratings, run
+from semrec.evaluation.metrics import find_hits, ndcg, top_k
 from semrec.evaluation.splits import split_cold_items, split_random
 
 
@@ -64,10 +63,9 @@ def test_known_items_and_others_than_candidates_are_never_recommended(events):
 
 
 def test_batches_do_not_change_the_result(split, monkeypatch):
-    module = __import__("sys").modules[package_function.__module__]
     scores = np.random.default_rng(4).random((60, 20)).astype(np.float32)
     whole = evaluate({"r": lambda users: scores[users]}, split, n_resamples=20)
-    monkeypatch.setattr(module, "BATCH_SCORES", 120)
+    monkeypatch.setattr(run, "BATCH_SCORES", 120)
     assert evaluate({"r": lambda users: scores[users]}, split, n_resamples=20) == whole
 
 
@@ -110,8 +108,6 @@ def test_nobody_to_ask(split):
 
 
 def test_slices_are_means_over_their_users(split):
-    from semrec.evaluation.metrics import find_hits, top_k
-
     scores = np.random.default_rng(8).random((60, 20)).astype(np.float32)
     result = evaluate({"r": lambda users: scores[users]}, split, k=3, n_resamples=20)
     asked = split.test_users
