@@ -57,14 +57,27 @@ class Settings(BaseSettings):
         default_factory=lambda: dict(KIND_WEIGHTS),
         description="Weight of each kind of event; below 0 it counts against.",
     )
+    rating_scale: tuple[float, float] = Field(
+        (1.0, 5.0), description="Lowest and highest rating; below the middle a rating counts against."
+    )
+    events_url: SecretStr | None = Field(
+        None,
+        description="URL of the event log, for instance postgresql+psycopg://USER:PASSWORD@HOST/DATABASE. "
+        "None: events.db in the workspace.",
+    )
+    max_user_events: int = Field(10_000, ge=1, description="A user with more events is a bot.")
+    max_user_events_a_day: int = Field(
+        5_000, ge=1, description="A user with more events on any day is a bot."
+    )
+    burst_s: float = Field(
+        10.0, ge=0, description="Seconds within which the same user, item and kind again is one event."
+    )
     max_interests: int = Field(8, ge=1, le=64, description="Most interests of one history.")
     signal_weights: dict[str, float] = Field(
         default_factory=lambda: {"text": 1.0, "words": 0.5},
         description="Weight of each signal in the blend.",
     )
-    candidates: int = Field(
-        100, ge=10, le=10_000, description="Items fetched for each search of a signal."
-    )
+    candidates: int = Field(100, ge=10, le=10_000, description="Items fetched for each search of a signal.")
     sample_items: int = Field(
         2048, ge=2, description="Items of the catalog that a signal is standardised by."
     )
@@ -89,7 +102,5 @@ def load_settings(**given: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise ConfigError(f"settings do not fit: {faults}") from error

@@ -3,17 +3,20 @@
 A signal turns a question (a text, a history, or both) into scored questions to the index. Its score of
 an item is always a *sum of terms*, one per reason (an item of the history, or the text): whoever asks
 for the score and whoever asks why look at the same numbers, so attribution is exact by construction.
+
+A signal is opened on one generation of the index. What it keeps of every item is named by the module's
+`..._FIELDS` or `..._fields`, and made by the module's functions for the indexer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 
-from semrec.store.protocol import Index, Search, VectorField
+from semrec.store.protocol import Search
 from semrec.types import Float1D, Float2D, Keys
 
 
@@ -25,9 +28,9 @@ class Question:
     ----------
     text : the query text, or None.
     text_vector : float32 (dim,), unit length, the encoded text; None without a text.
-    history : keys of the history, known ones only; empty without a history.
+    history : uint64 (n_history,), keys of the history, known ones only, each once.
     weights : float32 (n_history,), how much each counts; below 0 it counts against.
-    interests : int (n_history,), the interest each item belongs to, 0 …; -1 for items that count against.
+    interests : int64 (n_history,), the interest each item belongs to; -1 for items that count against.
     limit : hits wanted from each search.
     """
 
@@ -46,17 +49,19 @@ class SignalQuery:
     Parameters
     ----------
     signal : name of the signal.
-    origin : what the terms stand for: the items of the `history` (term h is item h), or the `text` (one term).
+    origin : what the terms stand for: the items of the `history` (term h is item h) or the `text` (one term).
     searches : find candidates; filters are added by the caller.
     terms : keys (n,) -> float32 (n, n_terms); the signal's score of an item is the sum over its terms.
-    scale : the standard deviation of the score, where the catalog sample cannot tell; else None.
+    offsets : float32 (n_terms,), mean of each term over the catalog.
+    scale : standard deviation of the score over the catalog, greater than 0.
     """
 
     signal: str
     origin: Literal["history", "text"]
     searches: tuple[Search, ...]
     terms: Callable[[Keys], Float2D]
-    scale: float | None = None
+    offsets: Float1D
+    scale: float
 
 
 class Signal(Protocol):
@@ -64,8 +69,5 @@ class Signal(Protocol):
 
     name: str
 
-    def fields(self) -> Sequence[VectorField]:
-        """Return the named vectors that the signal keeps of every item."""
-
-    def ask(self, question: Question, index: Index) -> list[SignalQuery]:
+    def ask(self, question: Question) -> list[SignalQuery]:
         """Return the signal's parts of the query; empty when it has nothing to say."""

@@ -1,0 +1,151 @@
+"""One complete build of the index: invisible while it grows, current in one step when it is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from semrec.encoder.protocol import Encoder
+from semrec.errors import CatalogError, StoreLockedError
+from semrec.signals.text import PASSAGES, TEXT, item_vectors, text_fields
+from semrec.signals.words import WORDS, WORDS_FIELDS
+from semrec.signals.words import item_vectors as word_vectors
+from semrec.store import Store
+from semrec.store.protocol import FieldType, Manifest, Point, Record
+from semrec.types import Float2D, Item
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items on their way into the index: row n of every field belongs to item n.
+
+    Parameters
+    ----------
+    items : the items.
+    texts : what of each item is encoded.
+    passages : its pieces; at least one for each item.
+    """
+
+    items: Sequence[Item]
+    texts: Sequence[str]
+    passages: Sequence[Sequence[str]]
+
+    @property
+    def flat_passages(self) -> list[str]:
+        """All passages in order of items."""
+        return [passage for passages in self.passages for passage in passages]
+
+
+class GenerationBuilder:
+    """Writes the next generation; a context manager that leaves nothing behind when the build fails.
+
+    Parameters
+    ----------
+    store : where it is built; its current generation goes on answering.
+    encoder : what the vectors come from.
+    template : what of an item is encoded.
+    """
+
+    def __init__(self, store: Store, encoder: Encoder, template: str) -> None:
+        self._store = store
+        self._encoder = encoder
+        self._template = template
+        self._vectors = (*text_fields(encoder.dimension), *WORDS_FIELDS)
+        self._sum = np.zeros(encoder.dimension, np.float64)
+        self.n_items = 0
+        self.n_passages = 0
+        self.completed = False
+
+    def __enter__(self) -> GenerationBuilder:
+        self.generation, self._index = self._store.create(self._vectors)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.completed:
+            self._index.close()
+            self._store.drop(self.generation)
+
+    def add(self, batch: Batch, passage_vectors: Float2D) -> None:
+        """Write a batch.
+
+        Parameters
+        ----------
+        batch : the items.
+        passage_vectors : float32 (n_passages, dim), rows of unit length, in the order of `flat_passages`.
+        """
+        ends = np.cumsum([len(passages) for passages in batch.passages])
+        by_item = np.split(passage_vectors, ends[:-1])
+        vectors = item_vectors(by_item)
+        points = [
+            Point(
+                Record(item.item_id, item.title, tuple(passages), item.metadata, content_hash(text)),
+                {TEXT: vector, PASSAGES: rows, WORDS: words},
+            )
+            for item, text, passages, vector, rows, words in zip(
+                batch.items,
+                batch.texts,
+                batch.passages,
+                vectors,
+                by_item,
+                word_vectors(batch.texts),
+                strict=True,
+            )
+        ]
+        self._index.upsert(points)
+        self._sum += vectors.sum(axis=0, dtype=np.float64)
+        self.n_items += len(points)
+        self.n_passages += len(passage_vectors)
+
+    def complete(self, fields: Mapping[str, FieldType]) -> Manifest:
+        """Finish the build, check it, and make it current.
+
+        Parameters
+        ----------
+        fields : type of every metadata field.
+
+        Raises
+        ------
+        CatalogError
+            Nothing was written.
+        """
+        if self.n_items == 0:
+            raise CatalogError("nothing was indexed; the previous index, if any, still answers.")
+        manifest = Manifest(
+            encoder=self._encoder.name,
+            encoder_fingerprint=self._encoder.fingerprint,
+            dimension=self._encoder.dimension,
+            query_prompt=self._encoder.query_prompt,
+            document_prompt=self._encoder.document_prompt,
+            template=self._template,
+            vectors=self._vectors,
+            fields=dict(fields),
+            text_mean=tuple((self._sum / self.n_items).tolist()),
+            n_items=self.n_items,
+            n_passages=self.n_passages,
+            built_at=time.time(),
+        )
+        self._store.complete(self.generation, self._index, manifest)
+        self._store.make_current(self.generation)
+        self.completed = True
+        self._drop_older()
+        return manifest
+
+    def _drop_older(self) -> None:
+        """Keep the generation before this one, to go back to; drop the ones before it."""
+        for older in self._store.generations()[:-2]:
+            with suppress(StoreLockedError):  # somebody still reads it; the next build drops it
+                self._store.drop(older)
+
+
+def content_hash(text: str) -> str:
+    """Return 32 hexadecimal digits that change when what is encoded changes."""
+    return hashlib.blake2b(json.dumps(text).encode(), digest_size=16).hexdigest()

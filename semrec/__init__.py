@@ -1,0 +1,61 @@
+"""semrec: index a catalog, recommend by text or history, and say why.
+
+>>> from semrec import Recommender
+>>> with Recommender.open("shop") as rec:  # doctest: +SKIP
+...     rec.index("catalog.parquet")
+...     rec.recommend(text="parse json quickly", k=5)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from indexer.read import FieldMapping
+    from semrec.config import Settings
+    from semrec.errors import SemrecError
+    from semrec.recommender import Recommender
+    from semrec.types import (
+        Because,
+        Event,
+        Interest,
+        Item,
+        Passages,
+        Recommendation,
+        Recommendations,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Because",
+    "Event",
+    "FieldMapping",
+    "Interest",
+    "Item",
+    "Passages",
+    "Recommendation",
+    "Recommendations",
+    "Recommender",
+    "SemrecError",
+    "Settings",
+]
+
+HOMES = {
+    "FieldMapping": "indexer.read",
+    "Recommender": "semrec.recommender",
+    "SemrecError": "semrec.errors",
+    "Settings": "semrec.config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load public names when they are first used: `import semrec` itself loads nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module 'semrec' has no attribute {name!r}")
+    return getattr(import_module(HOMES.get(name, "semrec.types")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,100 @@
+"""The blend: signals on one scale, weighted and added up.
+
+    score(i) = Σ_s w_s · (f_s(q, i) - mean_s(q)) / std_s(q)
+
+Every f_s is a sum of terms, one per reason, so the score is a sum of contributions: each term minus its
+own mean over the catalog, divided by the signal's standard deviation, times the signal's weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from semrec.types import Float1D, Float2D
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The terms of one signal for a set of candidates.
+
+    Parameters
+    ----------
+    signal : name of the signal.
+    origin : what the terms stand for: the items of the `history`, or the `text`.
+    terms : float32 (n_candidates, n_terms).
+    offsets : float32 (n_terms,), mean of each term over the catalog.
+    scale : standard deviation of the sum of the terms over the catalog, greater than 0.
+    """
+
+    signal: str
+    origin: Literal["history", "text"]
+    terms: Float2D
+    offsets: Float1D
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """What each reason of one signal adds to the scores: float32 (n_candidates, n_terms)."""
+
+    signal: str
+    origin: Literal["history", "text"]
+    values: Float2D
+
+
+def contributions(parts: Sequence[Part], weights: Mapping[str, float]) -> list[Contributions]:
+    """Return what every reason adds to the score of every candidate, in units of the score.
+
+    Parameters
+    ----------
+    parts : the signals' terms.
+    weights : weight of each signal, 0 or more; signals that are not named have weight 0 and are left out.
+    """
+    return [
+        Contributions(part.signal, part.origin, (part.terms - part.offsets) * np.float32(weight / part.scale))
+        for part in parts
+        if (weight := weights.get(part.signal, 0.0)) > 0
+    ]
+
+
+def balance(parts: Sequence[Contributions]) -> list[Contributions]:
+    """Let history and text count the same where a query has both: "like these, but about X".
+
+    Scores of a history have far heavier tails than those of a text: an item that is nearly the same as one
+    of the history lies 30 deviations out, the best match of a text 6. So the history's contributions are
+    scaled until its best candidate is as far out as the text's best candidate.
+
+    Returns
+    -------
+    The parts as they are when the query has only one origin, or when one of the two says nothing.
+    """
+    best = {origin: _best(parts, origin) for origin in ("history", "text")}
+    if min(best.values()) <= 0:
+        return list(parts)
+    factor = np.float32(best["text"] / best["history"])
+    return [
+        replace(part, values=part.values * factor) if part.origin == "history" else part for part in parts
+    ]
+
+
+def _best(parts: Sequence[Contributions], origin: str) -> float:
+    """Return the highest score that the parts of one origin give, 0 without such parts or candidates."""
+    sums = [part.values.sum(axis=1) for part in parts if part.origin == origin]
+    return float(np.sum(sums, axis=0).max(initial=0.0)) if sums else 0.0
+
+
+def blended_scores(parts: Sequence[Contributions], n_candidates: int) -> Float1D:
+    """Return the sum of all contributions, float32 (n_candidates,)."""
+    scores = np.zeros(n_candidates, np.float32)
+    for part in parts:
+        scores += part.values.sum(axis=1)
+    return scores
+
+
+def best_first(scores: Float1D, tie_break: np.ndarray) -> np.ndarray:
+    """Return positions by falling score; equal scores by rising `tie_break`."""
+    return np.lexsort((tie_break, -scores))

@@ -1,0 +1,216 @@
+"""Sentence encoders of the sentence-transformers family, on torch.
+
+The only home of sentence-transformers, transformers and torch models in semrec.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
+from transformers.utils import logging as transformers_logging
+
+from semrec.encoder.bundled import BUNDLED, bundled_model
+from semrec.encoder.protocol import Encoder
+from semrec.errors import EncoderError
+from semrec.types import Float2D
+
+FINGERPRINT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
+"""What decides the vectors: weights, configuration, vocabulary."""
+
+
+class SentenceTransformerEncoder(Encoder):
+    """An encoder loaded by `load_encoder`; see `Encoder` for its attributes.
+
+    Parameters
+    ----------
+    model : the loaded model, in evaluation mode.
+    name : what it was asked for as.
+    fingerprint : hash of its files.
+    batch_tokens : most tokens in one batch, padding included.
+    """
+
+    def __init__(self, model: SentenceTransformer, name: str, fingerprint: str, batch_tokens: int) -> None:
+        self._model = model
+        self._batch_tokens = batch_tokens
+        # A copy of its own: the model's tokenizer truncates, and is busy in the encoding thread.
+        self._counter = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
+        self._counter.no_truncation()
+        self._counter.no_padding()
+        self.name = name
+        self.fingerprint = fingerprint
+        self.device = str(model.device)
+        prompts = model.prompts
+        self.query_prompt = prompts.get("query") or ""
+        self.document_prompt = next(
+            (text for text in map(prompts.get, ("document", "passage", "corpus")) if text), ""
+        )
+        self.dimension = int(model.get_embedding_dimension() or 0)
+        self.passage_tokens = self._longest_passage()
+
+    def _longest_passage(self) -> int:
+        longest = self._model.max_seq_length
+        if longest is None:
+            longest = 512  # what BERT reads; a model that does not say more gets no more
+        special = self._model.tokenizer.num_special_tokens_to_add()
+        return int(longest) - special - self.count_tokens([self.document_prompt])[0]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of every text, without prompt and special tokens."""
+        if not texts:
+            return []
+        encoded = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(tokens) for tokens in encoded]
+
+    def encode_queries(self, texts: Sequence[str]) -> Float2D:
+        """Return float32 (n, dimension), rows of unit length; (0, dimension) for no texts."""
+        return self._encode(texts, self.query_prompt, None)
+
+    def encode_documents(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> Float2D:
+        """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""
+        return self._encode(texts, self.document_prompt, progress)
+
+    def _encode(self, texts: Sequence[str], prompt: str, progress: Callable[[int], None] | None) -> Float2D:
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for rows in token_batches(self.count_tokens(texts), self._batch_tokens):
+            vectors[rows] = self._model.encode(
+                [texts[row] for row in rows],
+                prompt=prompt,
+                batch_size=len(rows),
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+            if progress:
+                progress(len(rows))
+        return vectors
+
+
+def token_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Group texts of like length, so that a padded batch holds at most `batch_tokens` tokens.
+
+    Small budgets keep a batch inside the processor's cache and leave little padding; a text that is
+    longer than the budget is a batch of its own.
+
+    Parameters
+    ----------
+    lengths : tokens of every text.
+    batch_tokens : the budget, padding included.
+
+    Yields
+    ------
+    Positions of the texts of one batch; all batches together hold each position once, longest first.
+    """
+    batch: list[int] = []
+    longest = 0
+    for position in sorted(range(len(lengths)), key=lambda p: -lengths[p]):
+        longest = max(longest, lengths[position], 1)
+        if batch and longest * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch, longest = [], max(lengths[position], 1)
+        batch.append(position)
+    if batch:
+        yield batch
+
+
+def pick_device(device: str | None) -> str:
+    """Return `device`, or the best that is there: cuda, else mps, else cpu."""
+    if device:
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def load_sentence_transformer(
+    name: str, *, device: str | None, batch_tokens: int
+) -> SentenceTransformerEncoder:
+    """Load an encoder by hub name, by folder, or the bundled one.
+
+    Parameters
+    ----------
+    name : `bundled`, a folder, or a name on the model hub.
+    device : torch device; None picks one.
+    batch_tokens : most tokens in one batch.
+
+    Raises
+    ------
+    EncoderError
+        The model is not there, cannot be loaded without running its code, or is damaged.
+    """
+    path = str(bundled_model()) if name == BUNDLED else name
+    if looks_like_folder(path) and not Path(path).is_dir():
+        raise EncoderError(f"cannot load the encoder {name!r}: there is no such folder.")
+    try:
+        with quiet_transformers():
+            model = SentenceTransformer(
+                path,
+                device=pick_device(device),
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+    except Exception as error:  # the libraries below raise dozens of kinds; all mean the same to us
+        reason = str(error).strip().split("\n")[0]
+        raise EncoderError(
+            f"cannot load the encoder {name!r}: {reason}. Give a folder with a sentence-transformers "
+            f"model in safetensors format, a name on the model hub, or {BUNDLED!r}."
+        ) from error
+    model.eval()
+    return SentenceTransformerEncoder(model, name, fingerprint(model, path), batch_tokens)
+
+
+def looks_like_folder(name: str) -> bool:
+    """Return whether a model name can only mean a folder: hub names are `owner/model` or `model`."""
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
+
+
+def fingerprint(model: SentenceTransformer, path: str) -> str:
+    """Return a hash of everything that decides the vectors: 32 hexadecimal digits.
+
+    Parameters
+    ----------
+    model : the loaded model.
+    path : the folder it came from; for a model of the hub its weights in memory are hashed instead.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    folder = Path(path)
+    if folder.is_dir():
+        files = {file for pattern in FINGERPRINT_FILES for file in folder.rglob(pattern)}
+        for file in sorted(files):
+            digest.update(file.relative_to(folder).as_posix().encode())
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        return digest.hexdigest()
+    digest.update(model.tokenizer.backend_tokenizer.to_str().encode())
+    digest.update(repr(sorted(model.prompts.items())).encode())
+    for parameter, value in sorted(model.state_dict().items()):
+        digest.update(parameter.encode())
+        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[Any]:
+    """Keep the library's own bars and notes off the terminal while a model loads."""
+    hub = logging.getLogger("huggingface_hub")
+    levels = transformers_logging.get_verbosity(), hub.level
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    hub.setLevel(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(levels[0])
+        hub.setLevel(levels[1])
+        if bars:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

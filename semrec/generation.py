@@ -1,0 +1,274 @@
+"""One generation that answers, and the steps of an answer that read it.
+
+The order of the steps is the recommender's; nothing here knows what comes before or after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from semrec.blend import Contributions, Part, balance, best_first, blended_scores, contributions
+from semrec.config import Settings
+from semrec.diversify import mmr
+from semrec.errors import UnknownItemError
+from semrec.explain import Reasons, nearest_pair, reasons
+from semrec.profile import central_items, event_weights
+from semrec.signals import Question, Signal, SignalQuery
+from semrec.signals.text import TextSignal
+from semrec.signals.words import WordsSignal
+from semrec.store import Index, Manifest, Record, Store
+from semrec.types import (
+    Because,
+    Condition,
+    Event,
+    Float1D,
+    Float2D,
+    Interest,
+    Keys,
+    Passages,
+    Recommendation,
+    item_keys,
+)
+
+BECAUSE_ITEMS = 3
+"""Items of the history that an explanation names."""
+
+MMR_CANDIDATES = 10
+"""Candidates that are considered for each place when the answer is diversified."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The known items of a history, each once, with how much it counts.
+
+    Parameters
+    ----------
+    item_ids : in order of their first event.
+    keys : uint64 (n_history,).
+    weights : float32 (n_history,), summed over the events of an item.
+    unknown : ids that the index does not hold.
+    """
+
+    item_ids: tuple[str, ...]
+    keys: Keys
+    weights: Float1D
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What is considered for an answer: row n of every field belongs to candidate n.
+
+    Parameters
+    ----------
+    keys : uint64 (n,), ascending.
+    parts : what each reason adds to the score.
+    scores : float32 (n,), the sum of the parts.
+    """
+
+    keys: Keys
+    parts: Sequence[Contributions]
+    scores: Float1D
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation that answers: its index, its manifest and its signals."""
+
+    number: int
+    index: Index
+    manifest: Manifest
+    signals: tuple[Signal, ...]
+    text_signal: TextSignal
+
+
+def open_generation(store: Store, number: int, settings: Settings) -> Generation:
+    """Open a generation with all its signals."""
+    index, manifest = store.open(number), store.manifest(number)
+    text_signal = TextSignal(
+        index,
+        np.array(manifest.text_mean, np.float32),
+        index.sample(settings.sample_items),
+        pooling=settings.text_pooling,
+        sharpness=settings.sharpness,
+    )
+    return Generation(number, index, manifest, (text_signal, WordsSignal(index)), text_signal)
+
+
+def known_history(events: Sequence[Event], index: Index, settings: Settings) -> History:
+    """Return the items of a history that the index holds, with how much each counts.
+
+    Raises
+    ------
+    UnknownItemError
+        The index holds none of them.
+    """
+    weights = event_weights(
+        events,
+        kind_weights=settings.kind_weights,
+        rating_scale=settings.rating_scale,
+        half_life_days=settings.half_life_days,
+    )
+    totals: dict[str, float] = {}
+    for event, weight in zip(events, weights.tolist(), strict=True):
+        totals[event.item_id] = totals.get(event.item_id, 0.0) + weight
+    item_ids = np.array(list(totals), dtype=object)
+    keys = item_keys(totals)
+    there = index.contains(keys)
+    unknown = tuple(item_ids[~there])
+    if totals and not there.any():
+        raise UnknownItemError(
+            f"no item of the history is in the index: {_some(unknown)}. Check the ids, or index them first."
+        )
+    return History(
+        tuple(item_ids[there]), keys[there], np.array(list(totals.values()), np.float32)[there], unknown
+    )
+
+
+def _some(item_ids: Sequence[str]) -> str:
+    """Return the first few ids in words."""
+    named = ", ".join(repr(item_id) for item_id in item_ids[:5])
+    return f"{named} and {len(item_ids) - 5} more" if len(item_ids) > 5 else named
+
+
+def find_candidates(
+    queries: Sequence[SignalQuery],
+    index: Index,
+    *,
+    where: tuple[Condition, ...],
+    hidden: Keys,
+    weights: Mapping[str, float],
+) -> Candidates:
+    """Return the items that any signal finds, each scored exactly by every signal.
+
+    Parameters
+    ----------
+    queries : the signals' parts of the query.
+    index : the generation.
+    where, hidden : conditions that candidates must meet, and keys that are none.
+    weights : weight of each signal.
+    """
+    searches = [
+        replace(search, where=where, exclude=hidden) for query in queries for search in query.searches
+    ]
+    hits = index.search(searches)
+    keys = np.unique(np.concatenate([np.empty(0, np.uint64), *(hit.keys for hit in hits)]))
+    terms = [
+        Part(query.signal, query.origin, query.terms(keys), query.offsets, query.scale) for query in queries
+    ]
+    parts = balance(contributions(terms, weights))
+    return Candidates(keys, parts, blended_scores(parts, len(keys)))
+
+
+def choose(candidates: Candidates, k: int, diversity: float, text_signal: TextSignal) -> np.ndarray:
+    """Return the positions of the candidates to recommend, in order, at most k."""
+    order = best_first(candidates.scores, candidates.keys)
+    if diversity == 0:
+        return order[:k]
+    order = order[: MMR_CANDIDATES * k]
+    vectors = text_signal.centred(candidates.keys[order])
+    return order[mmr(candidates.scores[order], vectors, k, diversity)]
+
+
+def name_interests(
+    history: History, labels: np.ndarray, centred: Float2D, index: Index
+) -> tuple[Interest, ...]:
+    """Return the interests of a history, largest first, named by their most central items.
+
+    Parameters
+    ----------
+    history : the known items.
+    labels : int64 (n_history,), see `find_interests`.
+    centred : float32 (n_history, dim), their centred vectors.
+    index : the generation, which knows the titles.
+    """
+    total = float(np.maximum(history.weights, 0).sum())
+    interests = []
+    for interest in range(int(labels.max(initial=-1)) + 1):
+        members = central_items(centred, labels, interest)
+        titles = [record.title or record.item_id for record in index.records(history.keys[members[:2]])]
+        interests.append(
+            Interest(
+                name=" · ".join(titles),
+                item_ids=tuple(history.item_ids[member] for member in members),
+                share=float(history.weights[members].sum()) / total,
+            )
+        )
+    return tuple(interests)
+
+
+def plain(chosen: np.ndarray, candidates: Candidates, index: Index) -> tuple[Recommendation, ...]:
+    """Return the chosen candidates as recommendations without reasons."""
+    records = index.records(candidates.keys[chosen])
+    scores = candidates.scores[chosen].tolist()
+    return tuple(
+        Recommendation(record.item_id, record.title, score, metadata=record.metadata)
+        for record, score in zip(records, scores, strict=True)
+    )
+
+
+def explained(
+    chosen: np.ndarray, candidates: Candidates, question: Question, history: History, index: Index
+) -> tuple[Recommendation, ...]:
+    """Return the chosen candidates as recommendations with their reasons."""
+    records = index.records(candidates.keys[chosen])
+    why = [reasons(candidates.parts, int(c), len(history.keys), BECAUSE_ITEMS) for c in chosen]
+    named = np.unique(np.concatenate([np.empty(0, np.int64), *(reason.history for reason in why)]))
+    named_records = dict(zip(named.tolist(), index.records(history.keys[named]), strict=True))
+    loudest = [
+        None if reason.by_text or not len(reason.history) else named_records[int(reason.history[0])]
+        for reason in why
+    ]
+    pairs = _passage_pairs(records, loudest, question.text_vector, index)
+    return tuple(
+        Recommendation(
+            item_id=record.item_id,
+            title=record.title,
+            score=score,
+            signals=reason.signals,
+            because=tuple(_because(reason, named_records)),
+            passages=pair,
+            metadata=record.metadata,
+        )
+        for record, score, reason, pair in zip(
+            records, candidates.scores[chosen].tolist(), why, pairs, strict=True
+        )
+    )
+
+
+def _because(reason: Reasons, named: Mapping[int, Record]) -> list[Because]:
+    return [
+        Because(named[position].item_id, named[position].title, share, contribution)
+        for position, share, contribution in zip(
+            reason.history.tolist(), reason.shares.tolist(), reason.contributions.tolist(), strict=True
+        )
+    ]
+
+
+def _passage_pairs(
+    items: Sequence[Record], others: Sequence[Record | None], text_vector: Float1D | None, index: Index
+) -> list[Passages | None]:
+    """Return the nearest passages of each item and of its loudest reason: another item, or the text."""
+    # Vectors are read only where there is a choice between passages.
+    wanted = {
+        record.item_id
+        for item, other in zip(items, others, strict=True)
+        for record in (item, other)
+        if record and max(len(item.passages), len(other.passages) if other else 1) > 1
+    }
+    vectors = dict(zip(wanted, index.passage_vectors(item_keys(wanted)), strict=True)) if wanted else {}
+    pairs: list[Passages | None] = []
+    for item, other in zip(items, others, strict=True):
+        right = text_vector[None] if text_vector is not None else None
+        if other is not None:
+            right = vectors.get(other.item_id)
+        elif text_vector is None:
+            pairs.append(None)
+            continue
+        left = vectors.get(item.item_id)
+        here, there = nearest_pair(left, right) if left is not None and right is not None else (0, 0)
+        pairs.append(Passages(item.passages[here], other.passages[there] if other else None))
+    return pairs

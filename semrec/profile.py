@@ -1,0 +1,136 @@
+"""From a history to a profile: how much each item counts, and which interests it forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+
+from semrec.errors import ConfigError
+from semrec.types import Event, Float1D, Float2D
+
+SECONDS_A_DAY = 86_400.0
+
+SAME_INTEREST = 0.12
+"""Mean cosine of centred vectors above which two groups of items are one interest."""
+
+MOST_CLUSTERED = 512
+"""Items that take part in forming interests; of longer histories the heaviest ones."""
+
+
+def event_weights(
+    events: Sequence[Event],
+    *,
+    kind_weights: Mapping[str, float],
+    rating_scale: tuple[float, float],
+    half_life_days: float | None,
+) -> Float1D:
+    """Return how much each event counts, float32 (n_events,).
+
+    weight = kind weight · value · 2^(-age / half-life), where the age is taken from the newest event
+    of the history, so the same history gives the same profile on any day. A rating counts by its place
+    on the scale: the middle is 0, the ends are 1 and -1.
+
+    Parameters
+    ----------
+    events : a history, in any order.
+    kind_weights : weight of each kind; below 0 it counts against.
+    rating_scale : the lowest and the highest rating.
+    half_life_days : age at which an event counts half; None: age does not matter.
+
+    Raises
+    ------
+    ConfigError
+        An event is of a kind without a weight, or its value is no finite number.
+    """
+    newest = max((event.time for event in events if event.time is not None), default=0.0)
+    weights = np.empty(len(events), np.float32)
+    for place, event in enumerate(events):
+        if event.kind not in kind_weights:
+            raise ConfigError(
+                f"item {event.item_id!r} has an event of kind {event.kind!r}, which has no weight. "
+                f"Known kinds: {', '.join(sorted(kind_weights))}; add yours to kind_weights."
+            )
+        weight = kind_weights[event.kind] * _strength(event, rating_scale)
+        if half_life_days is not None and event.time is not None:
+            weight *= 0.5 ** ((newest - event.time) / SECONDS_A_DAY / half_life_days)
+        weights[place] = weight
+    return weights
+
+
+def _strength(event: Event, rating_scale: tuple[float, float]) -> float:
+    if event.value is None:
+        return 1.0
+    if not np.isfinite(event.value):
+        raise ConfigError(f"the event on item {event.item_id!r} has the value {event.value}; give a number.")
+    if event.kind != "rate":
+        return event.value
+    low, high = rating_scale
+    if not low <= event.value <= high:
+        raise ConfigError(
+            f"the rating {event.value:g} of item {event.item_id!r} is outside the scale {low:g} to {high:g}."
+        )
+    return 2 * (event.value - low) / (high - low) - 1
+
+
+def find_interests(centred: Float2D, weights: Float1D, max_interests: int) -> np.ndarray:
+    """Group the items of a history that belong together.
+
+    Average-linkage clustering by cosine, cut where groups have less than `SAME_INTEREST` in common, or
+    at `max_interests` groups. Items that count against (weight 0 or less) belong to no interest.
+
+    Parameters
+    ----------
+    centred : float32 (n_history, dim), vectors minus the catalog mean, rows of unit length.
+    weights : float32 (n_history,).
+    max_interests : most groups.
+
+    Returns
+    -------
+    int64 (n_history,): the group of each item, 0 being the heaviest; -1 for none.
+    """
+    labels = np.full(len(weights), -1, np.int64)
+    liked = np.flatnonzero(weights > 0)
+    if len(liked) == 0:
+        return labels
+    if len(liked) == 1:
+        labels[liked] = 0
+        return labels
+    heaviest = np.sort(liked[np.argsort(-weights[liked], kind="stable")[:MOST_CLUSTERED]])
+    groups = _cluster(centred[heaviest], max_interests)
+    centroids = np.stack(
+        [centred[heaviest[groups == group]].mean(axis=0) for group in range(groups.max() + 1)]
+    )
+    labels[liked] = np.argmax(centred[liked] @ centroids.T, axis=1)
+    labels[heaviest] = groups
+    order = np.argsort(-np.bincount(labels[liked], weights=weights[liked]), kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    labels[liked] = rank[labels[liked]]
+    return labels
+
+
+def _cluster(centred: Float2D, max_interests: int) -> np.ndarray:
+    """Return int64 (n,), groups numbered from 0 without gaps."""
+    similarity = np.clip(centred @ centred.T, -1.0, 1.0)
+    upper = np.triu_indices(len(centred), k=1)
+    tree = linkage(1.0 - similarity[upper].astype(np.float64), method="average")
+    groups = fcluster(tree, t=1.0 - SAME_INTEREST, criterion="distance")
+    if groups.max() > max_interests:
+        groups = fcluster(tree, t=max_interests, criterion="maxclust")
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def central_items(centred: Float2D, labels: np.ndarray, interest: int) -> np.ndarray:
+    """Return the positions of one interest's items, most central first.
+
+    Parameters
+    ----------
+    centred : float32 (n_history, dim), rows of unit length.
+    labels : int64 (n_history,), see `find_interests`.
+    interest : one of the labels.
+    """
+    members = np.flatnonzero(labels == interest)
+    closeness = centred[members] @ centred[members].mean(axis=0)
+    return members[np.argsort(-closeness, kind="stable")]

@@ -1,0 +1,29 @@
+"""Where a signal's scores lie over the catalog, told by a fixed sample of items."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from semrec.types import Float1D, Float2D
+
+SMALLEST_SCALE = 1e-6
+"""Below this a signal says the same of every item; its differences are rounding."""
+
+
+def standard(sample_terms: Float2D) -> tuple[Float1D, float]:
+    """Return the mean of every term and the standard deviation of their sum.
+
+    Parameters
+    ----------
+    sample_terms : float32 (n_sample, n_terms), the terms of the sampled items.
+
+    Returns
+    -------
+    offsets : float32 (n_terms,).
+    scale : float, greater than 0; infinite when all items score the same, so that such a signal adds nothing.
+    """
+    if len(sample_terms) == 0:
+        return np.zeros(sample_terms.shape[1], np.float32), 1.0
+    offsets = sample_terms.mean(axis=0)
+    scale = float(sample_terms.sum(axis=1).std())
+    return offsets, scale if scale > SMALLEST_SCALE * (1 + float(np.abs(offsets).sum())) else float("inf")

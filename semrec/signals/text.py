@@ -1,0 +1,150 @@
+"""The `text` signal: items that read alike.
+
+From a text: the cosine of the encoded text. From a history: *soft nearest*,
+
+    f(i) = Σ_h w_h · exp(β · cos(x_h - μ, x_i - μ)),
+
+where μ is the catalog mean. Sentence encoders put all texts into a narrow cone; without μ the mean of any
+history points at the middle of the catalog. And the mean of several interests is none of them: the sum
+of exponentials follows whichever item of the history is near.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from semrec.signals.protocol import Question, Signal, SignalQuery
+from semrec.signals.standard import standard
+from semrec.store.protocol import Index, Search, VectorField
+from semrec.types import Float1D, Float2D, Keys
+
+TEXT = "text"
+PASSAGES = "passages"
+
+Pooling = Literal["soft_nearest", "centred_mean", "mean"]
+
+
+def text_fields(dimension: int) -> tuple[VectorField, ...]:
+    """Return what is kept of every item: one vector to search by, one per passage to explain with."""
+    return VectorField(TEXT, "dense", dimension, "cosine"), VectorField(
+        PASSAGES, "multi", dimension, "cosine"
+    )
+
+
+def unit_rows(vectors: Float2D) -> Float2D:
+    """Return the rows scaled to unit length, float32; rows of zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32, copy=False)
+
+
+def centre(vectors: Float2D, mean: Float1D) -> Float2D:
+    """Return the vectors as seen from the middle of the catalog: minus the mean, unit length."""
+    return unit_rows(vectors - mean)
+
+
+def item_vectors(passage_vectors: Sequence[Float2D]) -> Float2D:
+    """Return the vector of every item: the mean of its passages' vectors, unit length.
+
+    Parameters
+    ----------
+    passage_vectors : for every item float32 (n_passages, dim), at least one passage.
+
+    Returns
+    -------
+    float32 (n_items, dim), rows of unit length.
+    """
+    return unit_rows(np.stack([vectors.mean(axis=0) for vectors in passage_vectors]))
+
+
+class TextSignal(Signal):
+    """The signal on one generation.
+
+    Parameters
+    ----------
+    index : the generation.
+    mean : float32 (dim,), the catalog mean μ.
+    sample : keys of the items by which scores are standardised.
+    pooling : how a history becomes a query; `centred_mean` and `mean` are simpler and worse.
+    sharpness : β of the soft nearest score.
+    """
+
+    name = TEXT
+
+    def __init__(
+        self, index: Index, mean: Float1D, sample: Keys, *, pooling: Pooling, sharpness: float
+    ) -> None:
+        self._index = index
+        self._mean = mean
+        self._pooling = pooling
+        self._sharpness = np.float32(sharpness)
+        self._sample_keys = sample
+        self._sample = index.vectors(TEXT, sample)
+        self._sample_seen = self._seen(self._sample)
+
+    def ask(self, question: Question) -> list[SignalQuery]:
+        """Return one part for the text and one for the history, where given."""
+        parts = []
+        if question.text_vector is not None:
+            parts.append(self._ask_text(question.text_vector, question.limit))
+        if len(question.history):
+            parts.append(self._ask_history(question))
+        return parts
+
+    def centred(self, keys: Keys) -> Float2D:
+        """Return the items' vectors as seen from the middle of the catalog, float32 (n, dim), unit length."""
+        return centre(self._index.vectors(TEXT, keys), self._mean)
+
+    def _ask_text(self, text_vector: Float1D, limit: int) -> SignalQuery:
+        def terms(keys: Keys) -> Float2D:
+            return (self._index.vectors(TEXT, keys) @ text_vector)[:, None]
+
+        searches = (Search(TEXT, text_vector, limit),)
+        return SignalQuery(TEXT, "text", searches, terms, *standard((self._sample @ text_vector)[:, None]))
+
+    def _ask_history(self, question: Question) -> SignalQuery:
+        rows = self._index.vectors(TEXT, question.history)
+        centred = centre(rows, self._mean)
+        pool = self._pool(rows, centred, question.weights)
+
+        def terms(keys: Keys) -> Float2D:
+            return pool(self._seen(self._index.vectors(TEXT, keys)))
+
+        searches = tuple(
+            Search(TEXT, query, question.limit)
+            for query in self._queries(rows, centred, question)
+            if np.any(query)
+        )
+        # The history itself scores far above all others; it must not stretch the scale that they are put on.
+        others = self._sample_seen[~np.isin(self._sample_keys, question.history)]
+        return SignalQuery(TEXT, "history", searches, terms, *standard(pool(others)))
+
+    def _seen(self, vectors: Float2D) -> Float2D:
+        """Return candidates' vectors in the form that `_pool` compares with the history."""
+        return centre(vectors, self._mean) if self._pooling == "soft_nearest" else vectors
+
+    def _pool(self, rows: Float2D, centred: Float2D, weights: Float1D) -> Callable[[Float2D], Float2D]:
+        """Return the function from candidates' vectors (n, dim) to terms (n, n_history)."""
+        if self._pooling == "soft_nearest":
+            sharpened = (self._sharpness * centred).T
+            return lambda vectors: weights * np.exp(vectors @ sharpened)
+        members = rows if self._pooling == "mean" else rows - self._mean
+        weighted = (weights[:, None] * members).T / np.float32(np.abs(weights).sum())
+        return lambda vectors: vectors @ weighted
+
+    def _queries(self, rows: Float2D, centred: Float2D, question: Question) -> list[Float1D]:
+        """Return where candidates are looked for: around the whole history, and around each interest.
+
+        Stored vectors are not centred, but need not be: (q - μ)·x and (q - μ)·(x - μ) differ by a constant.
+        """
+        if self._pooling != "soft_nearest":
+            members = rows if self._pooling == "mean" else rows - self._mean
+            return [question.weights @ members]
+        queries: list[Float1D] = [question.weights @ centred]
+        n_interests = int(question.interests.max()) + 1
+        if n_interests > 1:
+            member = question.interests[None, :] == np.arange(n_interests)[:, None]
+            queries.extend((member * question.weights).astype(np.float32) @ centred)
+        return queries

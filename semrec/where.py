@@ -1,0 +1,119 @@
+"""Metadata filters: what people write, checked against what the index knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from semrec.errors import QueryError, UnknownFieldError
+from semrec.types import AnyOf, Condition, Range
+
+BOUNDS = ("gte", "gt", "lte", "lt")
+OPERATORS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
+
+
+def parse_where(where: Mapping[str, Any] | None, fields: Mapping[str, str]) -> tuple[Condition, ...]:
+    """Turn filters into conditions; all of them must hold.
+
+    Parameters
+    ----------
+    where : field -> a value (equal), a list of values (any of), or bounds, for instance
+        `{"gte": 1990, "lt": 2000}`.
+    fields : the metadata fields of the index and their types: keyword, integer, float or bool.
+
+    Raises
+    ------
+    UnknownFieldError
+        A field is not in the index; the message lists the known ones.
+    QueryError
+        A value does not fit the type of its field.
+    """
+    return tuple(_condition(name, wanted, fields) for name, wanted in (where or {}).items())
+
+
+def _condition(name: str, wanted: Any, fields: Mapping[str, str]) -> Condition:
+    if name not in fields:
+        known = ", ".join(sorted(fields)) or "none"
+        raise UnknownFieldError(
+            f"cannot filter by {name!r}: the index has no such field. Known fields: {known}."
+        )
+    if isinstance(wanted, Mapping):
+        return _range(name, wanted, fields[name])
+    values = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+    if not values:
+        raise QueryError(f"the filter on {name!r} has no values; give at least one, or leave it out.")
+    return AnyOf(name, tuple(_value(name, value, fields[name]) for value in values))
+
+
+def _range(name: str, bounds: Mapping[str, Any], kind: str) -> Range:
+    unknown = set(bounds) - set(BOUNDS)
+    if unknown or not bounds:
+        raise QueryError(
+            f"the filter on {name!r} needs bounds out of {', '.join(BOUNDS)}; got {sorted(bounds)}."
+        )
+    if kind not in ("integer", "float"):
+        raise QueryError(f"cannot compare {name!r} by size: it is a {kind} field, not a number.")
+    return Range(name, **{bound: _number(name, value) for bound, value in bounds.items()})
+
+
+def _value(name: str, value: Any, kind: str) -> str | int | float | bool:
+    if kind == "bool":
+        if str(value).lower() in ("true", "false"):
+            return str(value).lower() == "true"
+        raise QueryError(f"{name!r} is a yes/no field: filter it by true or false, not by {value!r}.")
+    if kind in ("integer", "float"):
+        number = _number(name, value)
+        return int(number) if kind == "integer" and number.is_integer() else number
+    if not isinstance(value, str):
+        raise QueryError(f"{name!r} is a keyword field: filter it by a text, not by {value!r}.")
+    return value
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise QueryError(f"{name!r} is a number: filter it by a number, not by {value!r}.") from error
+    if isinstance(value, bool) or number != number:
+        raise QueryError(f"{name!r} is a number: filter it by a number, not by {value!r}.")
+    return number
+
+
+def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
+    """Read filters as they are typed: `field=value`, or `field>=number` with >, >=, < and <=.
+
+    The same field given twice with `=` means any of the values; bounds on one field add up.
+
+    Raises
+    ------
+    QueryError
+        A filter is not of this form.
+    """
+    where: dict[str, Any] = {}
+    for written in filters:
+        name, operator, value = _split(written)
+        if operator == "=":
+            where.setdefault(name, [])
+            if not isinstance(where[name], list):
+                raise QueryError(f"{name!r} is filtered by a value and by bounds; give one kind only.")
+            where[name].append(value)
+        else:
+            where.setdefault(name, {})
+            if not isinstance(where[name], dict):
+                raise QueryError(f"{name!r} is filtered by a value and by bounds; give one kind only.")
+            where[name][OPERATORS[operator]] = value
+    return where
+
+
+def _split(written: str) -> tuple[str, str, str]:
+    found: Iterable[tuple[int, int, str]] = (
+        (written.find(operator), -len(operator), operator) for operator in (*OPERATORS, "=")
+    )
+    # The operator that starts first; of two at one place the longer one.
+    hits = sorted(hit for hit in found if hit[0] > 0)
+    if not hits:
+        raise QueryError(
+            f"cannot read the filter {written!r}; write it like categories=python or year>=2000."
+        )
+    place, _, operator = hits[0]
+    return written[:place].strip(), operator, written[place + len(operator) :].strip()

@@ -1,0 +1,45 @@
+"""Reasons in words: sentences a shop could print."""
+
+from __future__ import annotations
+
+from semrec.types import Because, Recommendation
+
+QUOTE_CHARACTERS = 160
+
+
+def reason_sentence(recommendation: Recommendation) -> str:
+    """Return why an item was recommended, in one or two sentences; empty without reasons."""
+    sentences = []
+    if recommendation.because:
+        sentences.append(f"Because of {named(recommendation.because)}.")
+    passages = recommendation.passages
+    if passages and passages.history is None:
+        sentences.append(f"It matches your words: “{quote(passages.item)}”")
+    elif passages:
+        sentences.append(f"“{quote(passages.item)}” is close to “{quote(passages.history or '')}”")
+    return " ".join(sentences)
+
+
+def named(because: tuple[Because, ...]) -> str:
+    """Return the items of the history with their shares: `A (62 %) and B (21 %)`."""
+    names = [
+        f"{reason.title or reason.item_id} ({reason.share:.0%})".replace("%", " %") for reason in because
+    ]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def signal_shares(recommendation: Recommendation) -> str:
+    """Return the share of every signal: `text 71 %, words 29 %`."""
+    ordered = sorted(recommendation.signals.items(), key=lambda signal: -signal[1])
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in ordered)
+
+
+def quote(passage: str, characters: int = QUOTE_CHARACTERS) -> str:
+    """Return a passage on one line, cut at a word where it is longer than `characters`."""
+    line = " ".join(passage.split())
+    if len(line) <= characters:
+        return line
+    cut = line[: characters - 1]
+    whole_words = cut.rsplit(" ", 1)[0]
+    # Chinese and Japanese have no spaces: cut between characters there.
+    return (whole_words if len(whole_words) > characters // 2 else cut) + "…"
