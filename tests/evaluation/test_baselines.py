@@ -50,7 +50,7 @@ def features():
         SoftNearest(),
         SoftNearest(words=tfidf_vectors),
         SoftNearest(words=bag_of_words_vectors),
-        Als(n_factors=4, n_epochs=10),
+        Als(n_factors=4, regularisation=0.1, n_epochs=10),
         Bpr(n_factors=4, n_epochs=200),
         TruncatedSvd(n_factors=2),
         NonNegativeFactors(n_factors=2),

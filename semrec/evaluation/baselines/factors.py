@@ -20,12 +20,14 @@ class Als:
 
     Parameters
     ----------
-    n_factors, regularisation, alpha, n_epochs : as the library names them; alpha is the weight of an event.
+    n_factors, regularisation, alpha, n_epochs : as the library names them; alpha is the weight of an event. The library's own
+        regularisation of 0.01 is far from its best: 10 gives NDCG@10 0.103 instead of 0.073 on film
+        ratings (last fifth by time), 0.462 instead of 0.324 on project dependencies (random fifth).
     seed : of the start.
     """
 
     n_factors: int = 128
-    regularisation: float = 0.01
+    regularisation: float = 10.0
     alpha: float = 1.0
     n_epochs: int = 15
     seed: int = 42
