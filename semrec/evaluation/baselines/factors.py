@@ -20,9 +20,10 @@ class Als:
 
     Parameters
     ----------
-    n_factors, regularisation, alpha, n_epochs : as the library names them; alpha is the weight of an event. The library's own
-        regularisation of 0.01 is far from its best: 10 gives NDCG@10 0.103 instead of 0.073 on film
-        ratings (last fifth by time), 0.462 instead of 0.324 on project dependencies (random fifth).
+    n_factors, regularisation, alpha, n_epochs : as the library names them; alpha is the weight of
+        an event. The library's own regularisation of 0.01 is far from its best:
+        10 gives NDCG@10 0.103 instead of 0.073 on film ratings (last fifth by time), 0.462 instead of
+        0.324 on project dependencies (random fifth).
     seed : of the start.
     """
 
