@@ -64,18 +64,17 @@ def contributions(parts: Sequence[Part], weights: Mapping[str, float]) -> list[C
 def balance(parts: Sequence[Contributions]) -> list[Contributions]:
     """Let history and text count the same where a query has both: "like these, but about X".
 
-    Scores of a history have far heavier tails than those of a text: an item that is nearly the same as one
-    of the history lies 30 deviations out, the best match of a text 6. So the history's contributions are
-    scaled until its best candidate is as far out as the text's best candidate.
+    More signals speak of the text than of the history, or the other way round; so the history's contributions
+    are scaled until its best candidate scores as much by it as the text's best candidate does by the text.
 
     Returns
     -------
     The parts as they are when the query has only one origin, or when one of the two says nothing.
     """
-    best = {origin: _best(parts, origin) for origin in ("history", "text")}
-    if min(best.values()) <= 0:
+    best_by_text, best_by_history = (_best(parts, origin) for origin in ("text", "history"))
+    if min(best_by_text, best_by_history) <= 0:
         return list(parts)
-    factor = np.float32(best["text"] / best["history"])
+    factor = np.float32(best_by_text / best_by_history)
     return [
         replace(part, values=part.values * factor) if part.origin == "history" else part for part in parts
     ]

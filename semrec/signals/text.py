@@ -7,11 +7,17 @@ From a text: the cosine of the encoded text. From a history: *soft nearest*,
 where μ is the catalog mean. Sentence encoders put all texts into a narrow cone; without μ the mean of any
 history points at the middle of the catalog. And the mean of several interests is none of them: the sum
 of exponentials follows whichever item of the history is near.
+
+From both ("like these, but about X"): the cosine of the text plus that of the centred mean of the history,
+each standardised. It is Rocchio's relevance feedback (in Salton, "The SMART retrieval system", 1971, ch. 14).
+Sums of exponentials would not do: their tail is so heavy that an item like one of the history wins
+whatever the text says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -82,16 +88,30 @@ class TextSignal(Signal):
         self._sharpness = np.float32(sharpness)
         self._sample_keys = sample
         self._sample = index.vectors(TEXT, sample)
-        self._sample_seen = self._seen(self._sample)
+        self._centred_sample = centre(self._sample, mean)
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part for the text and one for the history, where given."""
-        parts = []
-        if question.text_vector is not None:
-            parts.append(self._ask_text(question.text_vector, question.limit))
-        if len(question.history):
-            parts.append(self._ask_history(question))
-        return parts
+        if question.text_vector is None:
+            return [self._ask_history(question, self._pooling)] if len(question.history) else []
+        by_text = self._ask_text(question.text_vector, question.limit)
+        if not len(question.history):
+            return [by_text]
+        by_history = self._ask_history(
+            question, "centred_mean" if self._pooling == "soft_nearest" else self._pooling
+        )
+        near_both = self._near_both(question.text_vector, by_text.scale, by_history, question.limit)
+        return [replace(by_text, searches=(*by_text.searches, *near_both)), by_history]
+
+    def _near_both(
+        self, text_vector: Float1D, scale: float, by_history: SignalQuery, limit: int
+    ) -> list[Search]:
+        """Return the search for items near text and history: they need not be among the nearest of either."""
+        return [
+            Search(TEXT, text_vector / np.float32(scale) + search.query / np.float32(by_history.scale), limit)
+            for search in by_history.searches
+            if isinstance(search.query, np.ndarray)
+        ]
 
     def centred(self, keys: Keys) -> Float2D:
         """Return the items' vectors as seen from the middle of the catalog, float32 (n, dim), unit length."""
@@ -104,47 +124,39 @@ class TextSignal(Signal):
         searches = (Search(TEXT, text_vector, limit),)
         return SignalQuery(TEXT, "text", searches, terms, *standard((self._sample @ text_vector)[:, None]))
 
-    def _ask_history(self, question: Question) -> SignalQuery:
+    def _ask_history(self, question: Question, pooling: Pooling) -> SignalQuery:
         rows = self._index.vectors(TEXT, question.history)
-        centred = centre(rows, self._mean)
-        pool = self._pool(rows, centred, question.weights)
+        if pooling == "soft_nearest":
+            terms_of, queries = self._soft_nearest(centre(rows, self._mean), question)
+            sample = self._centred_sample
+        else:
+            members = rows if pooling == "mean" else rows - self._mean
+            weighted = question.weights[:, None] * members / np.abs(question.weights).sum()
+            terms_of, queries = (lambda vectors: vectors @ weighted.T), [weighted.sum(axis=0)]
+            sample = self._sample
 
         def terms(keys: Keys) -> Float2D:
-            return pool(self._seen(self._index.vectors(TEXT, keys)))
+            return terms_of(
+                self.centred(keys) if pooling == "soft_nearest" else self._index.vectors(TEXT, keys)
+            )
 
-        searches = tuple(
-            Search(TEXT, query, question.limit)
-            for query in self._queries(rows, centred, question)
-            if np.any(query)
-        )
+        searches = tuple(Search(TEXT, query, question.limit) for query in queries if np.any(query))
         # The history itself scores far above all others; it must not stretch the scale that they are put on.
-        others = self._sample_seen[~np.isin(self._sample_keys, question.history)]
-        return SignalQuery(TEXT, "history", searches, terms, *standard(pool(others)))
+        others = sample[~np.isin(self._sample_keys, question.history)]
+        return SignalQuery(TEXT, "history", searches, terms, *standard(terms_of(others)))
 
-    def _seen(self, vectors: Float2D) -> Float2D:
-        """Return candidates' vectors in the form that `_pool` compares with the history."""
-        return centre(vectors, self._mean) if self._pooling == "soft_nearest" else vectors
+    def _soft_nearest(
+        self, centred: Float2D, question: Question
+    ) -> tuple[Callable[[Float2D], Float2D], list[Float1D]]:
+        """Return the function from centred vectors (n, dim) to terms (n, n_history), and where to search.
 
-    def _pool(self, rows: Float2D, centred: Float2D, weights: Float1D) -> Callable[[Float2D], Float2D]:
-        """Return the function from candidates' vectors (n, dim) to terms (n, n_history)."""
-        if self._pooling == "soft_nearest":
-            sharpened = (self._sharpness * centred).T
-            return lambda vectors: weights * np.exp(vectors @ sharpened)
-        members = rows if self._pooling == "mean" else rows - self._mean
-        weighted = (weights[:, None] * members).T / np.float32(np.abs(weights).sum())
-        return lambda vectors: vectors @ weighted
-
-    def _queries(self, rows: Float2D, centred: Float2D, question: Question) -> list[Float1D]:
-        """Return where candidates are looked for: around the whole history, and around each interest.
-
-        Stored vectors are not centred, but need not be: (q - μ)·x and (q - μ)·(x - μ) differ by a constant.
+        Candidates are looked for around the whole history and around each interest. Stored vectors are not
+        centred, but need not be: (q - μ)·x and (q - μ)·(x - μ) differ by a constant.
         """
-        if self._pooling != "soft_nearest":
-            members = rows if self._pooling == "mean" else rows - self._mean
-            return [question.weights @ members]
+        sharpened = (self._sharpness * centred).T
         queries: list[Float1D] = [question.weights @ centred]
         n_interests = int(question.interests.max()) + 1
         if n_interests > 1:
             member = question.interests[None, :] == np.arange(n_interests)[:, None]
             queries.extend((member * question.weights).astype(np.float32) @ centred)
-        return queries
+        return (lambda vectors: question.weights * np.exp(vectors @ sharpened)), queries

@@ -390,7 +390,7 @@ def _edge_point(key: int, point: Point) -> qe.Point:
 def _edge_vector(vector: Vector) -> qe.SparseVector | list[float] | list[list[float]]:
     if isinstance(vector, SparseVector):
         return qe.SparseVector(vector.indices.tolist(), vector.values.tolist())
-    return vector.tolist()  # type: ignore[no-any-return]
+    return vector.tolist()
 
 
 def _query(search: Search, fields: Fields) -> qe.QueryRequest:
