@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from semrec.errors import ConfigError
@@ -85,6 +85,13 @@ class Settings(BaseSettings):
     max_text_bytes: int = Field(
         1_000_000, ge=1, description="Longest text of one item; longer ones are rejected."
     )
+
+    @field_validator("rating_scale")
+    @classmethod
+    def _goes_up(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if not scale[0] < scale[1]:
+            raise ValueError("the lowest rating must be below the highest")
+        return scale
 
 
 def load_settings(**given: object) -> Settings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -35,6 +36,9 @@ from semrec.types import (
 
 BECAUSE_ITEMS = 3
 """Items of the history that an explanation names."""
+
+CENTRAL_ITEMS = 2
+"""Items of the history that an interest is named after."""
 
 MMR_CANDIDATES = 10
 """Candidates that are considered for each place when the answer is diversified."""
@@ -186,18 +190,17 @@ def name_interests(
     index : the generation, which knows the titles.
     """
     total = float(np.maximum(history.weights, 0).sum())
-    interests = []
-    for interest in range(int(labels.max(initial=-1)) + 1):
-        members = central_items(centred, labels, interest)
-        titles = [record.title or record.item_id for record in index.records(history.keys[members[:2]])]
-        interests.append(
-            Interest(
-                name=" · ".join(titles),
-                item_ids=tuple(history.item_ids[member] for member in members),
-                share=float(history.weights[members].sum()) / total,
-            )
+    groups = [central_items(centred, labels, interest) for interest in range(int(labels.max(initial=-1)) + 1)]
+    central = np.concatenate([np.empty(0, np.int64), *(members[:CENTRAL_ITEMS] for members in groups)])
+    titles = iter([record.title or record.item_id for record in index.records(history.keys[central])])
+    return tuple(
+        Interest(
+            name=" · ".join(islice(titles, len(members[:CENTRAL_ITEMS]))),
+            item_ids=tuple(history.item_ids[member] for member in members),
+            share=float(history.weights[members].sum()) / total,
         )
-    return tuple(interests)
+        for members in groups
+    )
 
 
 def plain(chosen: np.ndarray, candidates: Candidates, index: Index) -> tuple[Recommendation, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import linkage
 
 from semrec.errors import ConfigError
 from semrec.types import Event, Float1D, Float2D
@@ -116,9 +116,13 @@ def _cluster(centred: Float2D, max_interests: int) -> np.ndarray:
     similarity = np.clip(centred @ centred.T, -1.0, 1.0)
     upper = np.triu_indices(len(centred), k=1)
     tree = linkage(1.0 - similarity[upper].astype(np.float64), method="average")
-    groups = fcluster(tree, t=1.0 - SAME_INTEREST, criterion="distance")
-    if groups.max() > max_interests:
-        groups = fcluster(tree, t=max_interests, criterion="maxclust")
+    n_merges = max(
+        np.searchsorted(tree[:, 2], 1.0 - SAME_INTEREST, side="right"), len(centred) - max_interests
+    )
+    # Merge m joins two groups into group n + m; whoever is in neither goes on as it is.
+    groups = np.arange(len(centred))
+    for merge, pair in enumerate(tree[:n_merges, :2]):
+        groups[(groups == pair[0]) | (groups == pair[1])] = len(centred) + merge
     return np.unique(groups, return_inverse=True)[1]
 
 

@@ -48,12 +48,15 @@ class Recommender:
     Not safe for use by several threads at once.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, *, store: Store | None = None, encoder: Encoder | None = None
+    ) -> None:
+        """Most callers want `Recommender.open`; a store or an encoder of one's own goes in here."""
         self._folder = folder
         self._settings = settings
-        self._store: Store | None = None
+        self._store = store
+        self._encoder = encoder
         self._generation: Generation | None = None
-        self._encoder: Encoder | None = None
 
     @classmethod
     def open(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -63,18 +64,28 @@ def _value(name: str, value: Any, kind: str) -> str | int | float | bool:
         raise QueryError(f"{name!r} is a yes/no field: filter it by true or false, not by {value!r}.")
     if kind in ("integer", "float"):
         number = _number(name, value)
-        return int(number) if kind == "integer" and number.is_integer() else number
+        if kind == "integer" and number.is_integer():
+            return _whole(value, number)
+        return number
     if not isinstance(value, str):
         raise QueryError(f"{name!r} is a keyword field: filter it by a text, not by {value!r}.")
     return value
 
 
+def _whole(value: Any, number: float) -> int:
+    """Return a whole number exactly: above 2^53 floats leave some out."""
+    try:
+        return int(value)
+    except ValueError:  # written like 2e3 or 7.0
+        return int(number)
+
+
 def _number(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
-        raise QueryError(f"{name!r} is a number: filter it by a number, not by {value!r}.") from error
-    if isinstance(value, bool) or number != number:
+    except (TypeError, ValueError, OverflowError) as error:
+        raise QueryError(f"{name!r} is a number: filter it by a number, not by {value!r:.40}.") from error
+    if isinstance(value, bool) or not math.isfinite(number):
         raise QueryError(f"{name!r} is a number: filter it by a number, not by {value!r}.")
     return number
 

@@ -1,0 +1,184 @@
+"""What one recommendation costs, next to one bare query of the engine; nothing is encoded.
+
+Synthetic items: 384 dimensions, a few hundred topics, a common direction as sentence encoders have it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import qdrant_edge
+from qdrant_client import QdrantClient
+from report import announce, arguments, report
+
+from semrec.blend import best_first
+from semrec.config import load_settings
+from semrec.generation import Generation, known_history
+from semrec.profile import find_interests
+from semrec.recommender import Recommender
+from semrec.signals import Question
+from semrec.signals.text import PASSAGES, TEXT, text_fields
+from semrec.signals.words import WORDS, WORDS_FIELDS
+from semrec.signals.words import item_vectors as word_vectors
+from semrec.store import Manifest, Point, Record, Store
+from semrec.store.edge import EdgeStore
+from semrec.store.server import ServerStore
+from semrec.types import Event, Float2D, item_keys
+from semrec.workspace import make_workspace
+
+DIMENSION = 384
+TOPICS = 400
+HISTORY = 50
+BATCH = 2000
+
+
+def synthetic_vectors(n_items: int, seed: int) -> Float2D:
+    """Return unit vectors (n_items, 384) in topics, all of them in a narrow cone."""
+    rng = np.random.default_rng(seed)
+    topics = rng.normal(size=(TOPICS, DIMENSION)).astype(np.float32)
+    rows = topics[rng.integers(0, TOPICS, n_items)] + rng.normal(size=(n_items, DIMENSION)).astype(np.float32)
+    rows += 2 * rng.normal(size=DIMENSION).astype(np.float32)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def points(vectors: Float2D) -> Iterator[list[Point]]:
+    """Yield batches of items with text and words."""
+    for start in range(0, len(vectors), BATCH):
+        rows = vectors[start : start + BATCH]
+        names = [f"item {number}" for number in range(start, start + len(rows))]
+        words = word_vectors(names)
+        yield [
+            Point(Record(name, name, (name,)), {TEXT: row, PASSAGES: row[None], WORDS: found})
+            for name, row, found in zip(names, rows, words, strict=True)
+        ]
+
+
+def build(store: Store, vectors: Float2D) -> None:
+    """Build and switch to a generation of these vectors."""
+    fields = (*text_fields(DIMENSION), *WORDS_FIELDS)
+    number, index = store.create(fields)
+    for batch in points(vectors):
+        index.upsert(batch)
+    manifest = Manifest(
+        encoder="synthetic",
+        encoder_fingerprint="synthetic",
+        dimension=DIMENSION,
+        query_prompt="",
+        document_prompt="",
+        template="{title}",
+        vectors=fields,
+        fields={},
+        text_mean=tuple(vectors.mean(axis=0).tolist()),
+        n_items=len(vectors),
+        n_passages=len(vectors),
+    )
+    store.complete(number, index, manifest)
+    store.make_current(number)
+
+
+def recommender_on(store: Store, folder: Path) -> Recommender:
+    """Return a recommender that reads this store."""
+    make_workspace(folder, qdrant=None, collection=None)
+    return Recommender(folder, load_settings(), store=store)
+
+
+def histories(n_items: int, count: int, seed: int) -> list[list[str]]:
+    """Return histories of 50 items each."""
+    rng = np.random.default_rng(seed)
+    return [[f"item {i}" for i in rng.choice(n_items, HISTORY, replace=False)] for _ in range(count)]
+
+
+def milliseconds(calls: Sequence[Callable[[], object]]) -> np.ndarray:
+    """Return how long each call takes, float (n,)."""
+    spent = np.empty(len(calls))
+    for place, call in enumerate(calls):
+        started = time.perf_counter()
+        call()
+        spent[place] = 1000 * (time.perf_counter() - started)
+    return spent
+
+
+def brute_force(generation: Generation, item_ids: list[str], history: list[str], k: int) -> set[int]:
+    """Return the keys of the k best items when every item of the catalog is scored."""
+    settings = load_settings()
+    known = known_history([Event(item_id) for item_id in history], generation.index, settings)
+    centred = generation.text_signal.centred(known.keys)
+    interests = find_interests(centred, known.weights, settings.max_interests)
+    question = Question(None, None, known.keys, known.weights, interests, 1)
+    (query,) = generation.text_signal.ask(question)
+    keys = item_keys(item_ids)
+    scores = query.terms(keys).sum(axis=1)
+    scores[np.isin(keys, known.keys)] = -np.inf
+    return set(keys[best_first(scores, keys)[:k]].tolist())
+
+
+def main() -> None:
+    """Measure."""
+    quick = arguments(__doc__).quick
+    announce()
+    n_edge, n_local, rounds = (5_000, 1_000, 20) if quick else (100_000, 20_000, 200)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        vectors = synthetic_vectors(n_edge, seed=1)
+        started = time.perf_counter()
+        build(EdgeStore(folder / "edge"), vectors)
+        report("query", f"build {n_edge:,} items in Edge", time.perf_counter() - started, "s")
+        store = EdgeStore(folder / "edge")
+        recommender = recommender_on(store, folder / "workspace")
+        asked = histories(n_edge, rounds, seed=2)
+        recommender.recommend(history=asked[0])
+
+        generation = recommender._open_generation()
+        shard = generation.index._open_shard  # type: ignore[attr-defined]
+        queries = [qdrant_edge.Query.Nearest(vectors[i].tolist(), using=TEXT) for i in range(rounds)]
+        bare = milliseconds(
+            [lambda q=query: shard.query(qdrant_edge.QueryRequest(10, query=q)) for query in queries]
+        )
+        ours = milliseconds([lambda h=history: recommender.recommend(history=h) for history in asked])
+        plain = milliseconds(
+            [lambda h=history: recommender.recommend(history=h, explain=False) for history in asked]
+        )
+        for name, spent in (
+            ("bare Edge query", bare),
+            ("recommend by history", ours),
+            ("the same without reasons", plain),
+        ):
+            report("query", f"{name}, p50, {n_edge:,} items", float(np.median(spent)), "ms")
+            report("query", f"{name}, p95, {n_edge:,} items", float(np.percentile(spent, 95)), "ms")
+        ratio = float(np.median(ours) / np.median(bare))
+        report("query", "recommend by history over bare Edge query, p50", ratio, "x", most=25)
+
+        item_ids = [f"item {number}" for number in range(n_edge)]
+        found = [
+            {int(key) for key in item_keys(r.item_id for r in recommender.recommend(history=history))}
+            for history in asked[:50]
+        ]
+        truth = [brute_force(generation, item_ids, history, 10) for history in asked[:50]]
+        recall = float(np.mean([len(a & b) / 10 for a, b in zip(found, truth, strict=True)]))
+        report("query", "recall@10 of the blend against brute force", recall, "share", least=0.99)
+        recommender.close()
+
+        local = ServerStore("local", client=QdrantClient(path=str(folder / "local")))
+        build(local, vectors[:n_local])
+        on_local = recommender_on(local, folder / "local-workspace")
+        asked = histories(n_local, max(5, rounds // 10), seed=3)
+        on_local.recommend(history=asked[0])
+        slow = milliseconds([lambda h=history: on_local.recommend(history=h) for history in asked])
+        report(
+            "query",
+            f"recommend by history, local path mode, p50, {n_local:,} items",
+            float(np.median(slow)),
+            "ms",
+        )
+        report(
+            "query", "local path mode over Edge, p50", float(np.median(slow) / np.median(ours)), "x", least=10
+        )
+        on_local.close()
+
+
+if __name__ == "__main__":
+    main()
