@@ -1,0 +1,105 @@
+"""The words of semrec as values."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semrec.types import (
+    Because,
+    Event,
+    Interest,
+    Item,
+    Passages,
+    Recommendation,
+    Recommendations,
+    item_keys,
+)
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
+
+
+def test_a_key_is_the_first_eight_bytes_of_blake2b():
+    keys = item_keys(["a", "größe €"])
+    expected = [
+        int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+        for text in ("a", "größe €")
+    ]
+    assert keys.dtype == np.uint64
+    assert keys.tolist() == expected
+
+
+def test_keys_do_not_change_between_releases():
+    assert item_keys(["python3-numpy"]).tolist() == [1637750969400930682]
+
+
+def test_no_ids_have_no_keys():
+    keys = item_keys([])
+    assert keys.shape == (0,)
+    assert keys.dtype == np.uint64
+
+
+@given(st.lists(ANY_TEXT, unique=True))
+def test_any_strings_are_ids_and_different_ones_have_different_keys(item_ids):
+    keys = item_keys(item_ids)
+    assert len(np.unique(keys)) == len(item_ids)
+    assert item_keys(reversed(item_ids)).tolist() == keys[::-1].tolist()
+
+
+def test_keys_are_spread_evenly():
+    keys = item_keys(f"item-{n}" for n in range(20_000)).astype(np.float64) / 2**64
+    counts = np.histogram(keys, bins=10, range=(0, 1))[0]
+    assert counts.min() > 1_850
+    assert counts.max() < 2_150
+
+
+@pytest.mark.parametrize("value", [Item("a"), Event("a"), Recommendation("a", "A", 1.0)])
+def test_values_are_frozen(value):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        value.item_id = "b"
+
+
+def answer():
+    because = Because("h", "H", share=0.75, contribution=1.5)
+    first = Recommendation(
+        "a", "A", 2.0, {"text": 1.0}, (because,), Passages("of a", "of h"), metadata={"year": 2000}
+    )
+    return Recommendations(
+        query={"text": None, "history": ["h"], "k": 2},
+        recommendations=(first, Recommendation("b", "B", 1.0)),
+        interests=(Interest("H", ("h",), 1.0),),
+        unknown_items=("gone",),
+    )
+
+
+def test_recommendations_are_a_sequence():
+    found = answer()
+    assert len(found) == 2
+    assert [r.item_id for r in found] == ["a", "b"]
+    assert found[-1].title == "B"
+
+
+def test_recommendations_as_json():
+    written = json.loads(json.dumps(answer().to_dict()))
+    assert written == {
+        "query": {"text": None, "history": ["h"], "k": 2},
+        "recommendations": [
+            {
+                "item_id": "a",
+                "title": "A",
+                "score": 2.0,
+                "signals": {"text": 1.0},
+                "because": [{"item_id": "h", "title": "H", "share": 0.75}],
+                "passages": {"item": "of a", "history": "of h"},
+            },
+            {"item_id": "b", "title": "B", "score": 1.0, "signals": {}, "because": [], "passages": None},
+        ],
+        "interests": [{"name": "H", "item_ids": ["h"], "share": 1.0}],
+        "unknown_items": ["gone"],
+    }
