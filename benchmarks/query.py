@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -136,11 +137,11 @@ def main() -> None:
         shard = generation.index._open_shard  # type: ignore[attr-defined]
         queries = [qdrant_edge.Query.Nearest(vectors[i].tolist(), using=TEXT) for i in range(rounds)]
         bare = milliseconds(
-            [lambda q=query: shard.query(qdrant_edge.QueryRequest(10, query=q)) for query in queries]
+            [partial(shard.query, qdrant_edge.QueryRequest(10, query=query)) for query in queries]
         )
-        ours = milliseconds([lambda h=history: recommender.recommend(history=h) for history in asked])
+        ours = milliseconds([partial(recommender.recommend, history=history) for history in asked])
         plain = milliseconds(
-            [lambda h=history: recommender.recommend(history=h, explain=False) for history in asked]
+            [partial(recommender.recommend, history=history, explain=False) for history in asked]
         )
         for name, spent in (
             ("bare Edge query", bare),
@@ -167,7 +168,7 @@ def main() -> None:
         on_local = recommender_on(local, folder / "local-workspace")
         asked = histories(n_local, max(5, rounds // 10), seed=3)
         on_local.recommend(history=asked[0])
-        slow = milliseconds([lambda h=history: on_local.recommend(history=h) for history in asked])
+        slow = milliseconds([partial(on_local.recommend, history=history) for history in asked])
         report(
             "query",
             f"recommend by history, local path mode, p50, {n_local:,} items",
