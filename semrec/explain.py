@@ -14,6 +14,9 @@ import numpy as np
 from semrec.blend import Contributions
 from semrec.types import Float1D, Float2D
 
+SMALLEST_VOICE = np.float32(1e-6)
+"""Part of all that is said of an item, below which nothing speaks for it: rounding, not a reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
@@ -69,8 +72,10 @@ def shares(values: Float1D) -> Float1D:
     -------
     float32 (n,): positive ones add up to 1; when nothing speaks for the item, negative ones add up to -1.
     """
-    whole = np.maximum(values, 0).sum() or np.abs(values).sum() or np.float32(1)
-    return (values / whole).astype(np.float32)
+    said = np.abs(values).sum()
+    speaks_for = np.maximum(values, 0).sum()
+    whole = speaks_for if speaks_for > SMALLEST_VOICE * said else said
+    return (values / (whole or np.float32(1))).astype(np.float32)
 
 
 def by_signal(parts: Sequence[Contributions], candidate: int) -> dict[str, float]:

@@ -1,0 +1,98 @@
+"""Reasons and their shares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from semrec.blend import Contributions
+from semrec.explain import by_reason, by_signal, nearest_pair, reasons, shares
+
+
+def float32(*rows):
+    return np.array(rows, np.float32)
+
+
+def parts():
+    """One candidate; three items of a history by two signals, and a text by one."""
+    return [
+        Contributions("text", "history", float32([2, 0.5, -1])),
+        Contributions("taste", "history", float32([1, 0.5, 0])),
+        Contributions("text", "text", float32([1])),
+    ]
+
+
+def test_the_reasons_of_one_candidate_by_hand():
+    why = reasons(parts(), 0, n_history=3, n_named=3)
+    # Signals: text 2 + 0.5 - 1 + 1 = 2.5, taste 1.5, of 4.
+    assert why.signals == pytest.approx({"text": 0.625, "taste": 0.375})
+    # Reasons: items 3, 1 and -1, the text 1; what speaks for it adds up to 5.
+    assert why.history.tolist() == [0, 1]
+    np.testing.assert_allclose(why.shares, [0.6, 0.2])
+    np.testing.assert_allclose(why.contributions, [3, 1])
+    assert not why.by_text
+
+
+def test_at_most_so_many_items_are_named():
+    assert reasons(parts(), 0, n_history=3, n_named=1).history.tolist() == [0]
+
+
+def test_the_text_is_the_reason_when_no_item_is_louder():
+    loud = [*parts(), Contributions("words", "text", float32([2]))]
+    assert reasons(loud, 0, n_history=3, n_named=3).by_text
+
+
+def test_a_text_alone():
+    why = reasons([Contributions("text", "text", float32([2], [-1]))], 0, n_history=0, n_named=3)
+    assert why.signals == {"text": 1.0}
+    assert why.history.tolist() == []
+    assert why.by_text
+
+
+def test_an_item_that_everything_speaks_against():
+    why = reasons([Contributions("text", "history", float32([-3, -1]))], 0, n_history=2, n_named=3)
+    assert why.history.tolist() == []
+    assert why.signals == {"text": -1.0}
+
+
+def test_text_and_history_of_one_signal_count_together():
+    assert by_signal(parts(), 0) == {"text": 2.5, "taste": 1.5}
+
+
+def test_the_last_reason_is_the_text():
+    np.testing.assert_allclose(by_reason(parts(), 0, 3), [3, 1, -1, 1])
+
+
+VALUES = hnp.arrays(np.float32, st.integers(1, 8), elements=st.floats(-100, 100, width=32))
+
+
+@given(VALUES)
+def test_what_speaks_for_an_item_adds_up_to_one(values):
+    found = shares(values)
+    assert found.dtype == np.float32
+    assert (np.sign(found) * np.sign(values) >= 0).all()
+    if values.max() > 1e-6:
+        assert found[found > 0].sum() == pytest.approx(1, abs=1e-4)
+        assert found.max() <= 1 + 1e-6
+    elif values.max() <= 0 and values.min() < -1e-6:
+        assert found.sum() == pytest.approx(-1, abs=1e-4)
+
+
+def test_nothing_said_is_nothing_shared():
+    assert shares(np.zeros(3, np.float32)).tolist() == [0, 0, 0]
+
+
+@given(VALUES)
+def test_shares_keep_the_order(values):
+    assert (np.diff(shares(values)[np.argsort(values)]) >= 0).all()
+
+
+def test_the_nearest_pair_of_passages():
+    left = float32([1, 0], [0, 1], [0.6, 0.8])
+    right = float32([-1, 0], [0.8, 0.6])
+    # The cosines to the second of the right ones are 0.8, 0.6 and 0.96.
+    assert nearest_pair(left, right) == (2, 1)
+    assert nearest_pair(left[:1], right[:1]) == (0, 0)
