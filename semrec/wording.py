@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from semrec.types import Because, Recommendation
 
-QUOTE_CHARACTERS = 160
+QUOTE_CHARACTERS = 120
+
+SMALLEST_SHARE = 0.01
+"""Reasons below this are not worth a word."""
 
 
 def reason_sentence(recommendation: Recommendation) -> str:
     """Return why an item was recommended, in one or two sentences; empty without reasons."""
-    sentences = []
-    if recommendation.because:
-        sentences.append(f"Because of {named(recommendation.because)}.")
+    because = tuple(reason for reason in recommendation.because if reason.share >= SMALLEST_SHARE)
+    sentences = [f"Because of {named(because)}."] if because else []
     passages = recommendation.passages
-    if passages and passages.history is None:
-        sentences.append(f"It matches your words: “{quote(passages.item)}”")
-    elif passages:
-        sentences.append(f"“{quote(passages.item)}” is close to “{quote(passages.history or '')}”")
+    if passages:
+        item = quote(without_title(passages.item, recommendation.title))
+        if passages.history is None:
+            sentences.append(f"It matches your words: “{item}”")
+        elif recommendation.because:
+            history = quote(without_title(passages.history, recommendation.because[0].title))
+            sentences.append(f"“{item}” is close to “{history}”")
     return " ".join(sentences)
+
+
+def without_title(passage: str, title: str) -> str:
+    """Return the passage without the title that it begins with, unless there is nothing else."""
+    return passage.removeprefix(title).strip(" \n.:") or passage
 
 
 def named(because: tuple[Because, ...]) -> str:
     """Return the items of the history with their shares: `A (62 %) and B (21 %)`."""
-    names = [
-        f"{reason.title or reason.item_id} ({reason.share:.0%})".replace("%", " %") for reason in because
-    ]
+    names = [f"{reason.title or reason.item_id} ({100 * reason.share:.0f} %)" for reason in because]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
