@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -42,7 +43,7 @@ def event_weights(
     Raises
     ------
     ConfigError
-        An event is of a kind without a weight, or its value is no finite number.
+        An event is of a kind without a weight, or its value or time is no finite number.
     """
     newest = max((event.time for event in events if event.time is not None), default=0.0)
     weights = np.empty(len(events), np.float32)
@@ -52,6 +53,8 @@ def event_weights(
                 f"item {event.item_id!r} has an event of kind {event.kind!r}, which has no weight. "
                 f"Known kinds: {', '.join(sorted(kind_weights))}; add yours to kind_weights."
             )
+        if event.time is not None and not math.isfinite(event.time):
+            raise ConfigError(f"the event on item {event.item_id!r} has the time {event.time}; give seconds.")
         weight = kind_weights[event.kind] * _strength(event, rating_scale)
         if half_life_days is not None and event.time is not None:
             weight *= 0.5 ** ((newest - event.time) / SECONDS_A_DAY / half_life_days)
