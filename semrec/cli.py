@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -298,4 +299,4 @@ def show(answer: Recommendations, as_json: bool = False) -> None:
             line.append(f"  {item.item_id}", style="dim")
         out.print(line.append(f"  {item.score:.2f}", style="dim"))
         sentence = Text(reason_sentence(item)).append(f"  [{signal_shares(item)}]", style="dim")
-        out.print(sentence, style="default", soft_wrap=False, width=max(40, out.width - 1))
+        out.print(Padding(sentence, (0, 0, 0, 5)))
