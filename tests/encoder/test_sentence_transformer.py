@@ -1,0 +1,195 @@
+"""Sentence encoders on torch, shown with the bundled one."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semrec.config import Settings
+from semrec.encoder import load_encoder
+from semrec.encoder.sentence_transformer import pick_device, token_batches
+from semrec.errors import EncoderError
+
+SENTENCE = "A library to read and write JSON quickly."
+FIRST_FIVE = [-0.0881532, -0.0200486, -0.0374854, 0.0010868, -0.0631153]
+PROMPTS = {"prompts": {"query": "query: ", "document": "passage: "}}
+
+
+def load(folder, **settings):
+    return load_encoder(str(folder), Settings(**settings))
+
+
+def test_the_bundled_encoder_says_what_it_is(bundled):
+    assert bundled.name == "bundled"
+    assert bundled.dimension == 384
+    assert bundled.passage_tokens == 256 - 2
+    assert (bundled.query_prompt, bundled.document_prompt) == ("", "")
+    assert bundled.device == pick_device(None)
+
+
+def test_golden_numbers(bundled):
+    np.testing.assert_allclose(bundled.encode_documents([SENTENCE])[0, :5], FIRST_FIVE, atol=1e-4)
+
+
+def test_rows_have_unit_length_and_are_float32(bundled):
+    vectors = bundled.encode_documents([SENTENCE, "", "中文", "a" * 2000, "x y " * 400])
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (5, 384)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_an_empty_text_leaves_its_batch_float32(bundled):
+    assert bundled.encode_queries([""]).dtype == np.float32
+    with_empty = bundled.encode_documents(["", SENTENCE])
+    assert with_empty.dtype == np.float32
+    np.testing.assert_allclose(with_empty[1], bundled.encode_documents([SENTENCE])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["encode_queries", "encode_documents"])
+def test_no_texts_are_no_rows(bundled, method):
+    vectors = getattr(bundled, method)([])
+    assert vectors.shape == (0, 384)
+    assert vectors.dtype == np.float32
+
+
+def test_a_row_belongs_to_its_text_whatever_the_batches(model_copy):
+    texts = ["gtk " * n for n in (30, 1, 12, 3, 25, 7)]
+    small = load(model_copy(), batch_tokens=32)
+    alone = np.vstack([small.encode_documents([text]) for text in texts])
+    np.testing.assert_allclose(small.encode_documents(texts), alone, atol=1e-5)
+
+
+def test_progress_hears_of_every_text(bundled):
+    heard: list[int] = []
+    bundled.encode_documents(["one", "two " * 300, "three"], progress=heard.append)
+    assert sum(heard) == 3
+
+
+def test_tokens_are_counted_without_special_ones_and_never_cut(bundled):
+    assert bundled.count_tokens(["", "parse json", "a " * 1000, "科幻小说"]) == [0, 4, 1000, 4]
+    assert bundled.count_tokens([]) == []
+
+
+def test_counting_leaves_the_model_as_it_was(bundled):
+    bundled.count_tokens(["a " * 1000, "b"])
+    np.testing.assert_allclose(bundled.encode_documents([SENTENCE])[0, :5], FIRST_FIVE, atol=1e-4)
+
+
+def test_prompts_of_the_model_are_respected(bundled, model_copy):
+    prompted = load(model_copy(config_sentence_transformers=PROMPTS))
+    assert (prompted.query_prompt, prompted.document_prompt) == ("query: ", "passage: ")
+    query, document = prompted.encode_queries([SENTENCE]), prompted.encode_documents([SENTENCE])
+    assert float(query[0] @ document[0]) < 0.99
+    np.testing.assert_allclose(query, bundled.encode_queries([f"query: {SENTENCE}"]), atol=1e-4)
+    np.testing.assert_allclose(document, bundled.encode_documents([f"passage: {SENTENCE}"]), atol=1e-4)
+
+
+def test_the_prompt_takes_its_tokens_from_the_passage(bundled, model_copy):
+    prompted = load(model_copy(config_sentence_transformers=PROMPTS))
+    assert prompted.passage_tokens == bundled.passage_tokens - 2  # "passage" and ":"
+
+
+def test_another_name_for_the_document_prompt(model_copy):
+    prompts = {"prompts": {"query": "q: ", "passage": "p: "}}
+    assert load(model_copy(config_sentence_transformers=prompts)).document_prompt == "p: "
+
+
+def test_the_fingerprint_changes_with_any_file_that_decides_the_vectors(bundled, model_copy):
+    same = load(model_copy("same"))
+    prompted = load(model_copy("prompted", config_sentence_transformers=PROMPTS))
+    shorter = load(model_copy("shorter", sentence_bert_config={"max_seq_length": 128}))
+    assert same.fingerprint == bundled.fingerprint
+    assert len({bundled.fingerprint, prompted.fingerprint, shorter.fingerprint}) == 3
+    assert shorter.passage_tokens == 126
+
+
+def test_the_fingerprint_changes_with_the_weights(bundled, model_copy):
+    folder = model_copy()
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").write_bytes(weights)
+    assert load(folder).fingerprint != bundled.fingerprint
+
+
+def test_notes_beside_the_model_do_not_change_the_fingerprint(bundled, model_copy):
+    folder = model_copy()
+    (folder / "NOTES.md").write_text("bought on Tuesday")
+    assert load(folder).fingerprint == bundled.fingerprint
+
+
+def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path):
+    with pytest.raises(EncoderError, match=r"cannot load the encoder .*there is no such folder"):
+        load(tmp_path / "model")
+
+
+def test_a_folder_that_is_no_model(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(EncoderError, match=r"cannot load the encoder .*in safetensors format") as raised:
+        load(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def test_cut_weights_are_refused(model_copy):
+    folder = model_copy()
+    weights = (folder / "model.safetensors").read_bytes()[:1_000_000]
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").write_bytes(weights)
+    with pytest.raises(EncoderError, match="cannot load the encoder"):
+        load(folder)
+
+
+def test_pickled_weights_are_refused(model_copy):
+    folder = model_copy()
+    (folder / "model.safetensors").unlink()
+    torch.save({"embeddings.word_embeddings.weight": torch.zeros(2, 2)}, folder / "pytorch_model.bin")
+    with pytest.raises(EncoderError, match="safetensors"):
+        load(folder)
+
+
+def test_a_model_with_code_of_its_own_is_refused(model_copy):
+    folder = model_copy()
+    ran = folder / "ran"
+    (folder / "own.py").write_text(f"open({str(ran)!r}, 'w')\nclass Own: ...\n")
+    modules = (folder / "modules.json").read_text()
+    (folder / "modules.json").write_text(
+        modules.replace("sentence_transformers.models.Transformer", "own.Own")
+    )
+    with pytest.raises(EncoderError, match="cannot load the encoder"):
+        load(folder)
+    assert not ran.exists()
+
+
+def test_the_device_can_be_chosen():
+    assert pick_device("cpu") == "cpu"
+    with pytest.raises(EncoderError, match="cannot load the encoder"):
+        load_encoder("bundled", Settings(device="abacus"))
+
+
+def test_a_copy_that_lost_its_tokenizer(model_copy):
+    folder = model_copy()
+    for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"):
+        (folder / name).unlink()
+    shutil.rmtree(folder / "1_Pooling")
+    with pytest.raises(EncoderError, match="cannot load the encoder"):
+        load(folder)
+
+
+@given(st.lists(st.integers(0, 300), max_size=60), st.integers(1, 600))
+def test_every_text_is_in_one_batch_within_the_budget(lengths, batch_tokens):
+    batches = list(token_batches(lengths, batch_tokens))
+    assert sorted(position for batch in batches for position in batch) == list(range(len(lengths)))
+    for batch in batches:
+        padded = len(batch) * max(1, *(lengths[position] for position in batch))
+        assert batch
+        assert padded <= batch_tokens or len(batch) == 1
+
+
+def test_batches_of_known_lengths():
+    # 100; 40 and 30 (2 · 40); 5, 5 and 0 (3 · 5).
+    assert list(token_batches([5, 100, 40, 0, 30, 5], 80)) == [[1], [2, 4], [0, 5, 3]]
