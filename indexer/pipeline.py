@@ -84,7 +84,10 @@ class RejectsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.counts: Counter[str] = Counter()
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._cannot_write(error) from error
 
     def add(self, reject: Reject) -> None:
         """Write one row's fate."""
@@ -92,9 +95,12 @@ class RejectsFile:
             with self.path.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(reject.to_dict()) + "\n")
         except OSError as error:
-            raise StoreError(f"cannot write {self.path}: {error}. Nothing was changed.") from error
+            raise self._cannot_write(error) from error
         # One count for each kind of fault, whatever the numbers and names in it.
         self.counts[re.sub(r"\s*\(.*|\d[\d,.]*|[\"'“].*?[\"'”]", "…", reject.reason)] += 1
+
+    def _cannot_write(self, error: OSError) -> StoreError:
+        return StoreError(f"cannot write {self.path}: {error.strerror}. Nothing was changed.")
 
 
 def index_catalog(

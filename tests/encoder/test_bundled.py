@@ -23,5 +23,5 @@ def test_damaged_weights_are_refused_before_loading(tmp_path, monkeypatch):
 
 
 def test_missing_weights_are_told(tmp_path):
-    with pytest.raises(EncoderError, match="is not there: .*Reinstall semrec"):
+    with pytest.raises(EncoderError, match=r"is not there: .*Reinstall semrec"):
         bundled.check_weights(tmp_path / "model.safetensors", bundled.WEIGHTS_SHA256)

@@ -23,9 +23,7 @@ def keys(*rows):
 
 def rows_of(n=N_ITEMS, seed=0):
     """Return unit vectors in a narrow cone, as encoders make them."""
-    return unit_rows(
-        (np.random.default_rng(seed).normal(size=(n, DIMENSION)) + [2, 0, 0, 0]).astype(np.float32)
-    )
+    return unit_rows(np.random.default_rng(seed).normal([2, 0, 0, 0], size=(n, DIMENSION)).astype(np.float32))
 
 
 @pytest.fixture
