@@ -17,6 +17,34 @@ import numpy as np
 from semrec.types import Float1D, Float2D
 
 
+Origin = Literal["history", "text", "catalog"]
+"""What the terms of a signal stand for: the items of the history, the text, or neither (popularity)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlendWeights:
+    """Weight of every signal by length of the history and by evidence of the candidate.
+
+    Parameters
+    ----------
+    signals : names.
+    history_edges : lengths at which a new row of the table begins, ascending, the first is 0.
+    evidence_edges : numbers of events of an item at which a new column begins, ascending, the first is 0.
+    table : weights of 0 or more, [row][column][signal].
+    """
+
+    signals: tuple[str, ...]
+    history_edges: tuple[int, ...]
+    evidence_edges: tuple[int, ...]
+    table: tuple[tuple[tuple[float, ...], ...], ...]
+
+    def of(self, n_history: int, evidence: Float1D) -> Float2D:
+        """Return the weights for candidates with so many events each, float32 (n_candidates, n_signals)."""
+        row = np.searchsorted(self.history_edges, n_history, side="right") - 1
+        columns = np.searchsorted(self.evidence_edges, evidence, side="right") - 1
+        return np.array(self.table[row], np.float32)[columns]
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """The terms of one signal for a set of candidates.
