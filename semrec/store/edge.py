@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import qdrant_edge as qe
@@ -34,9 +34,11 @@ from semrec.store.points import (
     check_points,
     check_query,
     field_path,
+    pack_sparse,
     stored,
     to_payload,
     unit,
+    unpack_sparse,
 )
 from semrec.store.protocol import (
     FieldType,
@@ -45,6 +47,7 @@ from semrec.store.protocol import (
     Manifest,
     Point,
     Search,
+    SparseRows,
     SparseVector,
     Vector,
     VectorField,
@@ -58,6 +61,7 @@ from semrec.types import AnyOf, Condition, Float1D, Float2D, Keys, Range, item_k
 _RESERVE_BYTES = 256 * 2**20
 
 _DISTANCES = {"cosine": qe.Distance.Cosine, "dot": qe.Distance.Dot}
+_NO_GRAPH = qe.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
 _SCHEMAS = {
     "keyword": qe.PayloadSchemaType.Keyword,
     "integer": qe.PayloadSchemaType.Integer,
@@ -228,9 +232,9 @@ class EdgeIndex(PointReader):
         self.owner: Owner | None = owner
         self._shard: qe.EdgeShard | None = shard
         self._rows = {
-            field.name: RowFile(folder / field.name, field.dimension)
+            field.name: RowFile(folder / field.name, field.dimension or 2 * field.most)
             for field in vectors
-            if field.kind == "dense"
+            if field.kind == "dense" or field.most
         }
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -279,6 +283,14 @@ class EdgeIndex(PointReader):
             rows[~found] = super().vectors(vector_name, keys[~found])
         return rows
 
+    def sparse_rows(self, vector_name: str, keys: Keys) -> SparseRows:
+        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+        found, rows = self._rows[vector_name].read(keys)
+        if not found.all():
+            missing = self.sparse_vectors(vector_name, keys[~found])
+            rows[~found] = pack_sparse(missing, self._fields[vector_name].most)
+        return unpack_sparse(rows)
+
     def count(self, where: Sequence[Condition] = ()) -> int:
         """Return how many items satisfy all conditions."""
         with _edge_errors(self.folder):
@@ -325,9 +337,7 @@ class EdgeIndex(PointReader):
         for name, rows in self._rows.items():
             has = [name in point.vectors for point in points]
             vectors = [point.vectors[name] for point in points if name in point.vectors]
-            matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, self._fields[name].dimension)
-            cosine = self._fields[name].distance == "cosine"
-            rows.append(keys[has], unit(matrix) if cosine else matrix)
+            rows.append(keys[has], _rows_of(self._fields[name], vectors))
 
     def _sparse_scores(self, vector_name: str, query: SparseVector, keys: Keys) -> Float1D:
         ids = keys.tolist()
@@ -354,6 +364,14 @@ class EdgeIndex(PointReader):
         return points, None if following is None else int(following)
 
 
+def _rows_of(field: VectorField, vectors: Sequence[Any]) -> Float2D:
+    """Return vectors of one field as the rows of its `RowFile`."""
+    if field.kind == "sparse":
+        return pack_sparse(vectors, field.most)
+    matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, field.dimension)
+    return unit(matrix) if field.distance == "cosine" else matrix
+
+
 def _shard_path(folder: Path) -> Path:
     return folder / "edge"
 
@@ -371,6 +389,8 @@ def _shard_config(fields: Sequence[VectorField]) -> qe.EdgeConfig:
 
 def _dense_params(field: VectorField) -> qe.EdgeVectorParams:
     distance = _DISTANCES[field.distance]
+    if field.dimension == 1:  # one number has no neighbourhood to make a graph of
+        return qe.EdgeVectorParams(1, distance, hnsw_config=_NO_GRAPH)
     if field.kind == "dense":
         return qe.EdgeVectorParams(field.dimension, distance)
     return qe.EdgeVectorParams(
@@ -378,7 +398,7 @@ def _dense_params(field: VectorField) -> qe.EdgeVectorParams:
         distance,
         memory=qe.Memory.Cold,
         multivector_config=qe.MultiVectorConfig(qe.MultiVectorComparator.MaxSim),
-        hnsw_config=qe.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000),
+        hnsw_config=_NO_GRAPH,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from semrec.errors import StoreError
-from semrec.store.protocol import Point, Record, SparseVector, Vector, VectorField
+from semrec.store.protocol import Point, Record, SparseRows, SparseVector, Vector, VectorField
 from semrec.types import Float1D, Float2D, Value
 
 Fields: TypeAlias = Mapping[str, VectorField]
@@ -74,7 +74,7 @@ def _field(name: str, fields: Fields) -> VectorField:
 
 def _check_vector(field: VectorField, vector: Vector) -> None:
     if field.kind == "sparse":
-        _check_sparse(field.name, vector)
+        _check_sparse(field, vector)
         return
     if isinstance(vector, SparseVector):
         raise StoreError(f"vector {field.name!r} is {field.kind}, not sparse")
@@ -86,7 +86,8 @@ def _check_vector(field: VectorField, vector: Vector) -> None:
     _check_finite(field.name, vector)
 
 
-def _check_sparse(name: str, vector: Vector) -> None:
+def _check_sparse(field: VectorField, vector: Vector) -> None:
+    name = field.name
     if not isinstance(vector, SparseVector):
         raise StoreError(f"vector {name!r} is sparse, not dense")
     if len(vector.indices) != len(vector.values):
@@ -95,6 +96,8 @@ def _check_sparse(name: str, vector: Vector) -> None:
         raise StoreError(f"vector {name!r} has an index twice")
     if len(vector.indices) and not 0 <= vector.indices.min() <= vector.indices.max() <= _LARGEST_INDEX:
         raise StoreError(f"vector {name!r} has an index beyond 32 bits")
+    if field.most and len(vector.indices) > field.most:
+        raise StoreError(f"vector {name!r} has {len(vector.indices)} entries; there is room for {field.most}")
     _check_finite(name, vector.values)
 
 
@@ -200,3 +203,29 @@ def stored(vectors: Mapping[str, Vector]) -> Iterator[tuple[str, Vector]]:
 def by_name(fields: Sequence[VectorField]) -> dict[str, VectorField]:
     """Return the fields by name."""
     return {field.name: field for field in fields}
+
+
+def pack_sparse(vectors: Sequence[SparseVector], most: int) -> Float2D:
+    """Return sparse vectors as rows of one length: the bits of their indices, then their values.
+
+    Parameters
+    ----------
+    vectors : each of at most `most` entries.
+    most : entries there is room for.
+
+    Returns
+    -------
+    float32 (n, 2 · most).
+    """
+    rows = np.zeros((len(vectors), 2 * most), np.float32)
+    for row, vector in zip(rows, vectors, strict=True):
+        n = len(vector.indices)
+        row[:n] = np.asarray(vector.indices, np.uint32).view(np.float32)
+        row[most : most + n] = vector.values
+    return rows
+
+
+def unpack_sparse(rows: Float2D) -> SparseRows:
+    """Return what `pack_sparse` packed."""
+    most = rows.shape[1] // 2
+    return SparseRows(np.ascontiguousarray(rows[:, :most]).view(np.uint32), rows[:, most:])

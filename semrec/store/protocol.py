@@ -29,6 +29,7 @@ class VectorField:
     dimension : length of the vectors; 0 for sparse.
     distance : `cosine` or `dot`; sparse vectors are compared by dot product.
     idf : sparse only: weigh the query by inverse document frequency.
+    most : sparse only: most entries of one item, for fields read by `Index.sparse_rows`; 0: any number.
     """
 
     name: str
@@ -36,6 +37,7 @@ class VectorField:
     dimension: int = 0
     distance: Literal["cosine", "dot"] = "cosine"
     idf: bool = False
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,14 @@ class SparseVector:
 
     indices: np.ndarray
     values: Float1D
+
+
+@dataclass(frozen=True, slots=True)
+class SparseRows:
+    """Sparse vectors side by side: uint32 indices and float32 values, both (n, most); value 0 is no entry."""
+
+    indices: np.ndarray
+    values: Float2D
 
 
 Vector: TypeAlias = "Float1D | Float2D | SparseVector"
@@ -171,6 +181,9 @@ class Index(Protocol):
 
     def sparse_vectors(self, vector_name: str, keys: Keys) -> list[SparseVector]:
         """Return sparse vectors (empty where an item has none)."""
+
+    def sparse_rows(self, vector_name: str, keys: Keys) -> SparseRows:
+        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
 
     def passage_vectors(self, keys: Keys) -> list[Float2D]:
         """Return the multi-vector `passages` of every item, each float32 (n_passages, dim)."""

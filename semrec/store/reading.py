@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from semrec.store.points import Fields, read_sparse, read_vector, to_record
-from semrec.store.protocol import Point, Record, SparseVector
+from semrec.store.points import Fields, pack_sparse, read_sparse, read_vector, to_record, unpack_sparse
+from semrec.store.protocol import Point, Record, SparseRows, SparseVector
 from semrec.types import Float2D, Keys
 
 _PAGE_ITEMS = 1000
@@ -63,6 +63,11 @@ class PointReader(ABC):
     def sparse_vectors(self, vector_name: str, keys: Keys) -> list[SparseVector]:
         """Return sparse vectors (empty where an item has none)."""
         return [read_sparse(raw) for raw in self._named(vector_name, keys)]
+
+    def sparse_rows(self, vector_name: str, keys: Keys) -> SparseRows:
+        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+        packed = pack_sparse(self.sparse_vectors(vector_name, keys), self._fields[vector_name].most)
+        return unpack_sparse(packed)
 
     def passage_vectors(self, keys: Keys) -> list[Float2D]:
         """Return the multi-vector `passages` of every item, each float32 (n_passages, dim)."""
