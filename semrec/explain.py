@@ -25,38 +25,47 @@ class Reasons:
     Parameters
     ----------
     signals : share of every signal.
-    history : positions of the history items that contributed most, largest first; all speak for the item.
+    history : positions of the liked items of the history that contributed most, largest first; all speak
+        for the item.
     shares, contributions : of those items, float32; contributions are in units of the score.
+    by : the signal by which each of them speaks loudest.
     by_text : whether the query text speaks louder than any item of the history.
     """
 
     signals: dict[str, float]
     history: np.ndarray
+    by: tuple[str, ...]
     shares: Float1D
     contributions: Float1D
     by_text: bool
 
 
-def reasons(parts: Sequence[Contributions], candidate: int, n_history: int, n_named: int) -> Reasons:
+def reasons(parts: Sequence[Contributions], candidate: int, liked: np.ndarray, n_named: int) -> Reasons:
     """Return the reasons for one candidate.
+
+    What is unlike a disliked item gains by that, but nobody recommends it "because of" the disliked one:
+    such gains count among the shares and are not named.
 
     Parameters
     ----------
     parts : what each reason adds to each candidate's score.
     candidate : its row in `parts`.
-    n_history : items of the history.
+    liked : bool (n_history,), which items of the history may be named.
     n_named : most items of the history to name.
     """
     signals = by_signal(parts, candidate)
     signal_shares = shares(np.array(list(signals.values()), np.float32))
+    n_history = len(liked)
     totals = by_reason(parts, candidate, n_history)
-    loudest = np.argsort(-totals[:n_history], kind="stable")[:n_named]
-    loudest = loudest[totals[loudest] > 0]
+    signal_of = loudest_signals(parts, candidate, n_history)
+    loudest = np.argsort(-totals[:n_history], kind="stable")
+    loudest = loudest[liked[loudest] & (totals[loudest] > 0)][:n_named]
     return Reasons(
         signals=dict(zip(signals, signal_shares.tolist(), strict=True)),
         history=loudest,
         shares=shares(totals)[loudest],
         contributions=totals[loudest],
+        by=tuple(signal_of[place] for place in loudest),
         by_text=bool(totals[n_history] >= totals.max()),
     )
 
@@ -91,15 +100,25 @@ def by_reason(parts: Sequence[Contributions], candidate: int, n_history: int) ->
 
     Returns
     -------
-    float32 (n_history + 1,): one for each item of the history, and last the text.
+    float32 (n_history + 2,): one for each item of the history, then the text, then the catalog.
     """
-    totals = np.zeros(n_history + 1, np.float32)
+    totals = np.zeros(n_history + 2, np.float32)
     for part in parts:
+        values = part.values[candidate]
         if part.origin == "history":
-            totals[:n_history] += part.values[candidate]
+            totals[:n_history] += values
         else:
-            totals[n_history] += part.values[candidate].sum()
+            totals[n_history + (part.origin == "catalog")] += values.sum()
     return totals
+
+
+def loudest_signals(parts: Sequence[Contributions], candidate: int, n_history: int) -> list[str]:
+    """Return for each item of the history the signal by which it speaks loudest for one candidate."""
+    own = [part for part in parts if part.origin == "history"]
+    if not own:
+        return [""] * n_history
+    loudest = np.argmax([part.values[candidate] for part in own], axis=0)
+    return [own[place].signal for place in loudest]
 
 
 def nearest_pair(left: Float2D, right: Float2D) -> tuple[int, int]:

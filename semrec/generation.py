@@ -218,7 +218,7 @@ def explained(
 ) -> tuple[Recommendation, ...]:
     """Return the chosen candidates as recommendations with their reasons."""
     records = index.records(candidates.keys[chosen])
-    why = [reasons(candidates.parts, int(c), len(history.keys), BECAUSE_ITEMS) for c in chosen]
+    why = [reasons(candidates.parts, int(c), history.weights > 0, BECAUSE_ITEMS) for c in chosen]
     named = np.unique(np.concatenate([np.empty(0, np.int64), *(reason.history for reason in why)]))
     named_records = dict(zip(named.tolist(), index.records(history.keys[named]), strict=True))
     loudest = [
@@ -244,9 +244,13 @@ def explained(
 
 def _because(reason: Reasons, named: Mapping[int, Record]) -> list[Because]:
     return [
-        Because(named[position].item_id, named[position].title, share, contribution)
-        for position, share, contribution in zip(
-            reason.history.tolist(), reason.shares.tolist(), reason.contributions.tolist(), strict=True
+        Because(named[position].item_id, named[position].title, share, contribution, signal)
+        for position, share, contribution, signal in zip(
+            reason.history.tolist(),
+            reason.shares.tolist(),
+            reason.contributions.tolist(),
+            reason.by,
+            strict=True,
         )
     ]
 

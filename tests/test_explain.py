@@ -12,6 +12,9 @@ from semrec.blend import Contributions
 from semrec.explain import by_reason, by_signal, nearest_pair, reasons, shares
 
 
+LIKED = np.ones(3, bool)
+
+
 def float32(*rows):
     return np.array(rows, np.float32)
 
@@ -26,7 +29,7 @@ def parts():
 
 
 def test_the_reasons_of_one_candidate_by_hand():
-    why = reasons(parts(), 0, n_history=3, n_named=3)
+    why = reasons(parts(), 0, LIKED, n_named=3)
     # Signals: text 2 + 0.5 - 1 + 1 = 2.5, taste 1.5, of 4.
     assert why.signals == pytest.approx({"text": 0.625, "taste": 0.375})
     # Reasons: items 3, 1 and -1, the text 1; what speaks for it adds up to 5.
@@ -36,24 +39,30 @@ def test_the_reasons_of_one_candidate_by_hand():
     assert not why.by_text
 
 
+def test_a_disliked_item_is_never_named():
+    why = reasons(parts(), 0, np.array([False, True, True]), n_named=3)
+    assert why.history.tolist() == [1]
+    np.testing.assert_allclose(why.shares, [0.2])
+
+
 def test_at_most_so_many_items_are_named():
-    assert reasons(parts(), 0, n_history=3, n_named=1).history.tolist() == [0]
+    assert reasons(parts(), 0, LIKED, n_named=1).history.tolist() == [0]
 
 
 def test_the_text_is_the_reason_when_no_item_is_louder():
     loud = [*parts(), Contributions("words", "text", float32([2]))]
-    assert reasons(loud, 0, n_history=3, n_named=3).by_text
+    assert reasons(loud, 0, LIKED, n_named=3).by_text
 
 
 def test_a_text_alone():
-    why = reasons([Contributions("text", "text", float32([2], [-1]))], 0, n_history=0, n_named=3)
+    why = reasons([Contributions("text", "text", float32([2], [-1]))], 0, np.empty(0, bool), n_named=3)
     assert why.signals == {"text": 1.0}
     assert why.history.tolist() == []
     assert why.by_text
 
 
 def test_an_item_that_everything_speaks_against():
-    why = reasons([Contributions("text", "history", float32([-3, -1]))], 0, n_history=2, n_named=3)
+    why = reasons([Contributions("text", "history", float32([-3, -1]))], 0, np.ones(2, bool), n_named=3)
     assert why.history.tolist() == []
     assert why.signals == {"text": -1.0}
 
