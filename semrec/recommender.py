@@ -219,6 +219,8 @@ class Recommender:
         index = generation.index
         conditions = parse_where(where, generation.manifest.fields)
         text = text.strip() if text else None
+        if isinstance(history, str):
+            raise QueryError(f"a history is a list of items, not one string; write history=[{history!r}].")
         events = [_event(entry) for entry in history]
         known = known_history(events, index, self._settings)
         if not text and not np.any(known.weights):

@@ -35,3 +35,40 @@ def one_encoder(bundled, monkeypatch):
         "load_encoder",
         lambda name, settings: bundled if name in (None, "bundled") else load(name, settings),
     )
+
+
+@pytest.fixture(scope="session")
+def catalog():
+    """148 packages of the bundled catalog: scientific Python, GTK, sound, fonts, databases, mail, games."""
+    import polars as pl
+
+    from semrec.demo import CATALOG
+
+    category, item_id, text = pl.col("categories"), pl.col("item_id"), pl.col("text")
+    science = (category == "python") & text.str.contains("(?i)scientific|numeric|statist|plot")
+    gtk = (category == "libdevel") & item_id.str.contains("gtk|cairo|pango|gdk|vte")
+    others = category.is_in(["sound", "database", "mail", "games"])
+    return (
+        pl.read_parquet(CATALOG, columns=["item_id", "title", "text", "categories", "tags"])
+        .with_columns(size=text.str.len_chars().cast(pl.Int64))
+        .filter(science | gtk | others, pl.col("size") < 1500)
+    )
+
+
+@pytest.fixture(scope="session")
+def mapping():
+    """What is what in `catalog`."""
+    from indexer.read import FieldMapping
+
+    return FieldMapping("item_id", "title", "text", ("categories", "tags", "size"), ("tags",))
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory, bundled, catalog, mapping):
+    """A workspace with `catalog`; copy it, do not open it."""
+    from semrec import Recommender, Settings
+
+    folder = tmp_path_factory.mktemp("indexed") / "shop"
+    with Recommender(folder, Settings(), encoder=bundled) as recommender:
+        recommender.index(catalog, mapping=mapping)
+    return folder
