@@ -244,13 +244,9 @@ def explained(
 
 def _because(reason: Reasons, named: Mapping[int, Record]) -> list[Because]:
     return [
-        Because(named[position].item_id, named[position].title, share, contribution, signal)
-        for position, share, contribution, signal in zip(
-            reason.history.tolist(),
-            reason.shares.tolist(),
-            reason.contributions.tolist(),
-            reason.by,
-            strict=True,
+        Because(named[position].item_id, named[position].title, share, contribution)
+        for position, share, contribution in zip(
+            reason.history.tolist(), reason.shares.tolist(), reason.contributions.tolist(), strict=True
         )
     ]
 
