@@ -6,18 +6,18 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
 import numpy as np
 
 from semrec.encoder.protocol import Encoder
-from semrec.errors import CatalogError, StoreLockedError
+from semrec.errors import CatalogError
 from semrec.signals.text import PASSAGES, TEXT, item_vectors, text_fields
 from semrec.signals.words import WORDS, WORDS_FIELDS
 from semrec.signals.words import item_vectors as word_vectors
 from semrec.store import Store
+from semrec.store.build import Build
 from semrec.store.protocol import FieldType, Manifest, Point, Record
 from semrec.types import Float2D, Item
 
@@ -54,25 +54,27 @@ class GenerationBuilder:
     """
 
     def __init__(self, store: Store, encoder: Encoder, template: str) -> None:
-        self._store = store
         self._encoder = encoder
         self._template = template
         self._vectors = (*text_fields(encoder.dimension), *WORDS_FIELDS)
+        self._build = Build(store, self._vectors)
         self._sum = np.zeros(encoder.dimension, np.float64)
         self.n_items = 0
         self.n_passages = 0
-        self.completed = False
 
     def __enter__(self) -> GenerationBuilder:
-        self.generation, self._index = self._store.create(self._vectors)
+        self._build.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self.completed:
-            self._index.close()
-            self._store.drop(self.generation)
+        self._build.__exit__(kind, error, trace)
+
+    @property
+    def generation(self) -> int:
+        """The number of the generation that is built."""
+        return self._build.generation
 
     def add(self, batch: Batch, passage_vectors: Float2D) -> None:
         """Write a batch.
@@ -100,7 +102,7 @@ class GenerationBuilder:
                 strict=True,
             )
         ]
-        self._index.upsert(points)
+        self._build.index.upsert(points)
         self._sum += vectors.sum(axis=0, dtype=np.float64)
         self.n_items += len(points)
         self.n_passages += len(passage_vectors)
@@ -133,17 +135,8 @@ class GenerationBuilder:
             n_passages=self.n_passages,
             built_at=time.time(),
         )
-        self._store.complete(self.generation, self._index, manifest)
-        self._store.make_current(self.generation)
-        self.completed = True
-        self._drop_older()
+        self._build.complete(manifest)
         return manifest
-
-    def _drop_older(self) -> None:
-        """Keep the generation before this one, to go back to; drop the ones before it."""
-        for older in self._store.generations()[:-2]:
-            with suppress(StoreLockedError):  # somebody still reads it; the next build drops it
-                self._store.drop(older)
 
 
 def content_hash(text: str) -> str:

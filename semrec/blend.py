@@ -16,7 +16,6 @@ import numpy as np
 
 from semrec.types import Float1D, Float2D
 
-
 Origin = Literal["history", "text", "catalog"]
 """What the terms of a signal stand for: the items of the history, the text, or neither (popularity)."""
 
@@ -52,14 +51,14 @@ class Part:
     Parameters
     ----------
     signal : name of the signal.
-    origin : what the terms stand for: the items of the `history`, or the `text`.
+    origin : what the terms stand for.
     terms : float32 (n_candidates, n_terms).
     offsets : float32 (n_terms,), mean of each term over the catalog.
     scale : standard deviation of the sum of the terms over the catalog, greater than 0.
     """
 
     signal: str
-    origin: Literal["history", "text"]
+    origin: Origin
     terms: Float2D
     offsets: Float1D
     scale: float
@@ -70,22 +69,28 @@ class Contributions:
     """What each reason of one signal adds to the scores: float32 (n_candidates, n_terms)."""
 
     signal: str
-    origin: Literal["history", "text"]
+    origin: Origin
     values: Float2D
 
 
-def contributions(parts: Sequence[Part], weights: Mapping[str, float]) -> list[Contributions]:
+def contributions(parts: Sequence[Part], weights: Mapping[str, float | Float1D]) -> list[Contributions]:
     """Return what every reason adds to the score of every candidate, in units of the score.
 
     Parameters
     ----------
     parts : the signals' terms.
-    weights : weight of each signal, 0 or more; signals that are not named have weight 0 and are left out.
+    weights : weight of each signal, 0 or more, for all candidates or float32 (n_candidates,); signals that
+        are not named or have weight 0 everywhere are left out.
     """
     return [
-        Contributions(part.signal, part.origin, (part.terms - part.offsets) * np.float32(weight / part.scale))
+        Contributions(
+            part.signal,
+            part.origin,
+            (part.terms - part.offsets)
+            * (np.asarray(weight, np.float32) / np.float32(part.scale))[..., None],
+        )
         for part in parts
-        if (weight := weights.get(part.signal, 0.0)) > 0
+        if np.any(weight := weights.get(part.signal, 0.0))
     ]
 
 

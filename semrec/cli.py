@@ -10,18 +10,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from semrec.errors import ConfigError, QueryError, SemrecError
 from semrec.types import Recommendations
 from semrec.where import parse_filters
 from semrec.wording import reason_sentence, signal_shares
+
+if TYPE_CHECKING:
+    from semrec.fit import FitReport
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -77,6 +82,18 @@ def readable_errors(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt as error:
         err.print("stopped; the previous index, if any, still answers.", style="yellow")
         raise typer.Exit(130) from error
+    except (typer.Exit, typer.Abort, click.ClickException):
+        raise
+    except Exception as error:  # a fault of ours or of a library; people see one line all the same
+        if debug:
+            raise
+        reason = " ".join(str(error).split()) or "no reason given"
+        err.print(
+            Text(f"error: unexpected {type(error).__name__}: {reason}. Add --debug to see where."),
+            style="red",
+            soft_wrap=True,
+        )
+        raise typer.Exit(1) from error
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -146,8 +163,7 @@ def run_indexing(recommender: Any, source: Any, **options: Any) -> Any:
         task = bar.add_task("indexing", total=None, rate="")
 
         def announce(catalog: Any) -> None:
-            for note in catalog.notes:
-                err.print(Text(note), style="dim")
+            say_notes(catalog)
             bar.update(task, total=catalog.n_rows)
 
         def progress(n_rows: int) -> None:
@@ -156,15 +172,26 @@ def run_indexing(recommender: Any, source: Any, **options: Any) -> Any:
             bar.update(task, rate=f"{speed:,.0f} items/s" if speed else "")
 
         report = recommender.index(source, progress=progress, announce=announce, **options)
-    for reason, count in sorted(report.rejected.items(), key=lambda pair: -pair[1]):
-        err.print(Text(f"rejected {count:,}: {reason}"), style="yellow")
-    if report.rejects:
-        err.print(Text(f"the rejected rows are listed in {report.rejects}"), style="yellow")
+    print_rejects(report.rejected, report.rejects)
     err.print(
         f"indexed {report.n_items:,} items ({report.n_passages:,} passages) in {report.seconds:.1f} s, "
         f"{report.n_items / report.seconds:,.0f} items/s, with {report.encoder} on {report.device}."
     )
     return report
+
+
+def say_notes(source: Any) -> None:
+    """Say on standard error what was guessed about a source."""
+    for note in source.notes:
+        err.print(Text(note), style="dim")
+
+
+def print_rejects(counts: dict[str, int], path: Path | None) -> None:
+    """Say on standard error how many rows were rejected and why, and where they are listed."""
+    for reason, count in sorted(counts.items(), key=lambda pair: -pair[1]):
+        err.print(Text(f"rejected {count:,}: {reason}"), style="yellow")
+    if counts:
+        err.print(Text(f"the rejected rows are listed in {path}"), style="yellow")
 
 
 def comma_separated(written: str | None) -> tuple[str, ...]:
@@ -179,6 +206,7 @@ def recommend(
         list[str] | None,
         typer.Option("--history", help="Item ids, oldest first: A,B,C; or the option several times."),
     ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="A user of the event log.")] = None,
     k: CountOption = 10,
     where: WhereOption = None,
     exclude: Annotated[
@@ -194,13 +222,14 @@ def recommend(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Recommend items by a text, by a history, or by both."""
+    """Recommend items by a text, by a history, for a user, or by several of them."""
     from semrec.recommender import Recommender
 
     with readable_errors(debug), Recommender.open(workspace, qdrant=qdrant, model=model) as recommender:
         answer = recommender.recommend(
             text=text,
             history=ids(history),
+            user=user,
             k=k,
             where=parse_filters(where or []),
             exclude=ids(exclude),
@@ -272,6 +301,90 @@ def demo(workspace: WorkspaceOption = Path("demo-shop"), debug: DebugOption = Fa
     )
 
 
+@app.command()
+def events(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE...", help="Files or globs; - is standard input.")
+    ],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    user: Annotated[str | None, typer.Option("--user", help="Column with the user id.")] = None,
+    item: Annotated[str | None, typer.Option("--item", help="Column with the item id.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Column with the kind of event.")] = None,
+    value: Annotated[str | None, typer.Option("--value", help="Column with a rating or a count.")] = None,
+    time: Annotated[str | None, typer.Option("--time", help="Column with the time.")] = None,
+    source_format: Annotated[
+        str | None, typer.Option("--format", help="csv, tsv, jsonl or parquet; default: by name or content.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with status 1 when a row was rejected.")
+    ] = False,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Add what users did to the event log; loading a file twice changes nothing."""
+    from indexer.pipeline import RejectsFile
+    from semrec.event_source import EventMapping
+    from semrec.recommender import Recommender
+
+    with readable_errors(debug), Recommender.open(workspace) as recommender:
+        rejects = RejectsFile(workspace / "rejected-events.jsonl")
+        report = recommender.add_events(
+            sources,
+            mapping=EventMapping(user=user, item=item, kind=kind, value=value, time=time),
+            format=source_format,
+            announce=say_notes,
+            on_reject=rejects.add,
+        )
+        print_rejects(dict(rejects.counts), rejects.path)
+        err.print(f"added {report.added:,} events; {report.repeated:,} were there already.")
+        if as_json:
+            print_json({**report.to_dict(), "rejected": dict(rejects.counts)})
+        if (strict and rejects.counts) or not report.total:
+            raise typer.Exit(1)
+
+
+@app.command()
+def fit(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    qdrant: QdrantOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Learn from the event log; the new models answer when they are complete, not before."""
+    from semrec.recommender import Recommender
+
+    with readable_errors(debug), Recommender.open(workspace, qdrant=qdrant) as recommender:
+        with err.status("reading the events") as status:
+            report = recommender.fit(seed=seed, progress=lambda step: status.update(Text(step)))
+        if as_json:
+            print_json(report.to_dict())
+            return
+        print_fit(report)
+
+
+def print_fit(report: FitReport) -> None:
+    """Print what a fit learned: the quality of every signal and what it adds to the blend."""
+    out.print(
+        f"learned from {report.n_events:,} events of {report.n_users:,} users in {report.seconds:.0f} s; "
+        f"generation {report.generation} answers now."
+    )
+    learning = report.learning
+    table = Table("signal", "NDCG@10 alone", "few events", "new items", "adds to the blend")
+    for signal in learning["warm"]:
+        cells = [learning[kind].get(signal) for kind in ("warm", "short", "cold", "gain")]
+        table.add_row(signal, *("" if cell is None else f"{cell:.4f}" for cell in cells))
+    out.print(table)
+    chosen = ", ".join(f"{name} {value}" for name, value in learning["chosen"].items())
+    out.print(Text(f"chosen on a validation part of the events: {chosen}"), style="dim")
+    dropped = {reason: count for reason, count in report.cleaning["dropped"].items() if count}
+    if dropped:
+        left_out = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
+        err.print(Text(f"events left out: {left_out}".replace("_", " ")), style="yellow")
+    for note in (*report.notes, *learning["notes"]):
+        err.print(Text(note), style="dim")
+
+
 def ids(written: list[str] | None) -> list[str]:
     """Return the ids of options that hold one id or several, separated by commas."""
     return [item_id for part in written or [] for item_id in comma_separated(part)]
@@ -288,6 +401,8 @@ def show(answer: Recommendations, as_json: bool = False) -> None:
     if as_json:
         print_json(answer.to_dict())
         return
+    for note in answer.notes:
+        err.print(Text(note), style="yellow")
     if len(answer.interests) > 1:
         names = "; ".join(f"{interest.name} ({100 * interest.share:.0f} %)" for interest in answer.interests)
         out.print(Text(f"Interests: {names}"), style="dim")

@@ -28,11 +28,13 @@ class Reasons:
     history : positions of the liked items of the history that contributed most, largest first; all speak
         for the item.
     shares, contributions : of those items, float32; contributions are in units of the score.
+    by : the signal by which each of them speaks loudest.
     by_text : whether the query text speaks louder than any item of the history.
     """
 
     signals: dict[str, float]
     history: np.ndarray
+    by: tuple[str, ...]
     shares: Float1D
     contributions: Float1D
     by_text: bool
@@ -55,6 +57,7 @@ def reasons(parts: Sequence[Contributions], candidate: int, liked: np.ndarray, n
     signal_shares = shares(np.array(list(signals.values()), np.float32))
     n_history = len(liked)
     totals = by_reason(parts, candidate, n_history)
+    signal_of = loudest_signals(parts, candidate, n_history)
     loudest = np.argsort(-totals[:n_history], kind="stable")
     loudest = loudest[liked[loudest] & (totals[loudest] > 0)][:n_named]
     return Reasons(
@@ -62,6 +65,7 @@ def reasons(parts: Sequence[Contributions], candidate: int, liked: np.ndarray, n
         history=loudest,
         shares=shares(totals)[loudest],
         contributions=totals[loudest],
+        by=tuple(signal_of[place] for place in loudest),
         by_text=bool(totals[n_history] >= totals.max()),
     )
 
@@ -96,15 +100,25 @@ def by_reason(parts: Sequence[Contributions], candidate: int, n_history: int) ->
 
     Returns
     -------
-    float32 (n_history + 1,): one for each item of the history, and last the text.
+    float32 (n_history + 2,): one for each item of the history, then the text, then the catalog.
     """
-    totals = np.zeros(n_history + 1, np.float32)
+    totals = np.zeros(n_history + 2, np.float32)
     for part in parts:
+        values = part.values[candidate]
         if part.origin == "history":
-            totals[:n_history] += part.values[candidate]
+            totals[:n_history] += values
         else:
-            totals[n_history] += part.values[candidate].sum()
+            totals[n_history + (part.origin == "catalog")] += values.sum()
     return totals
+
+
+def loudest_signals(parts: Sequence[Contributions], candidate: int, n_history: int) -> list[str]:
+    """Return for each item of the history the signal by which it speaks loudest for one candidate."""
+    own = [part for part in parts if part.origin == "history"]
+    if not own:
+        return [""] * n_history
+    loudest = np.argmax([part.values[candidate] for part in own], axis=0)
+    return [own[place].signal for place in loudest]
 
 
 def nearest_pair(left: Float2D, right: Float2D) -> tuple[int, int]:

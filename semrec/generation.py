@@ -16,8 +16,12 @@ from semrec.config import Settings
 from semrec.diversify import mmr
 from semrec.errors import UnknownItemError
 from semrec.explain import Reasons, nearest_pair, reasons
+from semrec.learned import LearnedSettings
 from semrec.profile import central_items, event_weights
 from semrec.signals import Question, Signal, SignalQuery
+from semrec.signals.neighbours import NeighboursSignal
+from semrec.signals.popularity import PopularitySignal
+from semrec.signals.taste import TasteSignal
 from semrec.signals.text import TextSignal
 from semrec.signals.words import WordsSignal
 from semrec.store import Index, Manifest, Record, Store
@@ -80,29 +84,50 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generation that answers: its index, its manifest and its signals."""
+    """A generation that answers: its index, its manifest and its signals.
+
+    Parameters
+    ----------
+    signals : all of them.
+    text_signal, popularity_signal : two of them; the second is None before the first fit.
+    learned : what `fit` learned; None before.
+    """
 
     number: int
     index: Index
     manifest: Manifest
     signals: tuple[Signal, ...]
     text_signal: TextSignal
+    popularity_signal: PopularitySignal | None
+    learned: LearnedSettings | None
 
 
 def open_generation(store: Store, number: int, settings: Settings) -> Generation:
     """Open a generation with all its signals."""
     index, manifest = store.open(number), store.manifest(number)
+    sample = index.sample(settings.sample_items)
     text_signal = TextSignal(
         index,
         np.array(manifest.text_mean, np.float32),
-        index.sample(settings.sample_items),
+        sample,
         pooling=settings.text_pooling,
         sharpness=settings.sharpness,
     )
-    return Generation(number, index, manifest, (text_signal, WordsSignal(index)), text_signal)
+    from_text = (text_signal, WordsSignal(index))
+    stored = manifest.models.get("learned")
+    if not isinstance(stored, Mapping):
+        return Generation(number, index, manifest, from_text, text_signal, None, None)
+    learned = LearnedSettings.from_dict(stored)
+    popularity = PopularitySignal(index, sample)
+    from_events = (
+        TasteSignal(index, sample, learned.fold_in),
+        NeighboursSignal(index, sample, learned.left_out),
+        popularity,
+    )
+    return Generation(number, index, manifest, (*from_text, *from_events), text_signal, popularity, learned)
 
 
-def known_history(events: Sequence[Event], index: Index, settings: Settings) -> History:
+def known_history(events: Sequence[Event], generation: Generation, settings: Settings) -> History:
     """Return the items of a history that the index holds, with how much each counts.
 
     Raises
@@ -110,18 +135,21 @@ def known_history(events: Sequence[Event], index: Index, settings: Settings) -> 
     UnknownItemError
         The index holds none of them.
     """
+    learned = generation.learned
+    rating_scale = learned.rating_scale if learned else None
     weights = event_weights(
         events,
         kind_weights=settings.kind_weights,
-        rating_scale=settings.rating_scale,
+        rating_scale=rating_scale or settings.rating_scale,
         half_life_days=settings.half_life_days,
+        half_life_events=learned.half_life_events if learned else None,
     )
     totals: dict[str, float] = {}
     for event, weight in zip(events, weights.tolist(), strict=True):
         totals[event.item_id] = totals.get(event.item_id, 0.0) + weight
     item_ids = np.array(list(totals), dtype=object)
     keys = item_keys(totals)
-    there = index.contains(keys)
+    there = generation.index.contains(keys)
     unknown = tuple(item_ids[~there])
     if totals and not there.any():
         raise UnknownItemError(
@@ -140,31 +168,49 @@ def _some(item_ids: Sequence[str]) -> str:
 
 def find_candidates(
     queries: Sequence[SignalQuery],
-    index: Index,
+    generation: Generation,
     *,
     where: tuple[Condition, ...],
     hidden: Keys,
     weights: Mapping[str, float],
+    asked_weights: Mapping[str, float],
+    n_history: int,
 ) -> Candidates:
     """Return the items that any signal finds, each scored exactly by every signal.
 
     Parameters
     ----------
     queries : the signals' parts of the query.
-    index : the generation.
+    generation : where they are looked for.
     where, hidden : conditions that candidates must meet, and keys that are none.
-    weights : weight of each signal.
+    weights : weight of each signal, where `fit` has not learned it.
+    asked_weights : weights that this query asks for, over all others.
+    n_history : events of the history that count.
     """
     searches = [
         replace(search, where=where, exclude=hidden) for query in queries for search in query.searches
     ]
-    hits = index.search(searches)
+    hits = generation.index.search(searches)
     keys = np.unique(np.concatenate([np.empty(0, np.uint64), *(hit.keys for hit in hits)]))
     terms = [
         Part(query.signal, query.origin, query.terms(keys), query.offsets, query.scale) for query in queries
     ]
-    parts = balance(contributions(terms, weights))
+    by_text = contributions([part for part in terms if part.origin == "text"], {**weights, **asked_weights})
+    by_history = contributions(
+        [part for part in terms if part.origin != "text"],
+        {**weights, **learned_weights(generation, keys, n_history), **asked_weights},
+    )
+    parts = balance([*by_text, *by_history])
     return Candidates(keys, parts, blended_scores(parts, len(keys)))
+
+
+def learned_weights(generation: Generation, keys: Keys, n_history: int) -> dict[str, float | Float1D]:
+    """Return the weight of each signal for each candidate as `fit` learned them; empty before."""
+    if generation.learned is None or generation.popularity_signal is None:
+        return {}
+    weights = generation.learned.weights
+    by_signal = weights.of(n_history, generation.popularity_signal.evidence(keys)).T
+    return dict(zip(weights.signals, by_signal, strict=True))
 
 
 def choose(candidates: Candidates, k: int, diversity: float, text_signal: TextSignal) -> np.ndarray:
@@ -244,9 +290,13 @@ def explained(
 
 def _because(reason: Reasons, named: Mapping[int, Record]) -> list[Because]:
     return [
-        Because(named[position].item_id, named[position].title, share, contribution)
-        for position, share, contribution in zip(
-            reason.history.tolist(), reason.shares.tolist(), reason.contributions.tolist(), strict=True
+        Because(named[position].item_id, named[position].title, share, contribution, signal)
+        for position, share, contribution, signal in zip(
+            reason.history.tolist(),
+            reason.shares.tolist(),
+            reason.contributions.tolist(),
+            reason.by,
+            strict=True,
         )
     ]
 

@@ -26,6 +26,7 @@ def event_weights(
     kind_weights: Mapping[str, float],
     rating_scale: tuple[float, float],
     half_life_days: float | None,
+    half_life_events: float | None = None,
 ) -> Float1D:
     """Return how much each event counts, float32 (n_events,).
 
@@ -35,10 +36,11 @@ def event_weights(
 
     Parameters
     ----------
-    events : a history, in any order.
+    events : a history, oldest first.
     kind_weights : weight of each kind; below 0 it counts against.
     rating_scale : the lowest and the highest rating.
     half_life_days : age at which an event counts half; None: age does not matter.
+    half_life_events : the same, counted in events that came after; None: order does not matter.
 
     Raises
     ------
@@ -59,6 +61,8 @@ def event_weights(
         if half_life_days is not None and event.time is not None:
             weight *= 0.5 ** ((newest - event.time) / SECONDS_A_DAY / half_life_days)
         weights[place] = weight
+    if half_life_events is not None:
+        weights *= np.exp2(np.arange(1 - len(events), 1) / half_life_events).astype(np.float32)
     return weights
 
 

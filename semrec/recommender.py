@@ -16,9 +16,10 @@ import numpy as np
 
 from semrec.config import Settings, load_settings
 from semrec.encoder import Encoder, load_encoder
-from semrec.errors import EmptyProfileError, EncoderError, QueryError, WorkspaceError
+from semrec.errors import EmptyProfileError, EncoderError, UnknownItemError, WorkspaceError
 from semrec.generation import (
     Generation,
+    History,
     choose,
     explained,
     find_candidates,
@@ -28,7 +29,9 @@ from semrec.generation import (
     plain,
 )
 from semrec.profile import find_interests
+from semrec.query import Query, read_history
 from semrec.signals import Question
+from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import unit_rows
 from semrec.store import Manifest, Store, open_store
 from semrec.types import Event, Float1D, Recommendations, item_keys
@@ -37,9 +40,10 @@ from semrec.workspace import Workspace, find_workspace, make_workspace
 
 if TYPE_CHECKING:
     from indexer.pipeline import IndexReport
-    from indexer.read import FieldMapping
-
-MOST_RECOMMENDATIONS = 1000
+    from indexer.read import FieldMapping, Reject
+    from semrec.event_source import EventMapping
+    from semrec.events import AppendReport, EventLog
+    from semrec.fit import FitReport
 
 
 class Recommender:
@@ -88,11 +92,16 @@ class Recommender:
 
     def close(self) -> None:
         """Release the index, so that another process can open it."""
-        if self._generation:
-            self._generation.index.close()
+        self._release()
         if self._store:
             self._store.close()
-        self._generation = self._store = None
+        self._store = None
+
+    def _release(self) -> None:
+        """Close the generation; the next question opens the one that is current then."""
+        if self._generation:
+            self._generation.index.close()
+        self._generation = None
 
     # -- indexing ----------------------------------------------------------------------------------
 
@@ -138,9 +147,7 @@ class Recommender:
             passage_tokens=self._settings.passage_tokens,
             progress=progress,
         )
-        if self._generation:
-            self._generation.index.close()
-            self._generation = None
+        self._release()
         return report
 
     def _make_workspace(self) -> Workspace:
@@ -176,6 +183,7 @@ class Recommender:
         *,
         text: str | None = None,
         history: Sequence[str | Event | Mapping[str, Any]] = (),
+        user: str | None = None,
         k: int = 10,
         where: Mapping[str, Any] | None = None,
         exclude: Sequence[str] = (),
@@ -184,18 +192,20 @@ class Recommender:
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
     ) -> Recommendations:
-        """Recommend items by a text, by a history, or by both: "like these, but about X".
+        """Recommend items by a text, by a history, for a user, or by several: "like these, but about X".
 
         Parameters
         ----------
         text : what is wanted, in words.
         history : item ids, `Event`s, or dicts with the fields of `Event`, oldest first.
+        user : a user of the event log; the stored history comes before the given one. A user without any
+            gets what is popular, and the notes of the answer say so.
         k : how many, 1 to 1000.
         where : metadata filters, see `parse_where`.
         exclude : ids that are never recommended.
         exclude_seen : leave out the items of the history.
         diversity : in [0, 1]; 0 is the best items, 1 the most different ones.
-        weights : weight of each signal, over those of the settings.
+        weights : weight of each signal, over those of the settings and of `fit`.
         explain : find out the reasons; without them an answer is a little faster.
 
         Returns
@@ -214,50 +224,145 @@ class Recommender:
         EncoderError
             The index was built with another encoder.
         """
-        _check_options(k, diversity)
-        generation = self._open_generation()
-        index = generation.index
-        conditions = parse_where(where, generation.manifest.fields)
-        text = text.strip() if text else None
-        if isinstance(history, str):
-            raise QueryError(f"a history is a list of items, not one string; write history=[{history!r}].")
-        events = [_event(entry) for entry in history]
-        known = known_history(events, index, self._settings)
-        if not text and not np.any(known.weights):
-            raise EmptyProfileError("there is no text and no history; give at least one of them.")
-        centred = generation.text_signal.centred(known.keys)
-        question = Question(
-            text=text,
-            text_vector=self._encode_text(text, generation.manifest) if text else None,
-            history=known.keys,
-            weights=known.weights,
-            interests=find_interests(centred, known.weights, self._settings.max_interests),
-            limit=max(self._settings.candidates, 2 * k),
+        query = Query(
+            text=text.strip() if text else None,
+            user=user,
+            history=read_history(history),
+            k=k,
+            where=where or {},
+            exclude=tuple(exclude),
+            exclude_seen=exclude_seen,
+            diversity=diversity,
+            weights=weights or {},
+            explain=explain,
         )
-        candidates = find_candidates(
-            [query for signal in generation.signals for query in signal.ask(question)],
-            index,
-            where=conditions,
-            hidden=item_keys([*exclude, *(known.item_ids if exclude_seen else ())]),
-            weights=self._weights(weights or {}),
-        )
-        chosen = choose(candidates, k, diversity, generation.text_signal)
-        asked = {"text": text, "history": [event.item_id for event in events], "k": k}
-        return Recommendations(
-            query={**asked, "where": dict(where or {}), "exclude": list(exclude), "diversity": diversity},
-            recommendations=explained(chosen, candidates, question, known, index)
-            if explain
-            else plain(chosen, candidates, index),
-            interests=name_interests(known, question.interests, centred, index) if explain else (),
-            unknown_items=known.unknown,
-        )
+        return self._answer(query)
 
     def similar(
         self, item_id: str, *, k: int = 10, where: Mapping[str, Any] | None = None, diversity: float = 0.0
     ) -> Recommendations:
-        """Recommend the items that are most like one item; options as in `recommend`."""
-        found = self.recommend(history=[item_id], k=k, where=where, diversity=diversity)
-        return replace(found, query={"item": item_id, **{name: found.query[name] for name in ("k", "where")}})
+        """Recommend the items that are most like one item; options as in `recommend`.
+
+        What is popular does not matter here.
+        """
+        query = Query(
+            history=(Event(item_id),), k=k, where=where or {}, diversity=diversity, weights={POPULARITY: 0.0}
+        )
+        return replace(self._answer(query), query={"item": item_id, "k": k, "where": dict(where or {})})
+
+    def _answer(self, query: Query) -> Recommendations:
+        """Take the steps from a question to an answer."""
+        query.check()
+        generation = self._open_generation()
+        index = generation.index
+        conditions = parse_where(query.where, generation.manifest.fields)
+        known, notes = self._known_history(query, generation)
+        centred = generation.text_signal.centred(known.keys)
+        question = Question(
+            text=query.text,
+            text_vector=self._encode_text(query.text, generation.manifest) if query.text else None,
+            history=known.keys,
+            weights=known.weights,
+            interests=find_interests(centred, known.weights, self._settings.max_interests),
+            limit=max(self._settings.candidates, 2 * query.k),
+        )
+        candidates = find_candidates(
+            [part for signal in generation.signals for part in signal.ask(question)],
+            generation,
+            where=conditions,
+            hidden=item_keys([*query.exclude, *(known.item_ids if query.exclude_seen else ())]),
+            weights=self._settings.signal_weights,
+            asked_weights=query.weights,
+            n_history=len(known.keys),
+        )
+        chosen = choose(candidates, query.k, query.diversity, generation.text_signal)
+        return Recommendations(
+            query=query.to_dict(),
+            recommendations=explained(chosen, candidates, question, known, index)
+            if query.explain
+            else plain(chosen, candidates, index),
+            interests=name_interests(known, question.interests, centred, index) if query.explain else (),
+            unknown_items=known.unknown,
+            notes=notes,
+        )
+
+    # -- learning ----------------------------------------------------------------------------------
+
+    def add_events(
+        self,
+        source: Any,
+        *,
+        mapping: EventMapping | None = None,
+        format: str | None = None,  # noqa: A002 - the word people use
+        announce: Callable[[Any], None] | None = None,
+        on_reject: Callable[[Reject], None] | None = None,
+    ) -> AppendReport:
+        """Add events to the log; what is there already changes nothing.
+
+        Parameters
+        ----------
+        source : a file, a glob, `-` or a list of them; a frame, or an iterable of dicts.
+        mapping : which column is what; what it leaves open is guessed.
+        format : csv, tsv, jsonl or parquet; None: by the name or the first bytes.
+        announce : is given the opened source (its notes) before the work starts.
+        on_reject : is given every row that is no event.
+
+        Raises
+        ------
+        CatalogError, StoreError, WorkspaceError
+            The source cannot be read, or the log cannot be written.
+        """
+        from semrec.event_source import EventMapping, open_events
+
+        find_workspace(self._folder)
+        events = open_events(source, mapping or EventMapping(), format=format, on_reject=on_reject)
+        if announce:
+            announce(events)
+        with self._event_log(create=True) as log:
+            return log.append(events)
+
+    def fit(self, *, seed: int = 0, progress: Callable[[str], None] | None = None) -> FitReport:
+        """Learn from the event log; the new models answer when they are complete, not before.
+
+        Parameters
+        ----------
+        seed : of everything random; the same seed and events give the same models.
+        progress : hears of each step, in words.
+
+        Raises
+        ------
+        ConfigError
+            There is nothing to learn from.
+        StoreError
+            There is no event log, or the store failed.
+        """
+        from semrec.fit import catalog_items, fit_generation
+        from semrec.interactions import CleaningRules, build_interactions
+
+        generation = self._open_generation()
+        catalog = catalog_items(generation.index)
+        settings = self._settings
+        with self._event_log(create=False) as log:
+            interactions = build_interactions(
+                log.frame(),
+                kind_weights=settings.kind_weights,
+                items=catalog.item_ids,
+                rules=CleaningRules(
+                    settings.max_user_events, settings.max_user_events_a_day, settings.burst_s
+                ),
+            )
+        store = self._open_store(find_workspace(self._folder))
+        report = fit_generation(
+            store, generation.index, generation.manifest, catalog, interactions, seed=seed, progress=progress
+        )
+        self._release()
+        return report
+
+    def _event_log(self, *, create: bool) -> EventLog:
+        from semrec.events import EventLog
+
+        url = self._settings.events_url
+        return EventLog.open(url.get_secret_value() if url else self._folder, create=create)
 
     def info(self) -> dict[str, Any]:
         """Return what the workspace holds, as plain values."""
@@ -319,34 +424,32 @@ class Recommender:
             )
         return self._encoder
 
-    def _weights(self, given: Mapping[str, float]) -> dict[str, float]:
-        weights = {**self._settings.signal_weights, **given}
-        unknown = set(given) - set(self._settings.signal_weights)
-        if unknown or any(not 0 <= weight < float("inf") for weight in weights.values()):
-            raise QueryError(
-                f"weights are numbers of 0 or more for the signals "
-                f"{', '.join(sorted(self._settings.signal_weights))}; got {dict(given)}."
-            )
-        return weights
+    def _known_history(self, query: Query, generation: Generation) -> tuple[History, tuple[str, ...]]:
+        """Return the history that can be used, and what the asker should know of it.
 
-
-def _check_options(k: int, diversity: float) -> None:
-    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST_RECOMMENDATIONS:
-        raise QueryError(
-            f"k is how many to recommend, a whole number from 1 to {MOST_RECOMMENDATIONS}; got {k!r}."
+        Raises
+        ------
+        EmptyProfileError, UnknownItemError
+            Nothing can be answered.
+        """
+        stored: list[Event] = []
+        if query.user is not None:
+            with self._event_log(create=False) as log:
+                stored = log.history(query.user, limit=self._settings.max_user_events)
+        try:
+            known = known_history([*stored, *query.history], generation, self._settings)
+        except UnknownItemError:
+            if query.history:
+                raise
+            known = known_history([], generation, self._settings)
+        if np.any(known.weights):
+            return known, ()
+        if query.text:
+            return known, (f"user {query.user!r} has no events on known items",) if query.user else ()
+        if query.user is not None and generation.learned:
+            return known, (f"user {query.user!r} has no events on known items: this is what is popular",)
+        whose = (
+            "no text and no history" if query.user is None else f"no text, no event of user {query.user!r}"
         )
-    if isinstance(diversity, bool) or not isinstance(diversity, int | float) or not 0 <= diversity <= 1:
-        raise QueryError(f"diversity is a number from 0 to 1; got {diversity!r}.")
-
-
-def _event(entry: str | Event | Mapping[str, Any]) -> Event:
-    if isinstance(entry, Event):
-        return entry
-    if isinstance(entry, str):
-        return Event(entry)
-    try:
-        return Event(**entry)
-    except TypeError as error:
-        raise QueryError(
-            f"cannot read the history entry {entry!r}: give an item id, or item_id with kind, value and time."
-        ) from error
+        cure = "give at least one of them" if query.user is None else "give a text, or run `semrec fit` first"
+        raise EmptyProfileError(f"there is {whose}; {cure}.")

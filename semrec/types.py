@@ -109,12 +109,14 @@ class Because:
     item_id, title : the item of the history.
     share : its part of all that speaks for the recommendation, at most 1; below 0 it speaks against.
     contribution : the same in units of the score; exact.
+    signal : the signal by which it speaks loudest.
     """
 
     item_id: str
     title: str
     share: float
     contribution: float
+    signal: str = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +177,14 @@ class Recommendations:
     recommendations : best first; fewer than asked when the filters leave fewer.
     interests : what the history is about, largest first; empty without a history.
     unknown_items : ids of the history that the index does not hold; they were skipped.
+    notes : what the asker should know, for instance that a user has no events yet.
     """
 
     query: Mapping[str, Any]
     recommendations: tuple[Recommendation, ...]
     interests: tuple[Interest, ...] = ()
     unknown_items: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.recommendations)
@@ -210,4 +214,5 @@ class Recommendations:
             ],
             "interests": [asdict(interest) for interest in self.interests],
             "unknown_items": list(self.unknown_items),
+            "notes": list(self.notes),
         }

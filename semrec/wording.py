@@ -6,6 +6,9 @@ from semrec.types import Because, Recommendation
 
 QUOTE_CHARACTERS = 120
 
+COLLABORATIVE = ("taste", "neighbours")
+"""Signals that know what is used together, not what reads alike."""
+
 SMALLEST_SHARE = 0.01
 """Reasons below this are not worth a word."""
 
@@ -13,7 +16,11 @@ SMALLEST_SHARE = 0.01
 def reason_sentence(recommendation: Recommendation) -> str:
     """Return why an item was recommended, in one or two sentences; empty without reasons."""
     because = tuple(reason for reason in recommendation.because if reason.share >= SMALLEST_SHARE)
-    sentences = [f"Because of {named(because)}."] if because else []
+    sentences = []
+    if together := tuple(reason for reason in because if reason.signal in COLLABORATIVE):
+        sentences.append(f"Those who use {named(together)} also use this.")
+    if alike := tuple(reason for reason in because if reason.signal not in COLLABORATIVE):
+        sentences.append(f"Because of {named(alike)}.")
     passages = recommendation.passages
     if passages:
         item = quote(without_title(passages.item, recommendation.title))

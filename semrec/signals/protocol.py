@@ -49,7 +49,8 @@ class SignalQuery:
     Parameters
     ----------
     signal : name of the signal.
-    origin : what the terms stand for: the items of the `history` (term h is item h) or the `text` (one term).
+    origin : what the terms stand for: the items of the `history` (term h is item h), the `text` (one term),
+        or the `catalog` (one term that is the same for everybody).
     searches : find candidates; filters are added by the caller.
     terms : keys (n,) -> float32 (n, n_terms); the signal's score of an item is the sum over its terms.
     offsets : float32 (n_terms,), mean of each term over the catalog.
@@ -57,7 +58,7 @@ class SignalQuery:
     """
 
     signal: str
-    origin: Literal["history", "text"]
+    origin: Literal["history", "text", "catalog"]
     searches: tuple[Search, ...]
     terms: Callable[[Keys], Float2D]
     offsets: Float1D

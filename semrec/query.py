@@ -1,0 +1,80 @@
+"""A query: what somebody asks for, checked, before anything is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from semrec.errors import QueryError
+from semrec.types import Event
+
+MOST_RECOMMENDATIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A text, a history, a user, or several of them, and the options; see `Recommender.recommend`."""
+
+    text: str | None = None
+    user: str | None = None
+    history: tuple[Event, ...] = ()
+    k: int = 10
+    where: Mapping[str, Any] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    exclude_seen: bool = True
+    diversity: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    explain: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-able values."""
+        return {
+            "text": self.text,
+            "user": self.user,
+            "history": [event.item_id for event in self.history],
+            "k": self.k,
+            "where": dict(self.where),
+            "exclude": list(self.exclude),
+            "diversity": self.diversity,
+        }
+
+    def check(self) -> None:
+        """Raise `QueryError` when an option is out of range."""
+        _check_options(self.k, self.diversity)
+        _check_weights(self.weights)
+
+
+def _check_options(k: int, diversity: float) -> None:
+    if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= MOST_RECOMMENDATIONS:
+        raise QueryError(
+            f"k is how many to recommend, a whole number from 1 to {MOST_RECOMMENDATIONS}; got {k!r}."
+        )
+    if isinstance(diversity, bool) or not isinstance(diversity, int | float) or not 0 <= diversity <= 1:
+        raise QueryError(f"diversity is a number from 0 to 1; got {diversity!r}.")
+
+
+def _check_weights(weights: Mapping[str, float]) -> None:
+    for signal, weight in weights.items():
+        if not 0 <= weight < float("inf"):
+            raise QueryError(f"the weight of a signal is a number of 0 or more; {signal!r} got {weight!r}.")
+
+
+def read_history(history: Sequence[str | Event | Mapping[str, Any]]) -> tuple[Event, ...]:
+    """Return a history as events: item ids, `Event`s, or dicts with the fields of `Event`."""
+    if isinstance(history, str):
+        raise QueryError(f"a history is a list of items, not one string; write history=[{history!r}].")
+    return tuple(_event(entry) for entry in history)
+
+
+def _event(entry: str | Event | Mapping[str, Any]) -> Event:
+    if isinstance(entry, Event):
+        return entry
+    if isinstance(entry, str):
+        return Event(entry)
+    try:
+        return Event(**entry)
+    except TypeError as error:
+        raise QueryError(
+            f"cannot read the history entry {entry!r}: give an item id, or item_id with kind, value and time."
+        ) from error
