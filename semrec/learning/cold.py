@@ -1,0 +1,121 @@
+"""Cold items: taste and neighbours told from their text, handed over as evidence grows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from semrec.learning.ease import KEEP
+from semrec.types import Float1D, Float2D
+
+TRUST_HALF = 5.0
+"""Events at which an item counts half when the map from text to taste is learned."""
+
+TEXT_REG = 10.0
+HANDOVER_HALF = 3.0
+"""Events at which an item's own factor counts as much as the predicted one."""
+
+NEAR = 30
+SHARPNESS = 10.0
+SELF_WEIGHT = 0.3
+"""What it counts that a near item itself is in the history, next to its neighbours."""
+
+
+def centred_unit(vectors: Float2D) -> Float2D:
+    """Return vectors minus their mean, of unit length; a vector that is the mean becomes 0."""
+    centred = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit: Float2D = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-6)
+    return unit
+
+
+def predict_factors(text: Float2D, factors: Float2D, events: Float1D, reg: float = TEXT_REG) -> Float2D:
+    """Predict every item's taste from its text by a weighted ridge regression.
+
+    W = argmin Σ_i g_i·|v_i - [x_i, 1]·W|² + reg·|W|² with g_i = n_i / (n_i + TRUST_HALF): the factor of
+    an item with few events is mostly noise and teaches little.
+
+    Parameters
+    ----------
+    text : float32 (n_items, dim), centred unit vectors.
+    factors : float32 (n_items, rank), trained.
+    events : float32 (n_items,).
+
+    Returns
+    -------
+    float32 (n_items, rank); 0 when no item has events.
+    """
+    known = events > 0
+    if not known.any():
+        return np.zeros_like(factors)
+    x = np.column_stack([text, np.ones(len(text), np.float32)])
+    rows = x[known].astype(np.float64)
+    trusted = rows * (events[known] / (events[known] + TRUST_HALF))[:, None]
+    left = rows.T @ trusted
+    left[np.diag_indices_from(left)] += reg
+    weights = np.linalg.solve(left, trusted.T @ factors[known])
+    predicted: Float2D = x @ weights.astype(np.float32)
+    return predicted
+
+
+def hand_over(factors: Float2D, predicted: Float2D, events: Float1D, half: float = HANDOVER_HALF) -> Float2D:
+    """Return n/(n + half) of the own factor plus the rest of the predicted one."""
+    own = (events / (events + half))[:, None].astype(np.float32)
+    return own * factors + (1 - own) * predicted
+
+
+def predict_neighbours(
+    text: Float2D, model: sparse.csc_array, events: Float1D, keep: int = KEEP
+) -> sparse.csc_array:
+    """Give items without events the weights of the items whose text is nearest.
+
+    B[:, i] = Σ_j s_ij·(B[:, j] + SELF_WEIGHT·e_j) over the nearest items j with events, s =
+    softmax(SHARPNESS·cos). Columns of items with events stay as they are.
+
+    Parameters
+    ----------
+    text : float32 (n_items, dim), centred unit vectors.
+    model : float32 (n_items, n_items).
+    events : float32 (n_items,).
+    """
+    cold, warm = np.flatnonzero(events == 0), np.flatnonzero(events > 0)
+    if not len(cold) or not len(warm):
+        return model
+    identity = sparse.eye_array(model.shape[0], dtype=np.float32, format="csc")
+    source = (model + SELF_WEIGHT * identity).tocsc()
+    parts = [
+        largest((source @ nearest(text, some, warm).T).tocsc(), keep)
+        for some in np.array_split(cold, -(-len(cold) // 2048))
+    ]
+    everything = sparse.hstack([model, *parts], format="csc")
+    place = np.arange(model.shape[1])
+    place[cold] = model.shape[1] + np.arange(len(cold))
+    return sparse.csc_array(everything[:, place])
+
+
+def nearest(text: Float2D, cold: NDArray[np.integer], warm: NDArray[np.integer]) -> sparse.csr_array:
+    """Return shares of the warm items nearest to each cold one, float32 (n_cold, n_items); rows sum to 1."""
+    n_near = min(NEAR, len(warm))
+    warm_text = torch.from_numpy(text[warm])
+    rows, places = [], []
+    for some in np.array_split(cold, -(-len(cold) // 1024)):
+        best = (torch.from_numpy(text[some]) @ warm_text.T).topk(n_near, dim=1)
+        rows.append(torch.softmax(SHARPNESS * best.values, dim=1).flatten().numpy())
+        places.append(warm[best.indices.flatten().numpy()])
+    indptr = np.arange(0, n_near * len(cold) + 1, n_near)
+    return sparse.csr_array(
+        (np.concatenate(rows), np.concatenate(places), indptr), shape=(len(cold), len(text))
+    )
+
+
+def largest(columns: sparse.csc_array, keep: int) -> sparse.csc_array:
+    """Keep the `keep` largest absolute entries of every column."""
+    columns = columns.copy()
+    for start, end in zip(columns.indptr[:-1], columns.indptr[1:], strict=True):
+        if end - start > keep:
+            part = columns.data[start:end]
+            part[np.argpartition(np.abs(part), -keep)[:-keep]] = 0
+    columns.eliminate_zeros()
+    return columns

@@ -1,0 +1,254 @@
+"""Taste: implicit matrix factorisation (iALS) with frequency-scaled regularisation.
+
+Rendle, Krichene, Zhang, Koren: "Revisiting the Performance of iALS on Item Recommendation Benchmarks"
+(RecSys 2022). For users u, items i and events S the objective is
+
+    Σ_{(u,i) in S} c_ui·(1 - x_u·v_i)² + α·Σ_{u,i} (x_u·v_i)²
+      + Σ_u λ·(c_u + α·|I|)^ν·|x_u|² + Σ_i λ·(c_i + α·|U|)^ν·|v_i|²,
+
+where c_u and c_i are the sums of the confidences of a row and of a column. Every half epoch solves one side
+exactly, so the objective never rises. No user factors are kept: a history is folded in by one K×K solve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from semrec.types import Float1D, Float2D
+
+BATCH_CELLS = 1 << 15
+"""Gathered factor rows (rows times padded length) in one batch: bounds the memory."""
+
+BATCH_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class TasteConfig:
+    """How to factorise.
+
+    Parameters
+    ----------
+    rank : factors of an item.
+    alpha : weight of everything that was not seen, relative to an event of confidence 1.
+    reg, nu : regularisation λ·(evidence)^ν.
+    epochs : passes over both sides.
+    """
+
+    rank: int = 128
+    alpha: float = 0.1
+    reg: float = 0.003
+    nu: float = 1.0
+    epochs: int = 10
+
+    def ridge(self, evidence: NDArray[np.floating], n_others: int) -> NDArray[np.floating]:
+        """Return the ridge of rows by the sum of their confidences."""
+        return self.reg * (np.abs(evidence) + self.alpha * n_others) ** self.nu
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Run torch on one thread: many small solves get slower with two that wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def train(
+    user_items: sparse.csr_array,
+    config: TasteConfig,
+    seed: int,
+    progress: Callable[[int], None] | None = None,
+    device: str = "cpu",
+) -> Float2D:
+    """Factorise positive confidences.
+
+    Parameters
+    ----------
+    user_items : float32 (n_users, n_items).
+    seed : of the initial factors.
+    progress : called with the number of every finished epoch.
+    device : where torch computes, "cpu" or "cuda".
+
+    Returns
+    -------
+    float32 (n_items, rank); items without events are 0.
+    """
+    n_users, n_items = user_items.shape
+    generator = torch.Generator().manual_seed(seed)
+    items = torch.randn(n_items, config.rank, generator=generator) * (0.1 / config.rank**0.5)
+    items = items.to(device)
+    users = torch.zeros(n_users, config.rank, device=device)
+    item_users = user_items.T.tocsr()
+    with single_thread():
+        for epoch in range(config.epochs):
+            solve_rows(user_items, items, users, config)
+            solve_rows(item_users, users, items, config)
+            if progress is not None:
+                progress(epoch + 1)
+    factors: Float2D = items.cpu().numpy()
+    return factors
+
+
+def solve_rows(rows: sparse.csr_array, other: torch.Tensor, out: torch.Tensor, config: TasteConfig) -> None:
+    """Write the exact minimiser of every row's factor into `out`, with the factors of the other side fixed.
+
+    Parameters
+    ----------
+    rows : (n_rows, n_others) confidences; below 0 an event says that the user does not want the item.
+    other : (n_others, rank), float32 or float64.
+    out : (n_rows, rank), overwritten.
+    """
+    solve_with(rows, other, other.T @ other, out, config)
+
+
+def solve_with(
+    rows: sparse.csr_array,
+    other: torch.Tensor,
+    gram: torch.Tensor,
+    out: torch.Tensor,
+    config: TasteConfig,
+) -> None:
+    """Do what `solve_rows` does with a given Gram matrix (rank, rank) of the other side."""
+    base = config.alpha * gram
+    values, basis = torch.linalg.eigh(base.double())
+    values, basis = values.clamp(min=0).to(other.dtype), basis.to(other.dtype)
+    rotated = other @ basis
+    out.zero_()
+    evidence = np.abs(rows).sum(axis=1)
+    ridge = torch.from_numpy(config.ridge(evidence, rows.shape[1])).to(other)
+    for ids, columns, weights in _padded(rows):
+        ids, columns, weights = ids.to(other.device), columns.to(other.device), weights.to(other)
+        if columns.shape[1] < other.shape[1] and bool((weights >= 0).all()):
+            inverse = 1 / (values[None, :] + ridge[ids][:, None])
+            out[ids] = _solve_short(rotated[columns], weights, inverse) @ basis.T
+        else:
+            out[ids] = _solve_long(other[columns], weights, base, ridge[ids])
+
+
+def fold_in(
+    histories: sparse.csr_array, factors: Float2D, gram: Float2D, alpha: float, reg: float, nu: float
+) -> Float2D:
+    """Return the user factors of many histories: u = A⁻¹·Σ_h c_h·v_h.
+
+    A = α·gram + Σ_h |c_h|·v_h·v_hᵀ + ridge·I, ridge = reg·(Σ|c| + α·n_items)^ν.
+
+    Parameters
+    ----------
+    histories : (n, n_items) confidences.
+    factors : float32 (n_items, rank).
+    gram : float32 (rank, rank).
+
+    Returns
+    -------
+    float32 (n, rank).
+    """
+    config = TasteConfig(rank=factors.shape[1], alpha=alpha, reg=reg, nu=nu)
+    out = torch.zeros(histories.shape[0], factors.shape[1])
+    with single_thread():
+        solve_with(histories, torch.from_numpy(factors), torch.from_numpy(gram), out, config)
+    folded: Float2D = out.numpy()
+    return folded
+
+
+def taste_terms(
+    candidates: Float2D,
+    history: Float2D,
+    confidences: Float1D,
+    gram: Float2D,
+    alpha: float,
+    ridge: float,
+) -> Float2D:
+    """Return what each item of a history adds to each candidate's score: c_h·v_iᵀ·A⁻¹·v_h.
+
+    Parameters
+    ----------
+    candidates : float32 (n, rank), factors of the candidates.
+    history : float32 (m, rank), factors of the items of the history.
+    confidences : float32 (m,).
+    ridge : see `fold_in`.
+
+    Returns
+    -------
+    float32 (n, m); a row sums to the candidate's score.
+    """
+    known = history.astype(np.float64)
+    left = alpha * gram.astype(np.float64) + (known * np.abs(confidences)[:, None]).T @ known
+    left[np.diag_indices_from(left)] += ridge
+    terms: Float2D = (candidates @ np.linalg.solve(left, known.T) * confidences).astype(np.float32)
+    return terms
+
+
+def objective(
+    user_items: sparse.csr_array, users: torch.Tensor, items: torch.Tensor, config: TasteConfig
+) -> float:
+    """Return the loss that no half epoch may raise, in float64."""
+    x, v = users.double(), items.double()
+    entries = user_items.tocoo()
+    rows, columns = (torch.from_numpy(c.astype(np.int64)) for c in entries.coords)
+    predicted = torch.cat(
+        [
+            (x[r] * v[c]).sum(1)
+            for r, c in zip(torch.split(rows, BATCH_CELLS), torch.split(columns, BATCH_CELLS), strict=True)
+        ]
+    )
+    seen = (torch.from_numpy(entries.data).double() * (1 - predicted) ** 2).sum()
+    everything = config.alpha * ((x.T @ x) * (v.T @ v)).sum()
+    ridges = _penalty(user_items, x, config) + _penalty(user_items.T.tocsr(), v, config)
+    return float(seen + everything) + ridges
+
+
+def _penalty(rows: sparse.csr_array, factors: torch.Tensor, config: TasteConfig) -> float:
+    evidence = rows.sum(axis=1, dtype=np.float64)
+    return float(config.ridge(evidence, rows.shape[1]) @ (factors.cpu().numpy() ** 2).sum(axis=1))
+
+
+def _solve_short(gathered: torch.Tensor, weights: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+    """Solve rows with fewer events m than the rank by their m×m dual system, exactly.
+
+    In the eigenbasis of the Gram matrix the prior D is diagonal, and
+    (D + VᵀCV)⁻¹VᵀC1 = D⁻¹VᵀC^½(I + C^½VD⁻¹VᵀC^½)⁻¹C^½1.
+    """
+    root = weights.sqrt()
+    scaled = gathered * root[:, :, None]
+    half = scaled * inverse.sqrt()[:, None, :]
+    small = half @ half.mT
+    small.diagonal(dim1=1, dim2=2).add_(1)
+    dual = torch.cholesky_solve(root[:, :, None], torch.linalg.cholesky(small))
+    return (scaled.mT @ dual)[:, :, 0] * inverse
+
+
+def _solve_long(
+    gathered: torch.Tensor, weights: torch.Tensor, base: torch.Tensor, ridge: torch.Tensor
+) -> torch.Tensor:
+    scaled = gathered * weights.abs()[:, :, None]
+    left = torch.baddbmm(base.expand(len(ridge), -1, -1), scaled.mT, gathered)
+    left.diagonal(dim1=1, dim2=2).add_(ridge[:, None])
+    right = (gathered * weights[:, :, None]).sum(1)[:, :, None]
+    return torch.cholesky_solve(right, torch.linalg.cholesky(left))[:, :, 0]
+
+
+def _padded(rows: sparse.csr_array) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Yield row numbers, padded columns and weights of the rows that are not empty, longest first."""
+    lengths = np.diff(rows.indptr)
+    order = np.argsort(-lengths, kind="stable")
+    order = order[lengths[order] > 0]
+    start = 0
+    while start < len(order):
+        width = int(lengths[order[start]])
+        ids = order[start : start + max(1, min(BATCH_ROWS, BATCH_CELLS // max(width, 16)))]
+        inside = np.arange(width)[None, :] < lengths[ids][:, None]
+        at = np.where(inside, rows.indptr[ids][:, None].astype(np.int64) + np.arange(width)[None, :], 0)
+        columns = rows.indices[at].astype(np.int64)
+        weights = np.where(inside, rows.data[at], 0)
+        yield torch.from_numpy(ids), torch.from_numpy(columns), torch.from_numpy(weights)
+        start += len(ids)

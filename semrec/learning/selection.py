@@ -1,0 +1,235 @@
+"""Validation: what is hidden from the training data, and which settings find it again.
+
+Only the training data is looked at. One part hides a few events of some users, the other all events of
+some items: weights for known items want models that are nearly complete, weights for new items want many
+of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from semrec.learning import ease, ials
+from semrec.learning.models import TrainingData
+from semrec.learning.scoring import (
+    Signals,
+    ages,
+    chunks,
+    neighbour_scores,
+    raw_signals,
+    standardise,
+    with_recency,
+)
+from semrec.learning.weights import Table, candidates, empty_table, join, ndcg
+from semrec.types import Float2D
+
+MOST_QUERIES = 2000
+HIDDEN_SHARE = 0.1
+FEW_USERS = 0.25
+"""When validation asks no more than this share of the users, twice as much of their events is hidden."""
+
+HIDDEN_ITEMS = 0.2
+SHORT_LENGTHS = (1, 2, 3, 6)
+MOST_SHORT = 1000
+
+EASE_REGS = (10.0, 50.0, 200.0, 500.0)
+HALF_LIVES = (None, 100.0, 50.0, 25.0, 12.0)
+TASTE_GRID = ((0.05, 0.001), (0.2, 0.003), (0.6, 0.005))
+"""(alpha, reg) to try."""
+
+TRIAL_RANK = 64
+TRIAL_EPOCHS = 6
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Validation queries over the numbering of the items.
+
+    Parameters
+    ----------
+    histories : float32 (n, n_items).
+    order : same pattern, or None.
+    excluded : (n, n_items), stored entries must not be recommended.
+    targets : (n, n_items), what is hidden.
+    allowed : bool (n_items,), items that may be recommended.
+    """
+
+    histories: sparse.csr_array
+    order: sparse.csr_array | None
+    excluded: sparse.csr_array
+    targets: sparse.csr_array
+    allowed: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return int(self.histories.shape[0])
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What remains to train on, and the queries for what was hidden."""
+
+    training: TrainingData
+    queries: Queries
+
+
+def hide_events(data: TrainingData, seed: int) -> Validation:
+    """Hide the last (without an order: random) events of some users with two events or more."""
+    matrix = data.user_items
+    rng = np.random.default_rng(seed)
+    lengths = np.diff(matrix.indptr)
+    able = np.flatnonzero(lengths >= 2)
+    asked = np.sort(rng.permutation(able)[:MOST_QUERIES])
+    share = HIDDEN_SHARE * (2 if len(asked) <= FEW_USERS * matrix.shape[0] else 1)
+    n_hidden = np.zeros(len(lengths), np.int64)
+    n_hidden[asked] = np.maximum(1, np.round(share * lengths[asked]))
+    key = rng.random(matrix.nnz) if data.order is None else data.order.data
+    newer = ages(sparse.csr_array((key, matrix.indices, matrix.indptr), shape=matrix.shape))
+    hidden = newer < np.repeat(n_hidden, lengths)
+    training = _masked(data, ~hidden)
+    order = None if training.order is None else training.order[asked]
+    known = training.user_items[asked]
+    targets = _pick(matrix, hidden)[asked]
+    return Validation(training, Queries(known, order, known, targets, np.ones(matrix.shape[1], bool)))
+
+
+def hide_items(data: TrainingData, seed: int) -> Validation:
+    """Hide all events of some of the items; only those are candidates."""
+    matrix = data.user_items
+    rng = np.random.default_rng(seed)
+    active = np.unique(matrix.indices)
+    cold = np.zeros(matrix.shape[1], bool)
+    cold[rng.permutation(active)[: int(HIDDEN_ITEMS * len(active))]] = True
+    hidden = cold[matrix.indices]
+    training, targets = _masked(data, ~hidden), _pick(matrix, hidden)
+    able = np.flatnonzero((np.diff(training.user_items.indptr) > 0) & (np.diff(targets.indptr) > 0))
+    asked = np.sort(rng.permutation(able)[:MOST_QUERIES])
+    order = None if training.order is None else training.order[asked]
+    known = training.user_items[asked]
+    return Validation(training, Queries(known, order, known, targets[asked], cold))
+
+
+def cut_short(queries: Queries, length: int, seed: int) -> Queries:
+    """Return the queries as if only so many events were known: the last, without an order random ones."""
+    rng = np.random.default_rng((seed, length))
+    able = np.flatnonzero(np.diff(queries.histories.indptr) > length)
+    rows = np.sort(rng.permutation(able)[:MOST_SHORT])
+    known = queries.histories[rows]
+    key = rng.random(known.nnz) if queries.order is None else queries.order[rows].data
+    kept = ages(sparse.csr_array((key, known.indices, known.indptr), shape=known.shape)) < length
+    order = None if queries.order is None else _pick(queries.order[rows], kept)
+    return Queries(_pick(known, kept), order, queries.excluded[rows], queries.targets[rows], queries.allowed)
+
+
+def tabulate(signals: Signals, text: Float2D, queries: Queries) -> Table:
+    """Return what the signals say about the candidates of the queries."""
+    tables = []
+    for rows in chunks(len(queries), len(text)):
+        histories = queries.histories[rows]
+        order = None if queries.order is None else queries.order[rows]
+        raw = raw_signals(signals, text, histories, order)
+        standardised = [standardise(values, histories) for values in raw]
+        allowed = np.broadcast_to(queries.allowed, histories.shape).copy()
+        allowed[_places(queries.excluded[rows])] = False
+        wanted = np.zeros(histories.shape, bool)
+        wanted[_places(queries.targets[rows])] = True
+        lengths = np.diff(histories.indptr)
+        tables.append(candidates(standardised, allowed, wanted, lengths, signals.events))
+    return join(tables) if tables else empty_table(4)
+
+
+def found_again(
+    score: Callable[[sparse.csr_array], Float2D],
+    queries: Queries,
+    half: float | None,
+    known: NDArray[np.bool_],
+) -> float:
+    """Return the mean NDCG@10 of one signal over the known items; -1 when nothing can be found.
+
+    Parameters
+    ----------
+    score : histories (n, n_items) -> float32 (n, n_items).
+    half : half life of the histories' events.
+    known : bool (n_items,), items with events.
+    """
+    parts = []
+    for rows in chunks(len(queries), len(known)):
+        histories = queries.histories[rows]
+        order = None if queries.order is None else queries.order[rows]
+        allowed = np.broadcast_to(queries.allowed & known, histories.shape).copy()
+        allowed[_places(queries.excluded[rows])] = False
+        wanted = np.zeros(histories.shape, bool)
+        wanted[_places(queries.targets[rows])] = True
+        scores = score(with_recency(histories, order, half))
+        table = candidates([scores], allowed, wanted, np.diff(histories.indptr), known.astype(np.float32))
+        asked = table.take(torch.where(table.targets > 0)[0])
+        parts.append(ndcg(asked, torch.ones(1)))
+    values = torch.cat(parts) if parts else torch.zeros(0)
+    return float(values.mean()) if len(values) else -1.0
+
+
+def choose_neighbours(
+    validation: Validation, regs: Sequence[float] = EASE_REGS
+) -> tuple[float, float | None]:
+    """Return the λ and the half life with which the neighbours find most again."""
+    queries, known = validation.queries, _known(validation.training)
+    halves: Sequence[float | None] = HALF_LIVES if queries.order is not None else (None,)
+    found: dict[tuple[float, float | None], float] = {}
+    for reg in regs:
+        model = ease.train(validation.training.user_items, reg)
+        for half in halves:
+            found[reg, half] = found_again(partial(neighbour_scores, model), queries, half, known)
+    return max(found, key=lambda setting: found[setting])
+
+
+def choose_taste(
+    validation: Validation, half: float | None, ranks: Sequence[int], seed: int
+) -> ials.TasteConfig:
+    """Return the factorisation that finds most again: regularisation at a small rank first, then the rank."""
+    matrix = validation.training.user_items
+    trials = [ials.TasteConfig(min(TRIAL_RANK, max(ranks)), a, r, epochs=TRIAL_EPOCHS) for a, r in
+    TASTE_GRID] found = [_taste_found(validation, config, half, seed) for config in trials]
+    best, most = trials[int(np.argmax(found))], max(found)
+    for rank in ranks:
+        config = replace(best, rank=min(rank, matrix.shape[1]))
+        if rank > best.rank and (now := _taste_found(validation, config, half, seed)) > most:
+            best, most = config, now
+    return best
+
+
+def _taste_found(validation: Validation, config: ials.TasteConfig, half: float | None, seed: int) -> float:
+    factors = ials.train(validation.training.user_items, config, seed)
+    gram = factors.T @ factors
+
+    def score(histories: sparse.csr_array) -> Float2D:
+        users = ials.fold_in(histories, factors, gram, config.alpha, config.reg, config.nu)
+        scores: Float2D = users @ factors.T
+        return scores
+
+    return found_again(score, validation.queries, half, _known(validation.training))
+
+
+def _known(data: TrainingData) -> NDArray[np.bool_]:
+    return np.bincount(data.user_items.indices, minlength=data.user_items.shape[1]) > 0
+
+
+def _pick(matrix: sparse.csr_array, chosen: NDArray[np.bool_]) -> sparse.csr_array:
+    """Return the chosen stored entries, in the same shape; zeros stay stored."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))[chosen]
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=matrix.shape[0]))])
+    return sparse.csr_array((matrix.data[chosen], matrix.indices[chosen], indptr), shape=matrix.shape)
+
+
+def _masked(data: TrainingData, chosen: NDArray[np.bool_]) -> TrainingData:
+    order = None if data.order is None else _pick(data.order, chosen)
+    return TrainingData(_pick(data.user_items, chosen), order, data.text_vectors)
+
+
+def _places(matrix: sparse.csr_array) -> tuple[NDArray[np.int64], NDArray[np.integer]]:
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
