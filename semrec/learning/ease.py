@@ -108,8 +108,8 @@ def prune(blocks: Blocks, root_counts: Float1D, keep: int) -> sparse.csc_array:
         data.append(weights.gather(1, chosen).flatten().numpy())
         rows.append(chosen.flatten().numpy())
     indptr = np.arange(0, width * n_items + 1, width)
-    pruned = sparse.csc_array((np.concatenate(data), np.concatenate(rows), indptr), shape=(n_items,
-    n_items)) pruned.eliminate_zeros()
+    pruned = sparse.csc_array((np.concatenate(data), np.concatenate(rows), indptr), shape=(n_items, n_items))
+    pruned.eliminate_zeros()
     return pruned
 
 
@@ -150,8 +150,7 @@ def spread(columns: sparse.csc_array, active: NDArray[np.integer], n_items: int)
 
 
 def _local_weights(
-    x: sparse.csr_array, item_users: sparse.csr_array, item: int, root_counts: Float1D, reg: float, keep:
-    int
+    x: sparse.csr_array, item_users: sparse.csr_array, item: int, root_counts: Float1D, reg: float, keep: int
 ) -> tuple[NDArray[np.int64], Float1D]:
     users = slice(item_users.indptr[item], item_users.indptr[item + 1])
     together = item_users.data[users] @ x[item_users.indices[users]]

@@ -193,8 +193,8 @@ def choose_taste(
 ) -> ials.TasteConfig:
     """Return the factorisation that finds most again: regularisation at a small rank first, then the rank."""
     matrix = validation.training.user_items
-    trials = [ials.TasteConfig(min(TRIAL_RANK, max(ranks)), a, r, epochs=TRIAL_EPOCHS) for a, r in
-    TASTE_GRID] found = [_taste_found(validation, config, half, seed) for config in trials]
+    trials = [ials.TasteConfig(min(TRIAL_RANK, max(ranks)), a, r, epochs=TRIAL_EPOCHS) for a, r in TASTE_GRID]
+    found = [_taste_found(validation, config, half, seed) for config in trials]
     best, most = trials[int(np.argmax(found))], max(found)
     for rank in ranks:
         config = replace(best, rank=min(rank, matrix.shape[1]))
