@@ -19,7 +19,7 @@ WORDS = "words"
 WORDS_FIELDS = (VectorField(WORDS, "sparse", idf=True),)
 
 BEST_MATCH = 6.0
-"""Standard deviations that the best match of a query lies above the average item.
+"""Standard deviations that an item with all words of a query lies above the average item.
 
 BM25 is 0 for nearly all items, so its deviation over the catalog says how rare the words are, not how
 well they match: one rare word would outweigh everything. The best text match of a sharp query lies about
@@ -51,6 +51,8 @@ class WordsSignal(Signal):
         best = self._index.search([Search(WORDS, query, 1)])[0]
         if len(best.scores) == 0 or best.scores[0] <= 0:
             return []
+        # A match of one word out of five ("and") is not as good as one of all five.
+        matched = np.isin(query.indices, self._index.sparse_vectors(WORDS, best.keys)[0].indices).mean()
 
         def terms(keys: Keys) -> Float2D:
             return self._index.scores(WORDS, query, keys)[:, None]
@@ -62,6 +64,6 @@ class WordsSignal(Signal):
                 (Search(WORDS, query, question.limit),),
                 terms,
                 np.zeros(1, np.float32),
-                float(best.scores[0]) / BEST_MATCH,
+                float(best.scores[0]) / (BEST_MATCH * float(matched)),
             )
         ]

@@ -44,6 +44,10 @@ def test_the_best_match_is_put_beside_the_best_text_match(ask):
     assert found[[0, 2, 3, 4]].tolist() == [0, 0, 0, 0]
 
 
+def test_a_match_of_some_words_is_worth_their_part(ask):
+    assert scores(ask("libjpeg62 zebra yak"))[1] == pytest.approx(BEST_MATCH / 3)
+
+
 def test_a_rare_word_counts_more_than_a_common_one(ask):
     found = scores(ask("library libjpeg62 green"))
     assert found[1] > found[0] > 0
