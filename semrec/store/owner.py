@@ -77,6 +77,6 @@ def _describe_this_process() -> dict[str, object]:
 def _owner_name(folder: Path) -> str:
     try:
         owner = json.loads((folder / "owner.json").read_text())
-        return f"process {owner['pid']} ({owner['command'][:200]}) since {owner['since']}"
+        return f"process {owner['pid']} ({' '.join(owner['command'].split())[:200]}) since {owner['since']}"
     except (OSError, ValueError, KeyError):
         return "another process"
