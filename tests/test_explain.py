@@ -11,7 +11,6 @@ from hypothesis.extra import numpy as hnp
 from semrec.blend import Contributions
 from semrec.explain import by_reason, by_signal, nearest_pair, reasons, shares
 
-
 LIKED = np.ones(3, bool)
 
 
@@ -71,8 +70,8 @@ def test_text_and_history_of_one_signal_count_together():
     assert by_signal(parts(), 0) == {"text": 2.5, "taste": 1.5}
 
 
-def test_the_last_reason_is_the_text():
-    np.testing.assert_allclose(by_reason(parts(), 0, 3), [3, 1, -1, 1])
+def test_after_the_history_come_the_text_and_the_catalog():
+    np.testing.assert_allclose(by_reason(parts(), 0, 3), [3, 1, -1, 1, 0])
 
 
 VALUES = hnp.arrays(np.float32, st.integers(1, 8), elements=st.floats(-100, 100, width=32))
