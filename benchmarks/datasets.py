@@ -78,7 +78,15 @@ class DataSet:
 
 DEBIAN = DataSet("debian_deps", demo.MAPPING)
 MOVIES = DataSet(
-    "ml_latest_small", FieldMapping("item_id", "title", "text", metadata=("categories",)), "time"
+    "ml_latest_small",
+    FieldMapping(
+        "item_id",
+        "title",
+        "text",
+        metadata=("categories", "keywords"),
+        template="{title}. {categories}. {keywords}\n{text}",
+    ),
+    "time",
 )
 PAPERS = DataSet(
     "citeulike_a", FieldMapping("item_id", "title", "text", metadata=("tags",), template="{title}. {tags}")

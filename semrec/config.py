@@ -77,9 +77,8 @@ class Settings(BaseSettings):
         default_factory=lambda: {"text": 1.0, "words": 0.5},
         description="Weight of each signal in the blend.",
     )
-    candidates: int = Field(100, ge=10, le=10_000, description="Items fetched for each search of a signal.")
-    sample_items: int = Field(
-        2048, ge=2, description="Items of the catalog that a signal is standardised by."
+    candidates: int = Field(
+        200, ge=10, le=10_000, description="Items that a search of a signal finds; many searches get fewer."
     )
 
     max_text_bytes: int = Field(

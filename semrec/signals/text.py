@@ -140,7 +140,9 @@ class TextSignal(Signal):
                 self.centred(keys) if pooling == "soft_nearest" else self._index.vectors(TEXT, keys)
             )
 
-        searches = tuple(Search(TEXT, query, question.limit) for query in queries if np.any(query))
+        # Few searches may look far, many need not: each finds what is near one interest.
+        limit = max(question.limit // 2, 4 * question.limit // len(queries))
+        searches = tuple(Search(TEXT, query, limit) for query in queries if np.any(query))
         # The history itself scores far above all others; it must not stretch the scale that they are put on.
         others = sample[~np.isin(self._sample_keys, question.history)]
         return SignalQuery(TEXT, "history", searches, terms, *standard(terms_of(others)))
