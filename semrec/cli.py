@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
@@ -26,6 +27,7 @@ from semrec.where import parse_filters
 from semrec.wording import reason_sentence, signal_shares
 
 if TYPE_CHECKING:
+    from semrec.evaluation import Evaluation
     from semrec.fit import FitReport
 
 app = typer.Typer(
@@ -361,6 +363,73 @@ def fit(
             print_json(report.to_dict())
             return
         print_fit(report)
+
+
+@app.command()
+def evaluate(
+    sources: Annotated[list[str], typer.Argument(metavar="EVENTS...", help="Files with events, or globs.")],
+    catalog: Annotated[
+        str | None, typer.Option("--catalog", help="The catalog; default: the one indexed in --workspace.")
+    ] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    split: Annotated[
+        str, typer.Option("--split", help="time, global-time, last, random, cold-items or cold-users.")
+    ] = "random",
+    k: CountOption = 10,
+    seed: Annotated[int, typer.Option("--seed", help="Of the split and of everything learned.")] = 42,
+    baselines: Annotated[bool, typer.Option(help="Compare with simple and well-known methods.")] = True,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a page with plots: out.html.")
+    ] = None,
+    model: ModelOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Measure how good recommendations are on events; nothing of them is stored."""
+    from semrec.evaluation import SPLITS, render_report
+    from semrec.recommender import Recommender
+
+    with readable_errors(debug), ExitStack() as stack:
+        if split not in SPLITS:
+            raise ConfigError(f"there is no split {split!r}; take one of {', '.join(SPLITS)}.")
+        if catalog:
+            workspace = Path(stack.enter_context(TemporaryDirectory())) / "evaluation"
+        recommender = stack.enter_context(Recommender.open(workspace, model=model))
+        if catalog:
+            run_indexing(recommender, catalog)
+        with err.status("reading the events") as status:
+            found = recommender.study(
+                sources,
+                split=split,
+                k=k,
+                seed=seed,
+                with_baselines=baselines,
+                progress=lambda step: status.update(Text(step)),
+            )
+        if report:
+            render_report(found.evaluation, report, weights=found.weights)
+            err.print(Text(f"the page is in {report}"))
+        if as_json:
+            print_json(json.loads(found.evaluation.to_json()))
+        else:
+            print_evaluation(found.evaluation)
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Print the main figures of every recommender, each with its 95 % interval."""
+    metrics = ("ndcg", "recall", "map", "coverage")
+    table = Table("", *(f"{name}@{evaluation.k}" for name in metrics))
+    figures = {(m.recommender, m.metric): m for name in metrics for m in evaluation.find(name)}
+    for recommender in evaluation.recommenders:
+        cells = [figures.get((recommender, name)) for name in metrics]
+        shown = ["" if m is None else f"{m.value:.4f}  ({m.low:.4f} – {m.high:.4f})" for m in cells]
+        if any(shown):
+            table.add_row(recommender, *shown)
+    out.print(table)
+    for measure in (*evaluation.find("rmse"), *evaluation.find("mae")):
+        out.print(f"{measure.metric} of ratings, {measure.recommender}: {measure.value:.4f}", highlight=False)
+    for note in evaluation.notes:
+        err.print(Text(note), style="dim")
 
 
 def print_fit(report: FitReport) -> None:

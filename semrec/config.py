@@ -72,13 +72,16 @@ class Settings(BaseSettings):
     burst_s: float = Field(
         10.0, ge=0, description="Seconds within which the same user, item and kind again is one event."
     )
-    max_interests: int = Field(8, ge=1, le=64, description="Most interests of one history.")
+    max_interests: int = Field(16, ge=1, le=64, description="Most interests of one history.")
     signal_weights: dict[str, float] = Field(
         default_factory=lambda: {"text": 1.0, "words": 0.5},
         description="Weight of each signal in the blend.",
     )
     candidates: int = Field(
         200, ge=10, le=10_000, description="Items that a search of a signal finds; many searches get fewer."
+    )
+    sample_items: int = Field(
+        2048, ge=2, description="Items of the catalog that a signal is standardised by."
     )
 
     max_text_bytes: int = Field(

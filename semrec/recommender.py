@@ -16,7 +16,14 @@ import numpy as np
 
 from semrec.config import Settings, load_settings
 from semrec.encoder import Encoder, load_encoder
-from semrec.errors import EmptyProfileError, EncoderError, UnknownItemError, WorkspaceError
+from semrec.errors import (
+    ConfigError,
+    EmptyProfileError,
+    EncoderError,
+    QueryError,
+    UnknownItemError,
+    WorkspaceError,
+)
 from semrec.generation import (
     Generation,
     History,
@@ -32,7 +39,7 @@ from semrec.profile import find_interests
 from semrec.query import Query, read_history
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
-from semrec.signals.text import unit_rows
+from semrec.signals.text import TEXT, unit_rows
 from semrec.store import Manifest, Store, open_store
 from semrec.types import Event, Float1D, Recommendations, item_keys
 from semrec.where import parse_where
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
     from semrec.event_source import EventMapping
     from semrec.events import AppendReport, EventLog
     from semrec.fit import FitReport
+    from semrec.study import Study
 
 
 class Recommender:
@@ -254,6 +262,7 @@ class Recommender:
         """Take the steps from a question to an answer."""
         query.check()
         generation = self._open_generation()
+        _check_signals(query, generation)
         index = generation.index
         conditions = parse_where(query.where, generation.manifest.fields)
         known, notes = self._known_history(query, generation)
@@ -358,6 +367,54 @@ class Recommender:
         self._release()
         return report
 
+    def study(
+        self,
+        source: Any,
+        *,
+        mapping: EventMapping | None = None,
+        split: str = "random",
+        k: int = 10,
+        seed: int = 42,
+        with_baselines: bool = True,
+        progress: Callable[[str], None] | None = None,
+    ) -> Study:
+        """Measure the recommender on events, next to the baselines; nothing is stored.
+
+        Parameters
+        ----------
+        source, mapping : events, as in `add_events`.
+        split : how the test part is held out, see `semrec.evaluation.SPLITS`.
+        k : length of the lists.
+        seed : of the split and of everything learned.
+        with_baselines : compare with all methods that run here.
+        progress : hears of each step, in words.
+        """
+        from semrec.event_source import EventMapping, open_events
+        from semrec.fit import catalog_items
+        from semrec.interactions import build_interactions
+        from semrec.study import study
+
+        generation = self._open_generation()
+        catalog = catalog_items(generation.index)
+        interactions = build_interactions(
+            open_events(source, mapping or EventMapping()),
+            kind_weights=self._settings.kind_weights,
+            items=catalog.item_ids,
+        )
+        if interactions.shortage:
+            raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
+        texts = [" ".join(record.passages) for record in generation.index.records(catalog.keys)]
+        return study(
+            interactions,
+            generation.index.vectors(TEXT, catalog.keys),
+            texts,
+            split=split,
+            k=k,
+            seed=seed,
+            with_baselines=with_baselines,
+            progress=progress,
+        )
+
     def _event_log(self, *, create: bool) -> EventLog:
         from semrec.events import EventLog
 
@@ -453,3 +510,10 @@ class Recommender:
         )
         cure = "give at least one of them" if query.user is None else "give a text, or run `semrec fit` first"
         raise EmptyProfileError(f"there is {whose}; {cure}.")
+
+
+def _check_signals(query: Query, generation: Generation) -> None:
+    names = {signal.name for signal in generation.signals} | {POPULARITY}
+    for name in query.weights:
+        if name not in names:
+            raise QueryError(f"there is no signal {name!r}; the index has {', '.join(sorted(names))}.")

@@ -31,16 +31,17 @@ from semrec.learning.weights import Table, candidates, empty_table, join, ndcg
 from semrec.types import Float2D
 
 MOST_QUERIES = 2000
-HIDDEN_SHARE = 0.1
-FEW_USERS = 0.25
-"""When validation asks no more than this share of the users, twice as much of their events is hidden."""
+HIDDEN_SHARE = 0.2
+"""Of the events of the users that are asked; everyone else trains in full."""
 
 HIDDEN_ITEMS = 0.2
 SHORT_LENGTHS = (1, 2, 3, 6)
 MOST_SHORT = 1000
 
+DEFAULT_EASE_REG = 200.0
 EASE_REGS = (10.0, 50.0, 200.0, 500.0)
 HALF_LIVES = (None, 100.0, 50.0, 25.0, 12.0)
+NEARLY = 0.98
 TASTE_GRID = ((0.05, 0.001), (0.2, 0.003), (0.6, 0.005))
 """(alpha, reg) to try."""
 
@@ -86,9 +87,8 @@ def hide_events(data: TrainingData, seed: int) -> Validation:
     lengths = np.diff(matrix.indptr)
     able = np.flatnonzero(lengths >= 2)
     asked = np.sort(rng.permutation(able)[:MOST_QUERIES])
-    share = HIDDEN_SHARE * (2 if len(asked) <= FEW_USERS * matrix.shape[0] else 1)
     n_hidden = np.zeros(len(lengths), np.int64)
-    n_hidden[asked] = np.maximum(1, np.round(share * lengths[asked]))
+    n_hidden[asked] = np.maximum(1, np.round(HIDDEN_SHARE * lengths[asked]))
     key = rng.random(matrix.nnz) if data.order is None else data.order.data
     newer = ages(sparse.csr_array((key, matrix.indices, matrix.indptr), shape=matrix.shape))
     hidden = newer < np.repeat(n_hidden, lengths)
@@ -177,7 +177,10 @@ def found_again(
 def choose_neighbours(
     validation: Validation, regs: Sequence[float] = EASE_REGS
 ) -> tuple[float, float | None]:
-    """Return the λ and the half life with which the neighbours find most again."""
+    """Return the λ and the half life with which the neighbours find most again.
+
+    Of half lives that are nearly as good as the best, the longest is taken: it forgets least.
+    """
     queries, known = validation.queries, _known(validation.training)
     halves: Sequence[float | None] = HALF_LIVES if queries.order is not None else (None,)
     found: dict[tuple[float, float | None], float] = {}
@@ -185,7 +188,12 @@ def choose_neighbours(
         model = ease.train(validation.training.user_items, reg)
         for half in halves:
             found[reg, half] = found_again(partial(neighbour_scores, model), queries, half, known)
-    return max(found, key=lambda setting: found[setting])
+    best, _ = max(found, key=lambda setting: found[setting])
+    most = max(found.values())
+    if most <= 0:
+        return DEFAULT_EASE_REG, None
+    enough = NEARLY * most
+    return best, next(half for half in halves if found[best, half] >= enough)
 
 
 def choose_taste(

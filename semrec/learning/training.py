@@ -31,6 +31,7 @@ from semrec.learning.scoring import (
     standardise,
 )
 from semrec.learning.selection import (
+    DEFAULT_EASE_REG,
     SHORT_LENGTHS,
     Queries,
     Validation,
@@ -67,7 +68,6 @@ COLD_FACTORS = (0.75, 1.0, 0.5, 0.25, 0.1, 1.25)
 """To try; the first stands where nothing is known."""
 
 RANKS = (64, 128)
-DEFAULT_EASE_REG = 200.0
 
 
 @dataclass(frozen=True)
