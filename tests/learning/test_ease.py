@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from event_data import random_events
+from scipy import sparse
+
+from semrec.learning import ease
+
+
+def naive(events, reg):
+    """EASE as written down by Steck."""
+    inverse = np.linalg.inv(events.T @ events + reg * np.eye(events.shape[1]))
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    return weights
+
+
+def test_two_items_by_hand():
+    # G = [[2, 1], [1, 1]], λ = 1: P = [[2, -1], [-1, 3]] / 5, so B[0, 1] = 1/3 and B[1, 0] = 1/2
+    events = sparse.csr_array(np.array([[1, 1], [1, 0]], np.float32))
+    np.testing.assert_allclose(ease.train(events, 1.0).toarray(), [[0, 1 / 3], [1 / 2, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("n_users", [60, 12], ids=["more users", "more items"])
+def test_both_sides_are_the_naive_formula(n_users):
+    events = random_events(n_users, 20, 1, share=0.5)
+    expected = naive(events.toarray().astype(np.float64), 5.0)
+    np.testing.assert_allclose(ease.train(events, 5.0).toarray(), expected, atol=1e-5)
+
+
+def test_primal_is_dual(monkeypatch):
+    monkeypatch.setattr(ease, "BLOCK_CELLS", 70)  # several blocks
+    events = random_events(25, 20, 2, share=0.5)
+    one, other = ([rows.numpy() for _, rows in side(events, 3.0)] for side in (ease.primal, ease.dual))
+    assert len(one) > 1
+    np.testing.assert_allclose(np.concatenate(one), np.concatenate(other), atol=1e-5)
+
+
+def test_the_weights_kept_are_those_that_are_expected_to_add_most():
+    events = random_events(80, 30, 3, share=0.4)
+    weights = naive(events.toarray().astype(np.float64), 5.0)
+    worth = np.abs(weights) * np.sqrt((events.toarray() > 0).sum(axis=0))[:, None]
+    pruned = ease.train(events, 5.0, keep=7)
+    assert set(np.diff(pruned.indptr)) == {7}
+    for item in range(30):
+        kept = pruned.indices[pruned.indptr[item] : pruned.indptr[item + 1]]
+        assert set(kept) == set(np.argsort(-worth[:, item])[:7])
+
+
+def test_items_without_events_have_no_weights():
+    events = sparse.csr_array(np.array([[1, 0, 1], [1, 0, 1], [0, 0, 0]], np.float32))
+    dense = ease.train(events, 1.0).toarray()
+    assert not dense[1].any()
+    assert not dense[:, 1].any()
+    assert dense[0, 2] > 0
+
+
+def test_nothing_gives_nothing():
+    assert ease.train(sparse.csr_array((3, 4), dtype=np.float32), 1.0).nnz == 0
+
+
+def test_large_catalogs_regress_on_the_items_seen_together():
+    events = random_events(50, 12, 4, share=0.5)
+    everything = ease.train(events, 5.0, keep=200, most_dense=5)
+    # with all items as neighbours the regression is EASE itself
+    np.testing.assert_allclose(
+        everything.toarray(), naive(events.toarray().astype(np.float64), 5.0), atol=1e-5
+    )
+    few = ease.train(events, 5.0, keep=3, most_dense=5)
+    assert np.diff(few.indptr).max() == 3
