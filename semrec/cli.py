@@ -24,7 +24,7 @@ from rich.text import Text
 from semrec.errors import ConfigError, QueryError, SemrecError
 from semrec.types import Recommendations
 from semrec.where import parse_filters
-from semrec.wording import reason_sentence, signal_shares
+from semrec.wording import interests_in_words, reason_sentence, signal_shares
 
 if TYPE_CHECKING:
     from semrec.evaluation import Evaluation
@@ -473,8 +473,7 @@ def show(answer: Recommendations, as_json: bool = False) -> None:
     for note in answer.notes:
         err.print(Text(note), style="yellow")
     if len(answer.interests) > 1:
-        names = "; ".join(f"{interest.name} ({100 * interest.share:.0f} %)" for interest in answer.interests)
-        out.print(Text(f"Interests: {names}"), style="dim")
+        out.print(Text(f"Interests: {interests_in_words(answer.interests)}"), style="dim")
     if not answer.recommendations:
         out.print("Nothing passes the filters.")
     for place, item in enumerate(answer.recommendations, 1):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from semrec.types import Because, Recommendation
+from collections.abc import Sequence
+
+from semrec.types import Because, Interest, Recommendation
 
 QUOTE_CHARACTERS = 120
 
 COLLABORATIVE = ("taste", "neighbours")
 """Signals that know what is used together, not what reads alike."""
+
+POPULAR = 0.5
+"""Share of popularity from which it is the reason, when there is no other."""
 
 SMALLEST_SHARE = 0.01
 """Reasons below this are not worth a word."""
@@ -21,6 +26,8 @@ def reason_sentence(recommendation: Recommendation) -> str:
         sentences.append(f"Those who use {named(together)} also use this.")
     if alike := tuple(reason for reason in because if reason.signal not in COLLABORATIVE):
         sentences.append(f"Because of {named(alike)}.")
+    if not because and recommendation.signals.get("popularity", 0.0) > POPULAR:
+        sentences.append("Many use this.")
     passages = recommendation.passages
     if passages:
         item = quote(without_title(passages.item, recommendation.title))
@@ -41,6 +48,13 @@ def named(because: tuple[Because, ...]) -> str:
     """Return the items of the history with their shares: `A (62 %) and B (21 %)`."""
     names = [f"{reason.title or reason.item_id} ({100 * reason.share:.0f} %)" for reason in because]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def interests_in_words(interests: Sequence[Interest], most: int = 4) -> str:
+    """Return the largest interests by their most central item: `A (60 %); B (30 %); 3 more`."""
+    names = [f"{quote(i.name.split(' · ')[0], 48)} ({100 * i.share:.0f} %)" for i in interests[:most]]
+    more = [f"{len(interests) - most} more"] if len(interests) > most else []
+    return "; ".join([*names, *more])
 
 
 def signal_shares(recommendation: Recommendation) -> str:
