@@ -28,7 +28,8 @@ class PopularitySignal(Signal):
 
     def __init__(self, index: Index, sample: Keys) -> None:
         self._index = index
-        self._offsets, self._scale = standard(index.vectors(POPULARITY, sample))
+        self._sample_keys = sample
+        self._sample = index.vectors(POPULARITY, sample)
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part, unless a text says what is wanted."""
@@ -39,7 +40,8 @@ class PopularitySignal(Signal):
         def terms(keys: Keys) -> Float2D:
             return self._index.vectors(POPULARITY, keys)
 
-        return [SignalQuery(POPULARITY, "catalog", searches, terms, self._offsets, self._scale)]
+        others = self._sample[~np.isin(self._sample_keys, question.history)]
+        return [SignalQuery(POPULARITY, "catalog", searches, terms, *standard(others))]
 
     def evidence(self, keys: Keys) -> Float1D:
         """Return how many events each item has, float32 (n,)."""

@@ -74,7 +74,7 @@ class FoldIn:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> FoldIn:
         """Return what `to_dict` wrote."""
-        gram = np.frombuffer(base64.b64decode(stored["gram"]), "<f4").reshape(stored["rank"], -1)
+        gram = np.frombuffer(base64.b64decode(stored["gram"]), "<f4").reshape(stored["rank"], stored["rank"])
         return cls(gram, *(stored[name] for name in ("alpha", "reg", "nu", "n_items")))
 
 

@@ -156,7 +156,9 @@ def test_candidates_are_looked_for_around_the_whole_and_around_each_interest(sig
     centred = centre(rows_of(), rows_of().mean(axis=0))
     expected = [2 * centred[3] + centred[7] + centred[9], 2 * centred[3], centred[7] + centred[9]]
     np.testing.assert_allclose([search.query for search in two.searches], expected, atol=1e-5)
-    assert {search.limit for search in two.searches} == {5}
+    # Together they look as far as four searches would; none looks less far than half a search.
+    assert [search.limit for search in one.searches] == [4 * 5]
+    assert {search.limit for search in two.searches} == {4 * 5 // 3}
 
 
 def test_nothing_asked_nothing_answered(signal):
