@@ -19,6 +19,9 @@ HANDOVER_HALF = 3.0
 
 NEAR = 30
 SHARPNESS = 10.0
+LESS_SURE = 0.3
+"""What a weight told from text counts next to a trained one: EASE, too, trusts items with few events less."""
+
 SELF_WEIGHT = 0.3
 """What it counts that a near item itself is in the history, next to its neighbours."""
 
@@ -71,7 +74,7 @@ def predict_neighbours(
 ) -> sparse.csc_array:
     """Give items without events the weights of the items whose text is nearest.
 
-    B[:, i] = Σ_j s_ij·(B[:, j] + SELF_WEIGHT·e_j) over the nearest items j with events, s =
+    B[:, i] = LESS_SURE·Σ_j s_ij·(B[:, j] + SELF_WEIGHT·e_j) over the nearest items j with events, s =
     softmax(SHARPNESS·cos). Columns of items with events stay as they are.
 
     Parameters
@@ -84,7 +87,7 @@ def predict_neighbours(
     if not len(cold) or not len(warm):
         return model
     identity = sparse.eye_array(model.shape[0], dtype=np.float32, format="csc")
-    source = (model + SELF_WEIGHT * identity).tocsc()
+    source = (LESS_SURE * (model + SELF_WEIGHT * identity)).tocsc()
     parts = [
         largest((source @ nearest(text, some, warm).T).tocsc(), keep)
         for some in np.array_split(cold, -(-len(cold) // 2048))

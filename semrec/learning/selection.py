@@ -179,7 +179,7 @@ def choose_neighbours(
 ) -> tuple[float, float | None]:
     """Return the λ and the half life with which the neighbours find most again.
 
-    Of half lives that are nearly as good as the best, the longest is taken: it forgets least.
+    Of half lives that are nearly as good as the best, the middle one is taken: the best is partly luck.
     """
     queries, known = validation.queries, _known(validation.training)
     halves: Sequence[float | None] = HALF_LIVES if queries.order is not None else (None,)
@@ -193,7 +193,8 @@ def choose_neighbours(
     if most <= 0:
         return DEFAULT_EASE_REG, None
     enough = NEARLY * most
-    return best, next(half for half in halves if found[best, half] >= enough)
+    nearly = [half for half in halves if found[best, half] >= enough]
+    return best, nearly[(len(nearly) - 1) // 2]
 
 
 def choose_taste(
