@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from semrec.learning.ease import KEEP
+from semrec.learning.ials import single_thread
 from semrec.types import Float1D, Float2D
 
 TRUST_HALF = 5.0
@@ -17,8 +18,11 @@ TEXT_REG = 10.0
 HANDOVER_HALF = 3.0
 """Events at which an item's own factor counts as much as the predicted one."""
 
-NEAR = 30
-SHARPNESS = 10.0
+NEAR = 100
+SHARPNESS = 5.0
+NOISE = 1.0
+"""Of the kernel regression that tells neighbours from text: kernel exp(SHARPNESS·(cos - 1)), ridge NOISE."""
+
 LESS_SURE = 0.3
 """What a weight told from text counts next to a trained one: EASE, too, trusts items with few events less."""
 
@@ -74,8 +78,8 @@ def predict_neighbours(
 ) -> sparse.csc_array:
     """Give items without events the weights of the items whose text is nearest.
 
-    B[:, i] = LESS_SURE·Σ_j s_ij·(B[:, j] + SELF_WEIGHT·e_j) over the nearest items j with events, s =
-    softmax(SHARPNESS·cos). Columns of items with events stay as they are.
+    B[:, i] = LESS_SURE·Σ_j s_ij·(B[:, j] + SELF_WEIGHT·e_j) over the nearest items j with events; see
+    `shares`. Columns of items with events stay as they are.
 
     Parameters
     ----------
@@ -89,7 +93,7 @@ def predict_neighbours(
     identity = sparse.eye_array(model.shape[0], dtype=np.float32, format="csc")
     source = (LESS_SURE * (model + SELF_WEIGHT * identity)).tocsc()
     parts = [
-        largest((source @ nearest(text, some, warm).T).tocsc(), keep)
+        largest((source @ shares(text, some, warm).T).tocsc(), keep)
         for some in np.array_split(cold, -(-len(cold) // 2048))
     ]
     everything = sparse.hstack([model, *parts], format="csc")
@@ -98,15 +102,24 @@ def predict_neighbours(
     return sparse.csc_array(everything[:, place])
 
 
-def nearest(text: Float2D, cold: NDArray[np.integer], warm: NDArray[np.integer]) -> sparse.csr_array:
-    """Return shares of the warm items nearest to each cold one, float32 (n_cold, n_items); rows sum to 1."""
+def shares(text: Float2D, cold: NDArray[np.integer], warm: NDArray[np.integer]) -> sparse.csr_array:
+    """Return how much each of the nearest warm items tells about each cold one, float32 (n_cold, n_items).
+
+    They are the weights of a kernel regression, s_i = (K + NOISE·I)⁻¹·k_i: two warm items that read alike
+    share what one of them would get, and where nothing is near, little is told.
+    """
     n_near = min(NEAR, len(warm))
     warm_text = torch.from_numpy(text[warm])
     rows, places = [], []
-    for some in np.array_split(cold, -(-len(cold) // 1024)):
-        best = (torch.from_numpy(text[some]) @ warm_text.T).topk(n_near, dim=1)
-        rows.append(torch.softmax(SHARPNESS * best.values, dim=1).flatten().numpy())
-        places.append(warm[best.indices.flatten().numpy()])
+    with single_thread():
+        for some in np.array_split(cold, -(-len(cold) // 256)):
+            best = (torch.from_numpy(text[some]) @ warm_text.T).topk(n_near, dim=1)
+            near = warm_text[best.indices]
+            kernel = torch.exp(SHARPNESS * (near @ near.mT - 1))
+            kernel.diagonal(dim1=1, dim2=2).add_(NOISE)
+            target = torch.exp(SHARPNESS * (best.values - 1))[:, :, None]
+            rows.append(torch.cholesky_solve(target, torch.linalg.cholesky(kernel)).flatten().numpy())
+            places.append(warm[best.indices.flatten().numpy()])
     indptr = np.arange(0, n_near * len(cold) + 1, n_near)
     return sparse.csr_array(
         (np.concatenate(rows), np.concatenate(places), indptr), shape=(len(cold), len(text))
