@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from semrec.diversify import mmr
 from semrec.errors import UnknownItemError
 from semrec.explain import Reasons, nearest_pair, reasons
 from semrec.learned import LearnedSettings
-from semrec.profile import central_items, event_weights
+from semrec.profile import central_items, event_weights, item_weights
 from semrec.signals import Question, Signal, SignalQuery
 from semrec.signals.neighbours import NeighboursSignal
 from semrec.signals.popularity import PopularitySignal
@@ -136,28 +135,34 @@ def known_history(events: Sequence[Event], generation: Generation, settings: Set
         The index holds none of them.
     """
     learned = generation.learned
-    rating_scale = learned.rating_scale if learned else None
     weights = event_weights(
         events,
         kind_weights=settings.kind_weights,
-        rating_scale=rating_scale or settings.rating_scale,
+        rating_scale=rating_scale_of(generation, settings),
         half_life_days=settings.half_life_days,
-        half_life_events=learned.half_life_events if learned else None,
     )
-    totals: dict[str, float] = {}
-    for event, weight in zip(events, weights.tolist(), strict=True):
-        totals[event.item_id] = totals.get(event.item_id, 0.0) + weight
-    item_ids = np.array(list(totals), dtype=object)
-    keys = item_keys(totals)
+    item_ids = np.array(list(dict.fromkeys(event.item_id for event in events)), dtype=object)
+    keys = item_keys(item_ids)
     there = generation.index.contains(keys)
     unknown = tuple(item_ids[~there])
-    if totals and not there.any():
+    if len(events) and not there.any():
         raise UnknownItemError(
             f"no item of the history is in the index: {_some(unknown)}. Check the ids, or index them first."
         )
-    return History(
-        tuple(item_ids[there]), keys[there], np.array(list(totals.values()), np.float32)[there], unknown
+    skipped = set(unknown)
+    known = np.array([event.item_id not in skipped for event in events], bool)
+    totals = item_weights(
+        [event for event, is_known in zip(events, known, strict=True) if is_known],
+        weights[known],
+        learned.half_life_events if learned else None,
     )
+    return History(tuple(totals), keys[there], np.array(list(totals.values()), np.float32), unknown)
+
+
+def rating_scale_of(generation: Generation, settings: Settings) -> tuple[float, float]:
+    """Return the scale of the ratings that were learned from, else that of the settings."""
+    learned = generation.learned
+    return (learned.rating_scale if learned else None) or settings.rating_scale
 
 
 def _some(item_ids: Sequence[str]) -> str:
@@ -223,32 +228,6 @@ def choose(candidates: Candidates, k: int, diversity: float, text_signal: TextSi
     return order[mmr(candidates.scores[order], vectors, k, diversity)]
 
 
-def name_interests(
-    history: History, labels: np.ndarray, centred: Float2D, index: Index
-) -> tuple[Interest, ...]:
-    """Return the interests of a history, largest first, named by their most central items.
-
-    Parameters
-    ----------
-    history : the known items.
-    labels : int64 (n_history,), see `find_interests`.
-    centred : float32 (n_history, dim), their centred vectors.
-    index : the generation, which knows the titles.
-    """
-    total = float(np.maximum(history.weights, 0).sum())
-    groups = [central_items(centred, labels, interest) for interest in range(int(labels.max(initial=-1)) + 1)]
-    central = np.concatenate([np.empty(0, np.int64), *(members[:CENTRAL_ITEMS] for members in groups)])
-    titles = iter([record.title or record.item_id for record in index.records(history.keys[central])])
-    return tuple(
-        Interest(
-            name=" · ".join(islice(titles, len(members[:CENTRAL_ITEMS]))),
-            item_ids=tuple(history.item_ids[member] for member in members),
-            share=float(history.weights[members].sum()) / total,
-        )
-        for members in groups
-    )
-
-
 def plain(chosen: np.ndarray, candidates: Candidates, index: Index) -> tuple[Recommendation, ...]:
     """Return the chosen candidates as recommendations without reasons."""
     records = index.records(candidates.keys[chosen])
@@ -260,45 +239,72 @@ def plain(chosen: np.ndarray, candidates: Candidates, index: Index) -> tuple[Rec
 
 
 def explained(
-    chosen: np.ndarray, candidates: Candidates, question: Question, history: History, index: Index
-) -> tuple[Recommendation, ...]:
-    """Return the chosen candidates as recommendations with their reasons."""
-    records = index.records(candidates.keys[chosen])
+    chosen: np.ndarray,
+    candidates: Candidates,
+    question: Question,
+    history: History,
+    centred: Float2D,
+    index: Index,
+) -> tuple[tuple[Recommendation, ...], tuple[Interest, ...]]:
+    """Return the chosen candidates as recommendations with their reasons, and the interests of the history.
+
+    Parameters
+    ----------
+    chosen : int64 (k,), positions of candidates.
+    candidates, question, history : the query's.
+    centred : float32 (n_history, dim), the centred vectors of the history.
+    index : the generation, which knows titles and passages.
+    """
     why = [reasons(candidates.parts, int(c), history.weights > 0, BECAUSE_ITEMS) for c in chosen]
-    named = np.unique(np.concatenate([np.empty(0, np.int64), *(reason.history for reason in why)]))
-    named_records = dict(zip(named.tolist(), index.records(history.keys[named]), strict=True))
+    groups = [
+        central_items(centred, question.interests, interest)
+        for interest in range(int(question.interests.max(initial=-1)) + 1)
+    ]
+    named = [*(reason.history for reason in why), *(members[:CENTRAL_ITEMS] for members in groups)]
+    named_keys = history.keys[np.unique(np.concatenate([np.empty(0, np.int64), *named]))]
+    wanted = np.concatenate([candidates.keys[chosen], named_keys])
+    records = dict(zip(wanted.tolist(), index.records(wanted), strict=True))  # all in one reading
+    items = [records[key] for key in candidates.keys[chosen].tolist()]
+    because = [_because(reason, history, records) for reason in why]
     loudest = [
-        None if reason.by_text or not len(reason.history) else named_records[int(reason.history[0])]
+        None if reason.by_text or not len(reason.history) else records[int(history.keys[reason.history[0]])]
         for reason in why
     ]
-    pairs = _passage_pairs(records, loudest, question.text_vector, index)
-    return tuple(
-        Recommendation(
-            item_id=record.item_id,
-            title=record.title,
-            score=score,
-            signals=reason.signals,
-            because=tuple(_because(reason, named_records)),
-            passages=pair,
-            metadata=record.metadata,
+    pairs = _passage_pairs(items, loudest, question.text_vector, index)
+    scores = candidates.scores[chosen].tolist()
+    recommendations = tuple(
+        Recommendation(item.item_id, item.title, score, reason.signals, named, pair, item.metadata)
+        for item, score, reason, named, pair in zip(items, scores, why, because, pairs, strict=True)
+    )
+    return recommendations, _interests(history, groups, records)
+
+
+def _interests(
+    history: History, groups: Sequence[np.ndarray], records: Mapping[int, Record]
+) -> tuple[Interest, ...]:
+    """Return the interests of a history, largest first, named by their most central items."""
+    total = float(np.maximum(history.weights, 0).sum())
+    interests = []
+    for members in groups:
+        central = [records[key] for key in history.keys[members[:CENTRAL_ITEMS]].tolist()]
+        interests.append(
+            Interest(
+                name=" · ".join(record.title or record.item_id for record in central),
+                item_ids=tuple(history.item_ids[member] for member in members),
+                share=float(history.weights[members].sum()) / total,
+            )
         )
-        for record, score, reason, pair in zip(
-            records, candidates.scores[chosen].tolist(), why, pairs, strict=True
+    return tuple(interests)
+
+
+def _because(reason: Reasons, history: History, records: Mapping[int, Record]) -> tuple[Because, ...]:
+    keys, shares = history.keys[reason.history].tolist(), reason.shares.tolist()
+    return tuple(
+        Because(records[key].item_id, records[key].title, share, contribution, signal)
+        for key, share, contribution, signal in zip(
+            keys, shares, reason.contributions.tolist(), reason.by, strict=True
         )
     )
-
-
-def _because(reason: Reasons, named: Mapping[int, Record]) -> list[Because]:
-    return [
-        Because(named[position].item_id, named[position].title, share, contribution, signal)
-        for position, share, contribution, signal in zip(
-            reason.history.tolist(),
-            reason.shares.tolist(),
-            reason.contributions.tolist(),
-            reason.by,
-            strict=True,
-        )
-    ]
 
 
 def _passage_pairs(

@@ -31,16 +31,17 @@ from semrec.generation import (
     explained,
     find_candidates,
     known_history,
-    name_interests,
     open_generation,
     plain,
+    rating_scale_of,
 )
-from semrec.profile import find_interests
+from semrec.profile import find_interests, usable_events
 from semrec.query import Query, read_history
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT, unit_rows
 from semrec.store import Manifest, Store, open_store
+from semrec.threads import one_blas_thread
 from semrec.types import Event, Float1D, Recommendations, item_keys
 from semrec.where import parse_where
 from semrec.workspace import Workspace, find_workspace, make_workspace
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
     from semrec.events import AppendReport, EventLog
     from semrec.fit import FitReport
     from semrec.study import Study
+
+
+MODELS_ARE_OLD = "the models of the last fit belong to the old index; run: semrec fit"
 
 
 class Recommender:
@@ -147,16 +151,19 @@ class Recommender:
         if announce:
             announce(catalog)
         workspace = self._make_workspace()
+        store = self._open_store(workspace)
+        before = store.current()
+        had_models = before is not None and bool(store.manifest(before).models)
         report = index_catalog(
             catalog,
             self._index_encoder(),
-            self._open_store(workspace),
+            store,
             rejects=workspace.rejects,
             passage_tokens=self._settings.passage_tokens,
             progress=progress,
         )
         self._release()
-        return report
+        return replace(report, notes=(*report.notes, MODELS_ARE_OLD)) if had_models else report
 
     def _make_workspace(self) -> Workspace:
         remembered = None
@@ -244,7 +251,8 @@ class Recommender:
             weights=weights or {},
             explain=explain,
         )
-        return self._answer(query)
+        with one_blas_thread():
+            return self._answer(query)
 
     def similar(
         self, item_id: str, *, k: int = 10, where: Mapping[str, Any] | None = None, diversity: float = 0.0
@@ -256,7 +264,9 @@ class Recommender:
         query = Query(
             history=(Event(item_id),), k=k, where=where or {}, diversity=diversity, weights={POPULARITY: 0.0}
         )
-        return replace(self._answer(query), query={"item": item_id, "k": k, "where": dict(where or {})})
+        with one_blas_thread():
+            found = self._answer(query)
+        return replace(found, query={"item": item_id, "k": k, "where": dict(where or {})})
 
     def _answer(self, query: Query) -> Recommendations:
         """Take the steps from a question to an answer."""
@@ -282,18 +292,15 @@ class Recommender:
             hidden=item_keys([*query.exclude, *(known.item_ids if query.exclude_seen else ())]),
             weights=self._settings.signal_weights,
             asked_weights=query.weights,
-            n_history=len(known.keys),
+            n_history=int(np.count_nonzero(known.weights > 0) or np.count_nonzero(known.weights)),
         )
         chosen = choose(candidates, query.k, query.diversity, generation.text_signal)
-        return Recommendations(
-            query=query.to_dict(),
-            recommendations=explained(chosen, candidates, question, known, index)
+        recommendations, interests = (
+            explained(chosen, candidates, question, known, centred, index)
             if query.explain
-            else plain(chosen, candidates, index),
-            interests=name_interests(known, question.interests, centred, index) if query.explain else (),
-            unknown_items=known.unknown,
-            notes=notes,
+            else (plain(chosen, candidates, index), ())
         )
+        return Recommendations(query.to_dict(), recommendations, interests, known.unknown, notes)
 
     # -- learning ----------------------------------------------------------------------------------
 
@@ -491,8 +498,7 @@ class Recommender:
         """
         stored: list[Event] = []
         if query.user is not None:
-            with self._event_log(create=False) as log:
-                stored = log.history(query.user, limit=self._settings.max_user_events)
+            stored = self._stored_history(query.user, generation)
         try:
             known = known_history([*stored, *query.history], generation, self._settings)
         except UnknownItemError:
@@ -510,6 +516,22 @@ class Recommender:
         )
         cure = "give at least one of them" if query.user is None else "give a text, or run `semrec fit` first"
         raise EmptyProfileError(f"there is {whose}; {cure}.")
+
+    def _stored_history(self, user: str, generation: Generation) -> list[Event]:
+        """Return the events of a user that count, by the rules of `fit`."""
+        from semrec.interactions import CleaningRules
+
+        settings, rules = self._settings, CleaningRules()
+        with self._event_log(create=False) as log:
+            events = log.history(user, limit=settings.max_user_events)
+        return usable_events(
+            events,
+            kind_weights=settings.kind_weights,
+            rating_scale=rating_scale_of(generation, settings),
+            earliest=rules.earliest,
+            latest=time.time() + rules.max_ahead_s,
+            burst_s=settings.burst_s,
+        )
 
 
 def _check_signals(query: Query, generation: Generation) -> None:

@@ -276,6 +276,15 @@ class EdgeIndex(PointReader):
         direction = unit(query[np.newaxis])[0] if field.distance == "cosine" else query
         return np.asarray(self.vectors(vector_name, keys) @ direction, dtype=np.float32)
 
+    def contains(self, keys: Keys) -> np.ndarray:
+        """Return bool (n,): which keys the index holds."""
+        found = np.zeros(len(keys), dtype=bool)
+        for rows in self._rows.values():
+            found |= rows.contains(keys)
+        if not found.all():
+            found[~found] = super().contains(keys[~found])
+        return found
+
     def vectors(self, vector_name: str, keys: Keys) -> Float2D:
         """Return dense vectors, float32 (n, dim). Raises KeyError for a key that is not there."""
         found, rows = self._rows[vector_name].read(keys)

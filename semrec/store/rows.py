@@ -82,6 +82,10 @@ class RowFile:
         rows[found] = self._matrix[positions[found]]
         return found, rows
 
+    def contains(self, keys: Keys) -> np.ndarray:
+        """Return which keys are there, bool (n,)."""
+        return self._find(keys)[0]
+
     def sync(self) -> None:
         """Wait until the rows and their entries are on the disk."""
         os.fsync(self._rows_fd)
