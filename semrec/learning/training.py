@@ -60,8 +60,8 @@ EVIDENCE_EDGES = (0, 1)
 POPULARITY_ONLY = (0.0, 0.0, 0.0, 1.0)
 
 WARM_PRIOR = np.array([0.25, 0.2, 0.5, 0.05], np.float32)
-COLD_PRIOR = np.array([0.4, 0.3, 0.3, 0.0], np.float32)
-COLD_STRENGTH = 1000.0
+COLD_PRIOR = np.array([0.3, 0.25, 0.45, 0.0], np.float32)
+COLD_STRENGTH = 300.0
 """Queries at which what is learned for cold items counts as much as the prior."""
 
 COLD_FACTORS = (0.75, 1.0, 0.5, 0.25, 0.1, 1.25)
@@ -120,7 +120,7 @@ def learn(data: TrainingData, *, seed: int = 0, progress: Callable[[str], None] 
     settings = _choose(warm, seed, log)
     everywhere, short = _warm_tables(warm, text, settings, seed, log)
     for_new = _cold_table(data, text, settings, seed, log)
-    with log.stage("weights"):
+    with log.stage("weights"), ials.single_thread():
         weights, factor = _weights(everywhere, short, for_new, seed, log)
     with log.stage("train on everything"):
         signals = train_signals(data.user_items, text, settings, seed)
