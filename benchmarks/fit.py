@@ -17,7 +17,7 @@ from datasets import BOOKS, MOVIES, present
 from implicit.als import AlternatingLeastSquares
 from report import announce, arguments, report
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from semrec.learning import TrainingData, ease, ials, learn
 

@@ -19,7 +19,7 @@ from implicit.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from report import announce, report
 from scipy import sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from semrec.evaluation.metrics import Values, bootstrap_interval, find_hits, ndcg, top_k
 from semrec.evaluation.splits import Split, split_cold_items, split_cold_users
