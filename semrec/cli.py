@@ -163,9 +163,11 @@ def run_indexing(recommender: Any, source: Any, **options: Any) -> Any:
     )
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("indexing", total=None, rate="")
+        said: list[str] = []
 
         def announce(catalog: Any) -> None:
             say_notes(catalog)
+            said.extend(catalog.notes)
             bar.update(task, total=catalog.n_rows)
 
         def progress(n_rows: int) -> None:
@@ -175,6 +177,9 @@ def run_indexing(recommender: Any, source: Any, **options: Any) -> Any:
 
         report = recommender.index(source, progress=progress, announce=announce, **options)
     print_rejects(report.rejected, report.rejects)
+    for note in report.notes:
+        if note not in said:
+            err.print(Text(note), style="yellow")
     err.print(
         f"indexed {report.n_items:,} items ({report.n_passages:,} passages) in {report.seconds:.1f} s, "
         f"{report.n_items / report.seconds:,.0f} items/s, with {report.encoder} on {report.device}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -26,7 +27,6 @@ def event_weights(
     kind_weights: Mapping[str, float],
     rating_scale: tuple[float, float],
     half_life_days: float | None,
-    half_life_events: float | None = None,
 ) -> Float1D:
     """Return how much each event counts, float32 (n_events,).
 
@@ -40,7 +40,6 @@ def event_weights(
     kind_weights : weight of each kind; below 0 it counts against.
     rating_scale : the lowest and the highest rating.
     half_life_days : age at which an event counts half; None: age does not matter.
-    half_life_events : the same, counted in events that came after; None: order does not matter.
 
     Raises
     ------
@@ -61,9 +60,86 @@ def event_weights(
         if half_life_days is not None and event.time is not None:
             weight *= 0.5 ** ((newest - event.time) / SECONDS_A_DAY / half_life_days)
         weights[place] = weight
-    if half_life_events is not None:
-        weights *= np.exp2(np.arange(1 - len(events), 1) / half_life_events).astype(np.float32)
     return weights
+
+
+def item_weights(
+    events: Sequence[Event], weights: Float1D, half_life_events: float | None = None
+) -> dict[str, float]:
+    """Return how much each item of a history counts, in order of their first events.
+
+    As in `semrec.interactions`, which makes what is learned from: of several ratings of an item the last
+    counts, and an event that says the opposite of earlier ones on the same item takes them back.
+
+    Parameters
+    ----------
+    events : a history, oldest first.
+    weights : float32 (n_events,), see `event_weights`.
+    half_life_events : liked items after which one counts half; None: order does not matter.
+    """
+    said: dict[str, list[tuple[str, float]]] = {}
+    last: dict[str, int] = {}
+    for place, (event, weight) in enumerate(zip(events, weights.tolist(), strict=True)):
+        said.setdefault(event.item_id, []).append((event.kind, weight))
+        last[event.item_id] = place
+    totals = {item_id: _last_word(opinions) for item_id, opinions in said.items()}
+    if half_life_events is None:
+        return totals
+    liked = sorted(last[item_id] for item_id, total in totals.items() if total > 0)
+    newer = {item_id: len(liked) - bisect_right(liked, place) for item_id, place in last.items()}
+    return {item_id: total * 0.5 ** (newer[item_id] / half_life_events) for item_id, total in totals.items()}
+
+
+def _last_word(opinions: Sequence[tuple[str, float]]) -> float:
+    """Return the sum of what is not taken back; `opinions` are kinds and weights of one item's events."""
+    last_rating = max((place for place, (kind, _) in enumerate(opinions) if kind == "rate"), default=0)
+    stands = [
+        weight
+        for place, (kind, weight) in enumerate(opinions)
+        if weight and (kind != "rate" or place == last_rating)
+    ]
+    against = [place for place, weight in enumerate(stands) if (weight > 0) != (stands[-1] > 0)]
+    return sum(stands[against[-1] + 1 if against else 0 :])
+
+
+def usable_events(
+    events: Sequence[Event],
+    *,
+    kind_weights: Mapping[str, float],
+    rating_scale: tuple[float, float],
+    earliest: float,
+    latest: float,
+    burst_s: float,
+) -> list[Event]:
+    """Return the events of a log that count, as `semrec.interactions` would: the rest is nobody's fault now.
+
+    Parameters
+    ----------
+    events : oldest first.
+    kind_weights, rating_scale : see `event_weights`.
+    earliest, latest : unix seconds; other times are impossible.
+    burst_s : seconds; the same item and kind again so soon is one event, the last. Without times it is the
+        same item, kind and value.
+    """
+    usable: list[Event] = []
+    next_time: dict[tuple[str, str], float] = {}
+    untimed: set[tuple[str, str, float]] = set()
+    for event in reversed(events):
+        if event.kind not in kind_weights or not _on_scale(event, rating_scale):
+            continue
+        what = event.item_id, event.kind
+        if event.time is None:
+            said = (*what, 1.0 if event.value is None else event.value)
+            repeats = said in untimed
+            untimed.add(said)
+        elif earliest <= event.time <= latest:
+            repeats = next_time.get(what, math.inf) - event.time <= burst_s
+            next_time[what] = event.time
+        else:
+            continue
+        if not repeats:
+            usable.append(event)
+    return usable[::-1]
 
 
 def _strength(event: Event, rating_scale: tuple[float, float]) -> float:
@@ -78,7 +154,13 @@ def _strength(event: Event, rating_scale: tuple[float, float]) -> float:
         raise ConfigError(
             f"the rating {event.value:g} of item {event.item_id!r} is outside the scale {low:g} to {high:g}."
         )
+    if low == high:  # all ratings of the log are alike: a rating says that it was used
+        return 1.0
     return 2 * (event.value - low) / (high - low) - 1
+
+
+def _on_scale(event: Event, rating_scale: tuple[float, float]) -> bool:
+    return event.kind != "rate" or event.value is None or rating_scale[0] <= event.value <= rating_scale[1]
 
 
 def find_interests(centred: Float2D, weights: Float1D, max_interests: int) -> np.ndarray:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semrec.config import KIND_WEIGHTS
 from semrec.errors import ConfigError
-from semrec.profile import MOST_CLUSTERED, SECONDS_A_DAY, central_items, event_weights, find_interests
+from semrec.event_frame import frame_of
+from semrec.interactions import CleaningRules, build_interactions
+from semrec.profile import (
+    MOST_CLUSTERED,
+    SECONDS_A_DAY,
+    central_items,
+    event_weights,
+    find_interests,
+    item_weights,
+    usable_events,
+)
 from semrec.types import Event
 
 
@@ -84,6 +94,86 @@ def test_a_time_that_is_no_time(time):
 
 def test_no_events_have_no_weights():
     assert weights() == []
+
+
+# -- what an item counts -------------------------------------------------------------------------------
+
+SCALE, BURST_S, NOW = (1.0, 5.0), 10.0, 1_700_000_000.0
+
+
+def of_items(*events, half_life_events=None):
+    said = event_weights(events, kind_weights=KIND_WEIGHTS, rating_scale=SCALE, half_life_days=None)
+    return item_weights(events, said, half_life_events)
+
+
+def usable(events):
+    rules = CleaningRules()
+    return usable_events(
+        events,
+        kind_weights=KIND_WEIGHTS,
+        rating_scale=SCALE,
+        earliest=rules.earliest,
+        latest=NOW + rules.max_ahead_s,
+        burst_s=BURST_S,
+    )
+
+
+def test_events_of_one_item_add_up():
+    assert of_items(Event("b"), Event("a", "buy"), Event("b")) == {"b": 2, "a": 3}
+    assert of_items() == {}
+
+
+def test_of_several_ratings_the_last_counts():
+    rated = [Event("a", "rate", value) for value in (1.0, 2.0, 5.0)]
+    assert of_items(*rated, Event("a")) == {"a": 2}
+    assert of_items(*rated, Event("a", "rate", 3.0)) == {"a": 0}
+
+
+def test_who_changed_their_mind_takes_back_what_was_said():
+    assert of_items(Event("a", "buy"), Event("a", "dislike")) == {"a": -1}
+    assert of_items(Event("a", "dislike"), Event("a"), Event("a")) == {"a": 2}
+    assert of_items(Event("a"), Event("a", "dislike"), Event("a", "buy")) == {"a": 3}
+
+
+def test_the_half_life_counts_liked_items():
+    history = [Event("a"), Event("b"), Event("c", "dislike"), Event("b"), Event("d")]
+    assert of_items(*history, half_life_events=1) == {"a": 0.25, "b": 1, "c": -0.25, "d": 1}
+
+
+@st.composite
+def logs(draw):
+    kinds = st.sampled_from([*KIND_WEIGHTS, "sing"])
+    times = [None, 5.0, 9e9, *(NOW - 100 + second for second in (0, 3, 8, 30, 39, 60))]
+    events = [
+        Event(
+            draw(st.sampled_from("ab")),
+            kind := draw(kinds),
+            draw(st.sampled_from([1.0, 2.0, 3.0, 5.0, 9.0, None]) if kind == "rate" else st.none()),
+            draw(st.sampled_from(times)),
+        )
+        for _ in range(draw(st.integers(0, 8)))
+    ]
+    return sorted(events, key=lambda event: -1.0 if event.time is None else event.time)
+
+
+@settings(deadline=None, max_examples=200)
+@given(logs())
+def test_a_user_is_served_as_the_user_was_learned_from(log):
+    """The weights of a stored history are the row of the matrices, whatever stands in the log."""
+    learned = build_interactions(
+        frame_of("u", log),
+        kind_weights=KIND_WEIGHTS,
+        items=["a", "b"],
+        rating_scale=SCALE,
+        rules=CleaningRules(burst_s=BURST_S),
+        now=NOW,
+    )
+    row = (learned.matrix - learned.dislikes).toarray().sum(axis=0)
+    found = of_items(*usable(log))
+    assert [found.get(item, 0) for item in "ab"] == pytest.approx(row.tolist())
+
+
+# -- interests -----------------------------------------------------------------------------------------
 
 
 def around(axes, seed=0, spread=0.1, dimension=8):

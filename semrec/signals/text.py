@@ -131,7 +131,8 @@ class TextSignal(Signal):
             sample = self._centred_sample
         else:
             members = rows if pooling == "mean" else rows - self._mean
-            weighted = question.weights[:, None] * members / np.abs(question.weights).sum()
+            total = np.abs(question.weights).sum() or np.float32(1)
+            weighted = question.weights[:, None] * members / total
             terms_of, queries = (lambda vectors: vectors @ weighted.T), [weighted.sum(axis=0)]
             sample = self._sample
 
