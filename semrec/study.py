@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from semrec.errors import ConfigError
 from semrec.evaluation import SPLITS, Evaluation, Measure, Split, evaluate, evaluate_ratings
 from semrec.evaluation.baselines import Features, default_baselines, fit_baselines
 from semrec.interactions import Interactions
@@ -68,6 +69,8 @@ def study(
     ConfigError
         The split is unknown, or leaves nothing to learn or to test.
     """
+    if split not in SPLITS:
+        raise ConfigError(f"there is no split {split!r}; take one of {', '.join(SPLITS)}.")
     tell = progress or (lambda _: None)
     tell("splitting the events")
     parts = split_interactions(interactions, split, share, seed)
