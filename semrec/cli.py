@@ -28,6 +28,7 @@ from semrec.wording import interests_in_words, reason_sentence, signal_shares
 
 if TYPE_CHECKING:
     from semrec.evaluation import Evaluation
+    from semrec.event_source import EventSource
     from semrec.fit import FitReport
 
 app = typer.Typer(
@@ -196,9 +197,9 @@ def say_notes(source: Any) -> None:
 def print_rejects(counts: dict[str, int], path: Path | None) -> None:
     """Say on standard error how many rows were rejected and why, and where they are listed."""
     for reason, count in sorted(counts.items(), key=lambda pair: -pair[1]):
-        err.print(Text(f"rejected {count:,}: {reason}"), style="yellow")
+        err.print(Text(f"rejected {count:,}: {reason}"), style="yellow", soft_wrap=True)
     if counts:
-        err.print(Text(f"the rejected rows are listed in {path}"), style="yellow")
+        err.print(Text(f"the rejected rows are listed in {path}"), style="yellow", soft_wrap=True)
 
 
 def comma_separated(written: str | None) -> tuple[str, ...]:
@@ -335,18 +336,25 @@ def events(
 
     with readable_errors(debug), Recommender.open(workspace) as recommender:
         rejects = RejectsFile(workspace / "rejected-events.jsonl")
+        opened: list[EventSource] = []
+
+        def announce(source: EventSource) -> None:
+            say_notes(source)
+            opened.append(source)
+
         report = recommender.add_events(
             sources,
             mapping=EventMapping(user=user, item=item, kind=kind, value=value, time=time),
             format=source_format,
-            announce=say_notes,
+            announce=announce,
             on_reject=rejects.add,
         )
-        print_rejects(dict(rejects.counts), rejects.path)
+        rejected = dict(opened[0].rejected)
+        print_rejects(rejected, rejects.path)
         err.print(f"added {report.added:,} events; {report.repeated:,} were there already.")
         if as_json:
-            print_json({**report.to_dict(), "rejected": dict(rejects.counts)})
-        if (strict and rejects.counts) or not report.total:
+            print_json({**report.to_dict(), "rejected": rejected})
+        if (strict and rejected) or not report.total:
             raise typer.Exit(1)
 
 
@@ -413,7 +421,7 @@ def evaluate(
             )
         if report:
             render_report(found.evaluation, report, weights=found.weights)
-            err.print(Text(f"the page is in {report}"))
+            err.print(Text(f"the page is in {report}"), soft_wrap=True)
         if as_json:
             print_json(json.loads(found.evaluation.to_json()))
         else:
