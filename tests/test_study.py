@@ -200,11 +200,6 @@ def test_texts_that_know_half_of_it_find_less(measured):
     assert max(by_text) < value_of(found, BLEND)
 
 
-@pytest.mark.xfail(
-    raises=RuntimeWarning,
-    strict=False,
-    reason="where only popularity finds hidden items, the weights of new items become 0 / 0",
-)
 def test_random_events_are_not_predicted():
     """Nobody can find what has no reason; a leak would."""
     choose = random.Random(3)

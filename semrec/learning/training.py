@@ -233,8 +233,8 @@ def _weights(
     both = join([everywhere, short])
     by_length = learn_by_length(both.warm_only(), HISTORY_EDGES, common, seed)
     new = learn_weights(for_new, COLD_PRIOR, seed, strength=COLD_STRENGTH)
-    new[-1] = 0
-    new = new / new.sum()
+    new[-1] = 0  # nobody has used a new item
+    new = new / new.sum() if new.any() else COLD_PRIOR
     warm_rows = torch.from_numpy(np.stack(by_length))[_bucket(everywhere)]
     factor = cold_factor(everywhere, warm_rows, torch.from_numpy(new), COLD_FACTORS)
     if not len(everywhere):
