@@ -1,4 +1,8 @@
-"""How good the recommendations are: NDCG@10 of held-out items, by the recommender as users get it."""
+"""How good the recommendations are: NDCG@10 of held-out items, by the recommender as users get it.
+
+Every user is asked for with `Recommender.recommend`; at most 5,000 of each set. What is learned from events
+is measured by `learning_quality.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from semrec.recommender import Recommender
 
 K = 10
 QUICK_USERS = 200
+MOST_USERS = 5_000
 
 TEXT_BARS = {"ml_latest_small": (0.037, 8.0), "debian_deps": (0.150, 1.25)}
 """NDCG@10 of the text signal at least so much, and at least so many times that of the raw pooled cosine."""
@@ -51,9 +56,7 @@ def sampled(split: Split, n_users: int) -> Split:
 
 def measure_text(data_set: DataSet, quick: bool) -> None:
     """Measure the text signal against the two simpler ways to pool a history."""
-    split = data_set.warm_split()
-    if quick:
-        split = sampled(split, QUICK_USERS)
+    split = sampled(data_set.warm_split(), QUICK_USERS if quick else MOST_USERS)
     data_set.indexed().close()
     recommenders = {
         "soft_nearest": "text signal",
