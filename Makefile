@@ -1,18 +1,25 @@
 # Everything happens in .venv; each target installs what it needs first.
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
 .PHONY: install demo test test-all check bench clean
 
 install: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt
+# What a user needs.
+.venv/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) .
 	touch $@
 
-demo: install
+# What a developer needs besides.
+.venv/installed: .venv/core
+	$(INSTALL) '.[dev]'
+	touch $@
+
+demo: .venv/core
 	$(BIN)/semrec demo
 
 test: install
@@ -28,7 +35,9 @@ check: install
 	$(BIN)/lint-imports
 
 bench: install
-	for program in benchmarks/[a-z]*.py; do $(BIN)/python $$program --quick || exit 1; done
+	for program in query quality fit learning_quality; do \
+		$(BIN)/python benchmarks/$$program.py --quick || exit 1; \
+	done
 
 clean:
 	rm -rf .venv demo-shop
