@@ -14,7 +14,8 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from semrec.cli import app, comma_separated
+from semrec.cli import app
+from semrec.cli.options import comma_separated
 from semrec.errors import EncoderError
 
 pytestmark = pytest.mark.usefixtures("one_encoder")

@@ -1,0 +1,27 @@
+"""The command line: a command reads its options, calls the library once, and prints.
+
+Data goes to standard output, everything else to standard error. Exit status 2 is bad use, 1 a failure.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from semrec.cli.asking import recommend, similar
+from semrec.cli.catalog import index
+from semrec.cli.learning import evaluate, events, fit
+from semrec.cli.workspace import demo, info
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Index a catalog, recommend by text or history, and say why.",
+)
+for command in (index, recommend, similar, info, demo, events, fit, evaluate):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
