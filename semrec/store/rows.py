@@ -6,11 +6,15 @@ generation also keeps them in two files that only grow: `<vector>.f32`, rows of 
 
 A row counts only once its entry is complete, and entries are written after their rows, so a process may
 die at any point: a torn tail is ignored and overwritten.
+
+In memory the entries are sorted runs, each more than twice as long as the next: finding a key looks into a
+few arrays, writing n items in small batches sorts each of them log n times, and an entry takes 16 bytes.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +24,14 @@ from semrec.types import Float2D, Keys
 
 _ENTRY = np.dtype([("key", "<u8"), ("row", "<i8")])
 _GONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Entries by rising key, each key once."""
+
+    keys: Keys
+    positions: NDArray[np.int64]
 
 
 class RowFile:
@@ -41,11 +53,8 @@ class RowFile:
         entries = _read_entries(self._entries_fd, n_rows)
         self._n_entries = len(entries)
         self._n_rows = int(entries["row"].max(initial=-1)) + 1
-        self._keys, self._positions = _latest(entries["key"], entries["row"])
+        self._runs = [_sorted_run(entries["key"], entries["row"])]
         self._matrix = self._map()
-
-    def __len__(self) -> int:
-        return len(self._keys)
 
     def append(self, keys: Keys, rows: Float2D) -> None:
         """Write one row for each key; a row that a key had before is superseded.
@@ -102,16 +111,24 @@ class RowFile:
         entries["key"], entries["row"] = keys, positions
         _write_at(self._entries_fd, entries.tobytes(), self._n_entries * _ENTRY.itemsize)
         self._n_entries += len(entries)
-        self._keys, self._positions = _latest(
-            np.concatenate([self._keys, keys]), np.concatenate([self._positions, positions])
-        )
+        self._runs.append(_sorted_run(keys, positions))
+        while len(self._runs) > 1 and len(self._runs[-2].keys) <= 2 * len(self._runs[-1].keys):
+            newer, older = self._runs.pop(), self._runs.pop()
+            self._runs.append(
+                _sorted_run(
+                    np.concatenate([older.keys, newer.keys]),
+                    np.concatenate([older.positions, newer.positions]),
+                )
+            )
 
     def _find(self, keys: Keys) -> tuple[np.ndarray, NDArray[np.int64]]:
         """Return which keys are there, and their rows (anything where not)."""
-        if not len(self._keys):
-            return np.zeros(len(keys), dtype=bool), np.zeros(len(keys), dtype=np.int64)
-        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return self._keys[places] == keys, self._positions[places]
+        positions = np.full(len(keys), _GONE, dtype=np.int64)
+        for run in self._runs:  # oldest first: what a newer one says holds
+            if len(run.keys):
+                places = np.minimum(np.searchsorted(run.keys, keys), len(run.keys) - 1)
+                positions = np.where(run.keys[places] == keys, run.positions[places], positions)
+        return positions != _GONE, positions
 
     def _map(self) -> Float2D:
         if not self._n_rows:
@@ -150,9 +167,9 @@ def _write_at(descriptor: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _latest(keys: NDArray[np.uint64], positions: NDArray[np.int64]) -> tuple[Keys, NDArray[np.int64]]:
-    """Return the last entry of every key that is not gone, keys ascending."""
-    order = np.argsort(keys, kind="stable")
+def _sorted_run(keys: NDArray[np.uint64], positions: NDArray[np.int64]) -> _Run:
+    """Return the last entry of every key, keys ascending."""
+    order = np.argsort(keys, kind="stable")  # which merges two sorted runs in linear time
     keys, positions = keys[order], positions[order]
-    holds = np.append(keys[1:] != keys[:-1], True)[: len(keys)] & (positions != _GONE)
-    return keys[holds].astype(np.uint64), positions[holds].astype(np.int64)
+    holds = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
+    return _Run(keys[holds].astype(np.uint64), positions[holds].astype(np.int64))
