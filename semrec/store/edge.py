@@ -46,6 +46,7 @@ from semrec.store.protocol import (
     Index,
     Manifest,
     Point,
+    Record,
     Search,
     SparseRows,
     SparseVector,
@@ -157,6 +158,12 @@ class EdgeStore:
             owner.release()
             raise
 
+    def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
+        """Replace the manifest of a complete generation, in one atomic step."""
+        self.manifest(generation)
+        with _edge_errors(self._folder):
+            _write_atomically(self._manifest_path(generation), dump_manifest(manifest))
+
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""
         self.manifest(generation)
@@ -253,6 +260,22 @@ class EdgeIndex(PointReader):
             )
             self._append_rows(keys, points)
 
+    def update_records(self, records: Sequence[Record]) -> None:
+        """Replace the records of items that are there; their vectors stay."""
+        check_points((Point(record, {}) for record in records), self._fields)
+        keys = item_keys(record.item_id for record in records)
+        with _edge_errors(self.folder):
+            _require_space(self.folder)
+            for key, record in zip(keys.tolist(), records, strict=True):
+                self._open_shard.update(qe.UpdateOperation.overwrite_payload([key], to_payload(record)))
+
+    def add_fields(self, fields: Mapping[str, FieldType]) -> None:
+        """Let metadata fields be filtered by; those that can be already change nothing."""
+        with _edge_errors(self.folder):
+            for name, kind in fields.items():
+                schema = _SCHEMAS[kind]
+                self._open_shard.update(qe.UpdateOperation.create_field_index(field_path(name), schema))
+
     def delete(self, keys: Keys) -> None:
         """Delete points; unknown keys are ignored."""
         with _edge_errors(self.folder):
@@ -307,8 +330,7 @@ class EdgeIndex(PointReader):
 
     def build(self, fields: Mapping[str, FieldType]) -> None:
         """Write the payload indexes, wait for the disk and let go of the shard, but stay its owner."""
-        for name, kind in fields.items():
-            self._open_shard.update(qe.UpdateOperation.create_field_index(field_path(name), _SCHEMAS[kind]))
+        self.add_fields(fields)
         self._close_files()
 
     def close(self) -> None:

@@ -136,6 +136,8 @@ class Manifest:
     n_items, n_passages : counts at the end of the build.
     built_at : unix seconds.
     models : version and weights of what `fit` learned; empty before.
+    passage_tokens : longest passage, in tokens; None: as long as the encoder reads.
+    n_changes : items written or deleted in place since the build; `text_mean` does not know of them.
     """
 
     encoder: str
@@ -152,6 +154,8 @@ class Manifest:
     built_at: float = 0.0
     models: Mapping[str, object] = field(default_factory=dict)
     version: int = 1
+    passage_tokens: int | None = None
+    n_changes: int = 0
 
 
 @runtime_checkable
@@ -164,8 +168,14 @@ class Index(Protocol):
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points; each replaces the one of the same item id as a whole."""
 
+    def update_records(self, records: Sequence[Record]) -> None:
+        """Replace the records of items that are there; their vectors stay."""
+
     def delete(self, keys: Keys) -> None:
         """Delete points; unknown keys are ignored."""
+
+    def add_fields(self, fields: Mapping[str, FieldType]) -> None:
+        """Let metadata fields be filtered by; those that can be already change nothing."""
 
     def search(self, searches: Sequence[Search]) -> list[Hits]:
         """Answer a batch of searches, in order."""
@@ -190,6 +200,9 @@ class Index(Protocol):
 
     def records(self, keys: Keys) -> list[Record]:
         """Return the records. Raises KeyError for a key that is not there."""
+
+    def points(self, keys: Keys) -> list[Point]:
+        """Return points with all vectors. Raises KeyError for a key that is not there."""
 
     def sample(self, n_items: int) -> Keys:
         """Return the `n_items` smallest keys, ascending: a fixed random sample of the catalog."""
@@ -227,6 +240,9 @@ class Store(Protocol):
 
     def open(self, generation: int) -> Index:
         """Open a complete generation for reading and writing."""
+
+    def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
+        """Replace the manifest of a complete generation, in one atomic step."""
 
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""

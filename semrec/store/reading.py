@@ -82,6 +82,11 @@ class PointReader(ABC):
         found = self._fetch(keys, payload=True)
         return [to_record(found[key].payload) for key in keys.tolist()]
 
+    def points(self, keys: Keys) -> list[Point]:
+        """Return points with all vectors. Raises KeyError for a key that is not there."""
+        found = self._fetch(keys, payload=True, vectors=list(self._fields))
+        return [self._point(found[key]) for key in keys.tolist()]
+
     def sample(self, n_items: int) -> Keys:
         """Return the `n_items` smallest keys, ascending: a fixed random sample of the catalog."""
         if n_items < 1:

@@ -31,6 +31,7 @@ from semrec.store.protocol import (
     Index,
     Manifest,
     Point,
+    Record,
     Search,
     SparseVector,
     Vector,
@@ -44,6 +45,8 @@ _LEASE = "semrec_building_until"
 _LEASE_S = 3600.0
 _BATCH_FLOATS = 500_000
 """Numbers in one upload: about 10 MB as JSON, of the 32 MB a server takes."""
+_RECORDS = 500
+"""Records in one upload."""
 _EXACT_ITEMS = 1000
 """So few items let through by a filter are scored one by one; with more a server may walk its graph."""
 _POLL_S = 0.2
@@ -160,6 +163,14 @@ class ServerStore:
         vectors = self.manifest(generation).vectors
         return ServerIndex(self._client, self._name(generation), vectors, self._where)
 
+    def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
+        """Replace the manifest of a complete generation, in one atomic step."""
+        self.manifest(generation)
+        with _server_errors(self._where):
+            self._client.update_collection(
+                self._name(generation), metadata={_MANIFEST: dump_manifest(manifest)}
+            )
+
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""
         self.manifest(generation)
@@ -240,6 +251,27 @@ class ServerIndex(PointReader):
                 self._client.upsert(self.name, _server_points(batch), wait=number == len(batches))
         self._renew_lease_if_due()
 
+    def update_records(self, records: Sequence[Record]) -> None:
+        """Replace the records of items that are there; their vectors stay."""
+        check_points((Point(record, {}) for record in records), self._fields)
+        keys = item_keys(record.item_id for record in records).tolist()
+        changes = [
+            models.OverwritePayloadOperation(
+                overwrite_payload=models.SetPayload(payload=to_payload(record), points=[key])
+            )
+            for key, record in zip(keys, records, strict=True)
+        ]
+        for start in range(0, len(changes), _RECORDS):
+            with self._errors():
+                self._client.batch_update_points(self.name, changes[start : start + _RECORDS], wait=True)
+        self._renew_lease_if_due()
+
+    def add_fields(self, fields: Mapping[str, FieldType]) -> None:
+        """Let metadata fields be filtered by; those that can be already change nothing."""
+        for name, kind in fields.items():
+            with self._errors():
+                self._client.create_payload_index(self.name, field_path(name), _SCHEMAS[kind], wait=True)
+
     def delete(self, keys: Keys) -> None:
         """Delete points; unknown keys are ignored."""
         if not len(keys):
@@ -273,9 +305,7 @@ class ServerIndex(PointReader):
 
     def build(self, fields: Mapping[str, FieldType]) -> None:
         """Write the payload indexes and wait until the server has built its search structures."""
-        for name, kind in fields.items():
-            with self._errors():
-                self._client.create_payload_index(self.name, field_path(name), _SCHEMAS[kind], wait=True)
+        self.add_fields(fields)
         while (status := self._status()) == models.CollectionStatus.YELLOW:
             self._renew_lease_if_due()
             time.sleep(_POLL_S)

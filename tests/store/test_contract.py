@@ -396,3 +396,57 @@ def test_strange_ids_and_texts(writable):
         [Point(Record(name, name, (name,)), {"text": np.ones(DIM, np.float32)}) for name in strange]
     )
     assert [record.item_id for record in writable.records(item_keys(strange))] == strange
+
+
+def test_points_come_back_whole(index):
+    for found, written in zip(index.points(ids(7, 3)), (ITEMS[7], ITEMS[3]), strict=True):
+        assert found.record == written.record
+        np.testing.assert_allclose(found.vectors["text"], unit(written.vectors["text"]), atol=1e-6)
+        np.testing.assert_array_equal(found.vectors["taste"], written.vectors["taste"])
+    with pytest.raises(KeyError):
+        index.points(ids(N))
+
+
+def test_a_record_can_be_replaced_alone(store):
+    index = store.open(build(store, ITEMS))
+    before = index.points(ids(4))[0].vectors
+    new = replace(ITEMS[4].record, title="New", metadata={"kind": "special", "year": 1})
+    index.update_records([new])
+    after = index.points(ids(4))[0]
+    assert after.record == new
+    assert index.count((AnyOf("kind", ("special",)),)) == 1
+    assert index.count((AnyOf("year", (2004,)),)) == 0
+    for name, vector in before.items():
+        if isinstance(vector, SparseVector):
+            np.testing.assert_array_equal(after.vectors[name].values, vector.values)
+        else:
+            np.testing.assert_array_equal(after.vectors[name], vector)
+    assert index.records(ids(5)) == [ITEMS[5].record]
+    index.close()
+
+
+def test_a_record_that_does_not_fit_is_refused(store):
+    index = store.open(build(store, ITEMS))
+    with pytest.raises(StoreError, match=r"item 'item-1' was not stored: field 'year' holds NaN"):
+        index.update_records([ITEMS[2].record, replace(ITEMS[1].record, metadata={"year": float("nan")})])
+    assert index.records(ids(1, 2)) == [ITEMS[1].record, ITEMS[2].record]
+    index.close()
+
+
+def test_a_field_can_be_added_and_filtered_by(store):
+    index = store.open(build(store, ITEMS))
+    index.add_fields({"colour": "keyword", "year": "integer"})
+    index.update_records([replace(ITEMS[4].record, metadata={"colour": "red"})])
+    index.upsert([Point(replace(point(N).record, metadata={"colour": "red"}), point(N).vectors)])
+    assert index.count((AnyOf("colour", ("red",)),)) == 2
+    index.close()
+
+
+def test_the_manifest_can_be_rewritten(store):
+    number = build(store, ITEMS)
+    changed = replace(manifest(N), fields={"colour": "keyword"}, n_changes=3)
+    store.rewrite_manifest(number, changed)
+    assert store.manifest(number) == changed
+    assert store.current() == number
+    with pytest.raises(StoreError, match="no complete generation"):
+        store.rewrite_manifest(number + 1, changed)
