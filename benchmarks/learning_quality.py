@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from semrec.evaluation.metrics import Values, bootstrap_interval, find_hits, ndcg, top_k
 from semrec.evaluation.splits import Split, split_cold_items, split_cold_users
 from semrec.learning import Models, TrainingData, ease, learn, scores
-from semrec.learning.cold import centred_unit
+from semrec.learning.cold import centred_text
 from semrec.learning.scoring import SIGNALS, chunks, raw_signals
 from semrec.types import Float2D, item_keys
 
@@ -114,7 +114,7 @@ def learned(case: Case, seed: int, name: str) -> Models:
 
 def signals_alone(models: Models, case: Case) -> dict[str, Values]:
     """Return NDCG@10 of every signal by itself."""
-    text = centred_unit(case.data.text_vectors)
+    text = centred_text(case.data.text_vectors)
     parts: dict[str, list[Values]] = {name: [] for name in SIGNALS}
     result = {}
     for rows in chunks(len(case.test.indptr) - 1, len(text)):

@@ -112,6 +112,7 @@ def fit_generation(
         models.weights,
         models.half_life_events,
         interactions.report.rating_scale,
+        models.text_map,
     )
     if progress:
         progress("writing the new generation")

@@ -119,7 +119,7 @@ def open_generation(store: Store, number: int, settings: Settings) -> Generation
     learned = LearnedSettings.from_dict(stored)
     popularity = PopularitySignal(index, sample)
     from_events = (
-        TasteSignal(index, sample, learned.fold_in),
+        TasteSignal(index, sample, learned.fold_in, learned.text_map),
         NeighboursSignal(index, sample, learned.left_out),
         popularity,
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from semrec.blend import BlendWeights
-from semrec.signals.taste import FoldIn
+from semrec.signals.taste import FoldIn, TextMap
 from semrec.types import Keys
 
 
@@ -24,6 +24,7 @@ class LearnedSettings:
     weights : of the blend, for queries with a history.
     half_life_events : events after which one counts half; None: order does not matter.
     rating_scale : the lowest and the highest rating that occurred; None without ratings.
+    text_map : taste from text, for new items and for texts; None in what an older semrec has written.
     """
 
     fold_in: FoldIn
@@ -31,6 +32,7 @@ class LearnedSettings:
     weights: BlendWeights
     half_life_events: float | None
     rating_scale: tuple[float, float] | None
+    text_map: TextMap | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able values; keys are strings, because JSON numbers end at 53 bits."""
@@ -40,6 +42,7 @@ class LearnedSettings:
             "weights": asdict(self.weights),
             "half_life_events": self.half_life_events,
             "rating_scale": self.rating_scale,
+            "text_map": self.text_map.to_dict() if self.text_map else None,
         }
 
     @classmethod
@@ -47,6 +50,7 @@ class LearnedSettings:
         """Return what `to_dict` wrote."""
         weights = stored["weights"]
         scale = stored["rating_scale"]
+        text_map = stored.get("text_map")
         return cls(
             FoldIn.from_dict(stored["fold_in"]),
             np.array([int(key) for key in stored["left_out"]], np.uint64),
@@ -58,4 +62,5 @@ class LearnedSettings:
             ),
             stored["half_life_events"],
             (scale[0], scale[1]) if scale else None,
+            TextMap.from_dict(text_map) if text_map else None,
         )

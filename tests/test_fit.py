@@ -37,7 +37,7 @@ from semrec.profile import find_interests
 from semrec.recommender import MODELS_ARE_OLD
 from semrec.signals import Question
 from semrec.signals.neighbours import NEIGHBOURS_FIELDS
-from semrec.signals.taste import FoldIn
+from semrec.signals.taste import FoldIn, TextMap
 from semrec.signals.text import TEXT
 from semrec.store.server import ServerStore
 from semrec.types import item_keys
@@ -610,6 +610,7 @@ def test_learned_settings_survive_json():
         odd_weights(),
         12.5,
         (0.5, 5.0),
+        TextMap(np.ones(2, np.float32), np.arange(6, dtype=np.float32).reshape(3, 2)),
     )
     after = LearnedSettings.from_dict(json.loads(json.dumps(before.to_dict())))
     assert after.weights == before.weights
@@ -618,6 +619,13 @@ def test_learned_settings_survive_json():
     assert after.left_out.tolist() == [3, 2**64 - 1]
     np.testing.assert_array_equal(after.fold_in.gram, before.fold_in.gram)
     assert after.fold_in.to_dict() == before.fold_in.to_dict()
+    assert after.text_map.to_dict() == before.text_map.to_dict()
+
+
+def test_what_an_older_semrec_learned_can_be_read(shop):
+    stored = dict(shop._store.manifest(2).models["learned"])
+    del stored["text_map"]
+    assert LearnedSettings.from_dict(stored).text_map is None
 
 
 def test_learned_settings_without_order_ratings_or_clashes():
@@ -772,3 +780,12 @@ def test_a_fit_killed_at_any_moment_leaves_the_old_models(fitted, tmp_path):
     assert complete[-1] == generation
     left = {int(path.name) for path in (folder / "generations").iterdir() if path.name.isdecimal()}
     assert left == set(complete)
+
+
+def test_new_items_have_the_taste_that_the_stored_map_tells(shop):
+    generation = shop._open_generation()
+    keys = shop_keys(shop)
+    new = keys[generation.popularity_signal.evidence(keys) == 0]
+    assert len(new)
+    told = generation.learned.text_map.predicted_taste(generation.index.vectors("text", new))
+    np.testing.assert_allclose(told, generation.index.vectors("taste", new), atol=1e-5)

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from semrec.learning.ease import KEEP
 from semrec.learning.ials import single_thread
+from semrec.signals.taste import TextMap, centred_unit
 from semrec.types import Float1D, Float2D
 
 TRUST_HALF = 5.0
@@ -30,41 +31,40 @@ SELF_WEIGHT = 0.3
 """What it counts that a near item itself is in the history, next to its neighbours."""
 
 
-def centred_unit(vectors: Float2D) -> Float2D:
-    """Return vectors minus their mean, of unit length; a vector that is the mean becomes 0."""
-    centred = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit: Float2D = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-6)
-    return unit
+def centred_text(vectors: Float2D) -> Float2D:
+    """Return text vectors minus their mean, of unit length; a vector that is the mean becomes 0."""
+    return centred_unit(vectors, _middle(vectors))
 
 
-def predict_factors(text: Float2D, factors: Float2D, events: Float1D, reg: float = TEXT_REG) -> Float2D:
-    """Predict every item's taste from its text by a weighted ridge regression.
+def learn_text_map(
+    text_vectors: Float2D, factors: Float2D, events: Float1D, reg: float = TEXT_REG
+) -> TextMap:
+    """Learn to tell an item's taste from its text, by a weighted ridge regression.
 
     W = argmin Σ_i g_i·|v_i - [x_i, 1]·W|² + reg·|W|² with g_i = n_i / (n_i + TRUST_HALF): the factor of
     an item with few events is mostly noise and teaches little.
 
     Parameters
     ----------
-    text : float32 (n_items, dim), centred unit vectors.
+    text_vectors : float32 (n_items, dim), unit length, as the encoder gives them; x_i are these, centred.
     factors : float32 (n_items, rank), trained.
     events : float32 (n_items,).
 
     Returns
     -------
-    float32 (n_items, rank); 0 when no item has events.
+    TextMap
+        Of weights 0 when no item has events.
     """
-    known = events > 0
+    centre, known = _middle(text_vectors), events > 0
     if not known.any():
-        return np.zeros_like(factors)
-    x = np.column_stack([text, np.ones(len(text), np.float32)])
-    rows = x[known].astype(np.float64)
+        return TextMap(centre, np.zeros((len(centre) + 1, factors.shape[1]), np.float32))
+    text = centred_unit(text_vectors[known], centre)
+    rows = np.column_stack([text, np.ones(len(text))]).astype(np.float64)
     trusted = rows * (events[known] / (events[known] + TRUST_HALF))[:, None]
     left = rows.T @ trusted
     left[np.diag_indices_from(left)] += reg
     weights = np.linalg.solve(left, trusted.T @ factors[known])
-    predicted: Float2D = x @ weights.astype(np.float32)
-    return predicted
+    return TextMap(centre, weights.astype(np.float32))
 
 
 def hand_over(factors: Float2D, predicted: Float2D, events: Float1D, half: float = HANDOVER_HALF) -> Float2D:
@@ -124,6 +124,11 @@ def shares(text: Float2D, cold: NDArray[np.integer], warm: NDArray[np.integer]) 
     return sparse.csr_array(
         (np.concatenate(rows), np.concatenate(places), indptr), shape=(len(cold), len(text))
     )
+
+
+def _middle(vectors: Float2D) -> Float1D:
+    mean: Float1D = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def largest(columns: sparse.csc_array, keep: int) -> sparse.csc_array:

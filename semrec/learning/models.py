@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 
 from semrec.blend import BlendWeights
 from semrec.learning.scoring import Signals, sorted_csr
+from semrec.signals.taste import TextMap
 from semrec.types import Float1D, Float2D
 
 
@@ -29,9 +31,10 @@ class TrainingData:
     text_vectors: Float2D
 
     def sorted(self) -> TrainingData:
-        """Return the same with sorted columns in every row."""
+        """Return the same with sorted columns in every row, vectors as float32."""
         order = None if self.order is None else sorted_csr(self.order)
-        return TrainingData(sorted_csr(self.user_items), order, self.text_vectors)
+        text_vectors = np.asarray(self.text_vectors, np.float32)
+        return TrainingData(sorted_csr(self.user_items), order, text_vectors)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Models:
     events : float32 (n_items,), number of events of every item.
     half_life_events : an event of a history counts 0.5^(newer events / this), for every signal; None:
         all alike.
+    text_map : tells taste from text.
     weights : of the blend.
     report : what was chosen and measured.
     """
@@ -91,6 +95,7 @@ class Models:
     neighbours: sparse.csc_array
     events: Float1D
     half_life_events: float | None
+    text_map: TextMap
     weights: BlendWeights
     report: LearnReport
 
@@ -106,6 +111,7 @@ class Models:
             self.neighbours,
             self.events,
             self.half_life_events,
+            self.text_map,
         )
 
     def weights_dict(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from semrec.blend import BlendWeights
 from semrec.learning.ials import fold_in
+from semrec.signals.taste import TextMap
 from semrec.types import Float1D, Float2D
 
 SIGNALS = ("text", "taste", "neighbours", "popularity")
@@ -41,6 +42,7 @@ class Signals:
     neighbours : float32 (n_items, n_items); column i is stored with item i.
     events : float32 (n_items,), number of events of every item.
     half_life_events : events of a history after which one counts half; None: all count alike.
+    text_map : tells taste from text.
     """
 
     factors: Float2D
@@ -50,7 +52,8 @@ class Signals:
     nu: float
     neighbours: sparse.csc_array
     events: Float1D
-    half_life_events: float | None = None
+    half_life_events: float | None
+    text_map: TextMap
 
 
 def sorted_csr(matrix: sparse.csr_array) -> sparse.csr_array:

@@ -114,41 +114,37 @@ def learn(data: TrainingData, *, seed: int = 0, progress: Callable[[str], None] 
     """
     log = _Log(progress)
     data = data.sorted()
-    text = cold.centred_unit(np.asarray(data.text_vectors, np.float32))
     with log.stage("hide events"):
         warm = hide_events(data, seed)
     settings = _choose(warm, seed, log)
-    everywhere, short = _warm_tables(warm, text, settings, seed, log)
-    for_new = _cold_table(data, text, settings, seed, log)
+    everywhere, short = _warm_tables(warm, settings, seed, log)
+    for_new = _cold_table(data, settings, seed, log)
     with log.stage("weights"), ials.single_thread():
         weights, factor = _weights(everywhere, short, for_new, seed, log)
     with log.stage("train on everything"):
-        signals = train_signals(data.user_items, text, settings, seed)
+        signals = train_signals(data, settings, seed)
     report = _report(settings, factor, weights, (everywhere, short, for_new), log)
     return Models(**vars(signals), weights=weights, report=report)
 
 
-def train_signals(user_items: sparse.csr_array, text: Float2D, settings: Settings, seed: int) -> Signals:
-    """Train all signals with given settings.
-
-    Parameters
-    ----------
-    user_items : float32 (n_users, n_items).
-    text : float32 (n_items, dim), centred unit vectors.
-    """
+def train_signals(data: TrainingData, settings: Settings, seed: int) -> Signals:
+    """Train all signals with given settings."""
+    user_items = data.user_items
     events = np.bincount(user_items.indices, minlength=user_items.shape[1]).astype(np.float32)
     neighbours = ease.train(user_items, settings.neighbours_reg)
     own = ials.train(user_items, settings.taste, seed)
-    factors = cold.hand_over(own, cold.predict_factors(text, own, events), events)
+    text_map = cold.learn_text_map(data.text_vectors, own, events)
+    factors = cold.hand_over(own, text_map.predicted_taste(data.text_vectors), events)
     return Signals(
         factors=factors,
         gram=own.T @ own,
         alpha=settings.taste.alpha,
         reg=settings.taste.reg,
         nu=settings.taste.nu,
-        neighbours=cold.predict_neighbours(text, neighbours, events),
+        neighbours=cold.predict_neighbours(cold.centred_text(data.text_vectors), neighbours, events),
         events=events,
         half_life_events=settings.half_life_events,
+        text_map=text_map,
     )
 
 
@@ -173,7 +169,7 @@ def scores(
     -------
     float32 (n, n_items); items of the history are scored too.
     """
-    text = cold.centred_unit(np.asarray(text_vectors, np.float32))
+    text = cold.centred_text(np.asarray(text_vectors, np.float32))
     histories, order = sorted_csr(histories), None if order is None else sorted_csr(order)
     chosen = None
     if sample is not None:
@@ -200,29 +196,28 @@ def _choose(warm: Validation, seed: int, log: _Log) -> Settings:
     return Settings(taste, reg, half)
 
 
-def _warm_tables(
-    warm: Validation, text: Float2D, settings: Settings, seed: int, log: _Log
-) -> tuple[Table, Table]:
+def _warm_tables(warm: Validation, settings: Settings, seed: int, log: _Log) -> tuple[Table, Table]:
     """Return the tables of the queries as they are, and of the queries cut short."""
     if not len(warm.queries):
         return empty_table(len(SIGNALS)), empty_table(len(SIGNALS))
     with log.stage("train on what is not hidden"):
-        signals = train_signals(warm.training.user_items, text, settings, seed)
+        signals = train_signals(warm.training, settings, seed)
     with log.stage("warm queries"):
         short: list[Queries] = [cut_short(warm.queries, length, seed) for length in SHORT_LENGTHS]
+        text = cold.centred_text(warm.training.text_vectors)
         tables = [tabulate(signals, text, queries) for queries in (warm.queries, *short)]
     return tables[0], join(tables[1:])
 
 
-def _cold_table(data: TrainingData, text: Float2D, settings: Settings, seed: int, log: _Log) -> Table:
+def _cold_table(data: TrainingData, settings: Settings, seed: int, log: _Log) -> Table:
     validation = hide_items(data, seed)
     if not len(validation.queries):
         log.note("too few items with events: the weights of new items are the defaults")
         return empty_table(len(SIGNALS))
     with log.stage("train on some items"):
-        signals = train_signals(validation.training.user_items, text, settings, seed)
+        signals = train_signals(validation.training, settings, seed)
     with log.stage("cold queries"):
-        return tabulate(signals, text, validation.queries)
+        return tabulate(signals, cold.centred_text(data.text_vectors), validation.queries)
 
 
 def _weights(

@@ -6,6 +6,9 @@ al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks", Rec
     u = A⁻¹ Σ_h c_h v_h,   A = α·G + Σ_h |c_h| v_h v_hᵀ + λ(Σ_h |c_h| + α·n_items)^ν · I,
 
 G the Gram matrix of all factors. So the score v_i·u is a sum over the history: c_h · v_iᵀ A⁻¹ v_h.
+
+What reads like a text is told to have the taste that such texts have (`TextMap`): that is the factor of an
+item without events, and a text query asks as the user of one such item would.
 """
 
 from __future__ import annotations
@@ -13,14 +16,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from semrec.signals.protocol import Question, Signal, SignalQuery
 from semrec.signals.standard import standard
 from semrec.store.protocol import Index, Search, VectorField
-from semrec.types import Float2D, Keys
+from semrec.types import Float1D, Float2D, Keys
 
 TASTE = "taste"
 
@@ -67,36 +70,107 @@ class FoldIn:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able values."""
-        gram = base64.b64encode(np.ascontiguousarray(self.gram, "<f4").tobytes()).decode()
         settings = {"alpha": self.alpha, "reg": self.reg, "nu": self.nu, "n_items": self.n_items}
-        return {"rank": len(self.gram), "gram": gram, **settings}
+        return {"rank": len(self.gram), "gram": _packed(self.gram), **settings}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> FoldIn:
         """Return what `to_dict` wrote."""
-        gram = np.frombuffer(base64.b64decode(stored["gram"]), "<f4").reshape(stored["rank"], stored["rank"])
+        gram = _unpacked(stored["gram"]).reshape(stored["rank"], stored["rank"])
         return cls(gram, *(stored[name] for name in ("alpha", "reg", "nu", "n_items")))
 
 
+@dataclass(frozen=True, slots=True)
+class TextMap:
+    """What tells taste from text, as `semrec.learning.cold` learned it.
+
+    Parameters
+    ----------
+    centre : float32 (dim,), mean of the text vectors that it was learned from.
+    weights : float32 (dim + 1, rank); the last row is for a constant 1.
+    """
+
+    centre: Float1D
+    weights: Float2D
+
+    def predicted_taste(self, text_vectors: Float2D) -> Float2D:
+        """Return the factors of items that read like this, float32 (n, rank).
+
+        Parameters
+        ----------
+        text_vectors : float32 (n, dim), unit length, as the encoder gives them.
+        """
+        return centred_unit(text_vectors, self.centre) @ self.weights[:-1] + self.weights[-1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-able values."""
+        return {
+            "rank": self.weights.shape[1],
+            "centre": _packed(self.centre),
+            "weights": _packed(self.weights),
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> TextMap:
+        """Return what `to_dict` wrote."""
+        centre = _unpacked(stored["centre"])
+        return cls(centre, _unpacked(stored["weights"]).reshape(len(centre) + 1, stored["rank"]))
+
+
+def centred_unit(vectors: Float2D, centre: Float1D) -> Float2D:
+    """Return vectors minus the centre, of unit length; a vector that is the centre becomes 0."""
+    centred = vectors - centre
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit: Float2D = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-6)
+    return unit
+
+
+def _packed(numbers: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(numbers, "<f4").tobytes()).decode()
+
+
+def _unpacked(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
 class TasteSignal(Signal):
-    """The signal on one generation."""
+    """The signal on one generation.
+
+    Parameters
+    ----------
+    index : the generation.
+    sample : keys of the items by which scores are standardised.
+    fold_in : what turns a history into a factor.
+    text_map : what turns a text into one; None: this signal has nothing to say of a text.
+    """
 
     name = TASTE
 
-    def __init__(self, index: Index, sample: Keys, fold_in: FoldIn) -> None:
+    def __init__(self, index: Index, sample: Keys, fold_in: FoldIn, text_map: TextMap | None = None) -> None:
         self._index = index
         self._fold_in = fold_in
+        self._text_map = text_map
         self._sample_keys = sample
         self._sample = index.vectors(TASTE, sample)
 
     def ask(self, question: Question) -> list[SignalQuery]:
-        """Return one part for the history, where given."""
-        if not len(question.history):
-            return []
-        factors = self._index.vectors(TASTE, question.history)
-        system = self._fold_in.system(factors, np.abs(question.weights))
-        solved = np.linalg.solve(system, factors.T.astype(np.float64)) * question.weights
-        reasons = solved.astype(np.float32)  # (rank, n_history): what each item of the history pulls towards
+        """Return one part for the text and one for the history, where given."""
+        parts = []
+        if question.text_vector is not None and self._text_map is not None:
+            factor = self._text_map.predicted_taste(question.text_vector[None])
+            parts.append(self._part("text", factor, np.ones(1, np.float32), question))
+        if len(question.history):
+            factors = self._index.vectors(TASTE, question.history)
+            parts.append(self._part("history", factors, question.weights, question))
+        return parts
+
+    def _part(
+        self, origin: Literal["text", "history"], factors: Float2D, confidences: Float1D, question: Question
+    ) -> SignalQuery:
+        """Return the question of a user who has used items with these factors, float32 (n_terms, rank)."""
+        system = self._fold_in.system(factors, np.abs(confidences))
+        solved = np.linalg.solve(system, factors.T.astype(np.float64)) * confidences
+        reasons = solved.astype(np.float32)  # (rank, n_terms): what each of them pulls towards
 
         def terms(keys: Keys) -> Float2D:
             return self._index.vectors(TASTE, keys) @ reasons
@@ -104,4 +178,4 @@ class TasteSignal(Signal):
         user = reasons.sum(axis=1)
         searches = (Search(TASTE, user, question.limit),) if np.any(user) else ()
         others = self._sample[~np.isin(self._sample_keys, question.history)]
-        return [SignalQuery(TASTE, "history", searches, terms, *standard(others @ reasons))]
+        return SignalQuery(TASTE, origin, searches, terms, *standard(others @ reasons))

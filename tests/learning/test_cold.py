@@ -14,26 +14,26 @@ def rng():
 def test_centred_vectors_are_unit_and_the_input_stays(rng):
     vectors = unit(rng.normal(size=(6, 3)) + 2)
     before = vectors.copy()
-    centred = cold.centred_unit(vectors)
+    centred = cold.centred_text(vectors)
     np.testing.assert_allclose(np.linalg.norm(centred, axis=1), 1, atol=1e-6)
     np.testing.assert_array_equal(vectors, before)
-    assert not cold.centred_unit(np.ones((3, 2), np.float32)).any()
+    assert not cold.centred_text(np.ones((3, 2), np.float32)).any()
 
 
 def test_a_linear_taste_is_told_from_text(rng):
     text = unit(rng.normal(size=(200, 5)))
-    truth = text @ rng.normal(size=(5, 3)).astype(np.float32)
+    truth = cold.centred_text(text) @ rng.normal(size=(5, 3)).astype(np.float32)
     events = np.full(200, 50, np.float32)
     events[::4] = 0
     known = np.where(events[:, None] > 0, truth, 0).astype(np.float32)
-    predicted = cold.predict_factors(text, known, events, reg=1e-3)
+    predicted = cold.learn_text_map(text, known, events, reg=1e-3).predicted_taste(text)
     np.testing.assert_allclose(predicted[::4], truth[::4], atol=1e-3)
 
 
 def test_without_events_nothing_is_predicted():
-    assert not cold.predict_factors(
-        np.eye(3, dtype=np.float32), np.ones((3, 2), np.float32), np.zeros(3)
-    ).any()
+    text = np.eye(3, dtype=np.float32)
+    told = cold.learn_text_map(text, np.ones((3, 2), np.float32), np.zeros(3, np.float32))
+    assert not told.predicted_taste(text).any()
 
 
 def test_the_handover_follows_the_evidence():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from semrec.learning import TrainingData, ease, learn, scores, selection
-from semrec.learning.cold import centred_unit
+from semrec.learning.cold import centred_text
 from semrec.learning.ials import taste_terms
 from semrec.learning.scoring import ages, soft_nearest, standardise, with_recency
 
@@ -127,7 +127,7 @@ def test_without_a_history_only_popularity_counts(board):
 def test_the_blend_is_what_one_computes_for_one_query(board):
     """As the online path does it: terms of every signal, means over the others, weights of the query."""
     data, _, models = board
-    text = centred_unit(data.text_vectors)
+    text = centred_text(data.text_vectors)
     history = data.user_items[[3]].indices
     others = np.setdiff1d(np.arange(40), history)
     ones = np.ones(len(history), np.float32)
@@ -175,7 +175,7 @@ def test_ages_count_newer_events():
 
 
 def test_soft_nearest_is_its_definition():
-    text = centred_unit(text_of(7))
+    text = centred_text(text_of(7))
     history = random_events(3, 7, 1)
     expected = history.toarray() @ np.exp(5 * text @ text.T)
     np.testing.assert_allclose(soft_nearest(text, history), expected, rtol=1e-5)

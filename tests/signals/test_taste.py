@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from qdrant_client import QdrantClient
 
 from semrec.signals import Question
-from semrec.signals.taste import TASTE, FoldIn, TasteSignal, taste_fields
+from semrec.signals.taste import TASTE, FoldIn, TasteSignal, TextMap, taste_fields
 from semrec.store import Point, Record
 from semrec.store.server import ServerStore
 from semrec.types import item_keys
@@ -64,7 +65,7 @@ def ask(signal, history, weights):
 def plain_user(factors, history, weights, fold_in):
     """Return the user's factor by the formula, one event at a time."""
     rank = factors.shape[1]
-    left = fold_in.alpha * sum(np.outer(v, v) for v in factors.astype(float))
+    left = fold_in.alpha * fold_in.gram.astype(float)
     right = np.zeros(rank)
     for item, weight in zip(history, weights, strict=True):
         left = left + abs(weight) * np.outer(factors[item], factors[item]).astype(float)
@@ -185,3 +186,67 @@ def test_a_fold_in_survives_json(rank, seed, alpha, nu):
     assert after.gram.shape == gram.shape
     assert after.gram.tobytes() == gram.tobytes()
     assert (after.alpha, after.reg, after.nu, after.n_items) == (alpha, 0.003, nu, 7)
+
+
+# -- taste from text -----------------------------------------------------------------------------------
+
+
+def text_map(seed=1, dim=4, rank=RANK):
+    rng = np.random.default_rng(seed)
+    centre, weights = rng.normal(size=dim), rng.normal(size=(dim + 1, rank))
+    return TextMap(centre.astype(np.float32), weights.astype(np.float32))
+
+
+def text_question(history=(), weights=(), dim=4, seed=2):
+    vector = np.random.default_rng(seed).normal(size=dim).astype(np.float32)
+    given = question(history, weights)
+    return replace(given, text="some words", text_vector=vector / np.linalg.norm(vector))
+
+
+def test_taste_from_text_by_hand():
+    # (3, 4) - (0, 0), unit: (0.6, 0.8); times (1, 2) plus the constant 10.
+    told = TextMap(np.zeros(2, np.float32), np.array([[1], [2], [10]], np.float32))
+    vectors = np.array([[3, 4], [0, 0]], np.float32)
+    np.testing.assert_allclose(told.predicted_taste(vectors), [[12.2], [10]], rtol=1e-6)
+
+
+def test_a_text_asks_as_the_user_of_one_item_that_reads_like_it(make_index):
+    told, asked = text_map(), text_question()
+    like_it = told.predicted_taste(asked.text_vector[None])
+    factors = np.vstack([FACTORS, like_it])
+    index = make_index(factors)
+    everything = keys(*range(N_ITEMS))
+    signal = TasteSignal(index, index.sample(N_ITEMS), fold_in_of(FACTORS), told)
+    (by_text,) = signal.ask(asked)
+    by_history = ask(signal, [N_ITEMS], [1.0])
+    assert (by_text.signal, by_text.origin) == (TASTE, "text")
+    assert by_text.terms(everything).shape == (N_ITEMS, 1)
+    np.testing.assert_allclose(by_text.terms(everything), by_history.terms(everything), rtol=1e-5)
+    np.testing.assert_allclose(by_text.searches[0].query, by_history.searches[0].query, rtol=1e-5)
+
+
+def test_without_a_map_a_text_says_nothing(signal):
+    assert signal.ask(text_question()) == []
+
+
+@settings(deadline=None, max_examples=50)
+@given(histories(), st.integers(0, 100))
+def test_text_and_history_are_two_parts_that_both_add_up(signal, case, seed):
+    history, weights = case
+    told, asked = text_map(), text_question(history, weights, seed=seed)
+    with_map = TasteSignal(signal._index, signal._sample_keys, signal._fold_in, told)
+    by_text, by_history = with_map.ask(asked)
+    assert [by_text.origin, by_history.origin] == ["text", "history"]
+    alone = ask(signal, history, weights)
+    everything = keys(*range(N_ITEMS))
+    np.testing.assert_array_equal(by_history.terms(everything), alone.terms(everything))
+    factor = told.predicted_taste(asked.text_vector[None])
+    user = plain_user(factor, [0], [1.0], fold_in_of(FACTORS))
+    np.testing.assert_allclose(by_text.terms(everything)[:, 0], FACTORS @ user, atol=1e-5)
+
+
+def test_a_map_survives_json():
+    before = text_map()
+    after = TextMap.from_dict(json.loads(json.dumps(before.to_dict())))
+    np.testing.assert_array_equal(after.centre, before.centre)
+    np.testing.assert_array_equal(after.weights, before.weights)
