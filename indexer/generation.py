@@ -11,6 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
+from semrec.catalog_map import choose_landmarks
 from semrec.encoder.protocol import Encoder
 from semrec.errors import CatalogError
 from semrec.signals.text import PASSAGES, TEXT, item_vectors, text_fields
@@ -134,6 +135,7 @@ class GenerationBuilder:
             n_items=self.n_items,
             n_passages=self.n_passages,
             built_at=time.time(),
+            landmarks=choose_landmarks(self._build.index),
         )
         self._build.complete(manifest)
         return manifest

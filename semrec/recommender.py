@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semrec.catalog_map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
 from semrec.encoder import Encoder, load_encoder
 from semrec.errors import (
@@ -267,6 +268,21 @@ class Recommender:
         with one_blas_thread():
             found = self._answer(query)
         return replace(found, query={"item": item_id, "k": k, "where": dict(where or {})})
+
+    # -- the map -----------------------------------------------------------------------------------
+
+    def map(self) -> CatalogMap | None:
+        """Return the map of the catalog, or None when the index was built before there were maps."""
+        generation = self._open_generation()
+        return draw_map(generation.index, generation.manifest)
+
+    def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
+        """Return where items are on the map, x and y in [-1, 1] by id; unknown ids are left out.
+
+        None when the index was built before there were maps.
+        """
+        generation = self._open_generation()
+        return place_items(generation.index, generation.manifest, item_ids)
 
     def _answer(self, query: Query) -> Recommendations:
         """Take the steps from a question to an answer."""

@@ -39,6 +39,7 @@ def load_manifest(text: str, where: str) -> Manifest:
             )
         values["vectors"] = tuple(VectorField(**field) for field in values["vectors"])
         values["text_mean"] = tuple(values["text_mean"])
+        values["landmarks"] = tuple((key, x, y) for key, x, y in values.get("landmarks", ()))
         return Manifest(**values)
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{where} has a damaged manifest ({error}); index again") from error

@@ -138,6 +138,8 @@ class Manifest:
     models : version and weights of what `fit` learned; empty before.
     passage_tokens : longest passage, in tokens; None: as long as the encoder reads.
     n_changes : items written or deleted in place since the build; `text_mean` does not know of them.
+    landmarks : key and place (x, y) of the items that the map of the catalog is drawn by, see
+        `semrec.projection`; empty in a generation that was built before there were maps.
     """
 
     encoder: str
@@ -156,6 +158,7 @@ class Manifest:
     version: int = 1
     passage_tokens: int | None = None
     n_changes: int = 0
+    landmarks: tuple[tuple[int, float, float], ...] = ()
 
 
 @runtime_checkable

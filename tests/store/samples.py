@@ -73,6 +73,7 @@ def manifest(n_items: int, **changes: object) -> Manifest:
         "n_passages": 2 * n_items,
         "built_at": 1.5,
         "models": {"taste": {"version": 1, "weights": [0.5, 1.0]}},
+        "landmarks": ((2**64 - 1, -0.5, 1.0), (7, 0.25, -1.0)),
     }
     return Manifest(**(values | changes))
 
