@@ -136,6 +136,7 @@ class GenerationBuilder:
             n_passages=self.n_passages,
             built_at=time.time(),
             landmarks=choose_landmarks(self._build.index),
+            precision=self._encoder.precision,
         )
         self._build.complete(manifest)
         return manifest

@@ -6,6 +6,8 @@ Every setting can be given as an argument of `Recommender.open`, or as the envir
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -14,6 +16,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from semrec.errors import ConfigError
 
 KIND_WEIGHTS = {"view": 1.0, "click": 1.0, "buy": 3.0, "rate": 1.0, "dislike": -1.0}
+
+
+def user_cache_folder() -> Path:
+    """Return `semrec` in the user's cache folder: XDG_CACHE_HOME, else ~/.cache."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification: a path that is not absolute is to be ignored.
+    return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / "semrec"
 
 
 class Settings(BaseSettings):
@@ -28,10 +37,20 @@ class Settings(BaseSettings):
         description="Sentence encoder: a hub name or a folder. None: the one the index was built with, "
         "or the bundled all-MiniLM-L6-v2 for a new index.",
     )
+    encoder: Literal["auto", "torch", "torch-bf16", "onnx-int8"] = Field(
+        "auto",
+        description="What computes the vectors of a new index: torch in float32 or bfloat16, ONNX in int8. "
+        "auto: the fastest that finds what float32 finds, measured on the catalog.",
+    )
     device: str | None = Field(None, description="torch device; None: cuda, else mps, else cpu.")
     batch_tokens: int = Field(2048, ge=1, description="Tokens in one batch of the encoder.")
     passage_tokens: int | None = Field(
         None, ge=8, description="Longest passage, in tokens. None: as long as the encoder reads."
+    )
+
+    cache_folder: Path = Field(
+        default_factory=user_cache_folder,
+        description="Folder for what can be made again: ONNX exports of encoders, vectors of passages.",
     )
 
     qdrant: str | None = Field(

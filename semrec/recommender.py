@@ -464,6 +464,7 @@ class Recommender:
             "passages": manifest.n_passages,
             "encoder": manifest.encoder,
             "encoder_fingerprint": manifest.encoder_fingerprint,
+            "precision": manifest.precision,
             "dimension": manifest.dimension,
             "template": manifest.template,
             "fields": dict(manifest.fields),
@@ -494,7 +495,9 @@ class Recommender:
 
     def _query_encoder(self, manifest: Manifest) -> Encoder:
         if self._encoder is None or self._encoder.fingerprint != manifest.encoder_fingerprint:
-            self._encoder = load_encoder(self._settings.model or manifest.encoder, self._settings)
+            self._encoder = load_encoder(
+                self._settings.model or manifest.encoder, self._settings, precision=manifest.precision
+            )
         if self._encoder.fingerprint != manifest.encoder_fingerprint:
             raise EncoderError(
                 f"the index was built with the encoder {manifest.encoder!r} "

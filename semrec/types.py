@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ Float2D: TypeAlias = NDArray[np.float32]
 """float32 (n, m)."""
 Keys: TypeAlias = NDArray[np.uint64]
 """uint64 (n,): the store's point ids, see `item_keys`."""
+Precision: TypeAlias = Literal["float32", "bfloat16", "int8"]
+"""The numbers that an encoder computes with; its vectors are float32 in every case."""
 Value: TypeAlias = str | int | float | bool | tuple[str, ...]
 """What one metadata field of an item can hold."""
 

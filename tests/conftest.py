@@ -33,7 +33,11 @@ def one_encoder(bundled, monkeypatch):
     monkeypatch.setattr(
         semrec.recommender,
         "load_encoder",
-        lambda name, settings: bundled if name in (None, "bundled") else load(name, settings),
+        lambda name, settings, *, precision=None: (
+            bundled
+            if name in (None, "bundled") and precision in (None, "float32")
+            else load(name, settings, precision=precision)
+        ),
     )
 
 

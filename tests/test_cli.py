@@ -309,7 +309,7 @@ def test_a_traceback_comes_with_debug_only(tmp_path):
 def test_an_unexpected_error_is_one_line_too(run, shop, monkeypatch):
     import semrec.recommender
 
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("the graphics card\nis on fire")
 
     monkeypatch.setattr(semrec.recommender, "load_encoder", broken)
@@ -325,7 +325,7 @@ def test_an_unexpected_error_is_one_line_too(run, shop, monkeypatch):
 def test_an_error_is_not_taken_for_markup(run, shop, monkeypatch):
     import semrec.recommender
 
-    def broken(*_):
+    def broken(*_, **__):
         raise EncoderError("cannot load [bold]x[/bold] :smile:")
 
     monkeypatch.setattr(semrec.recommender, "load_encoder", broken)

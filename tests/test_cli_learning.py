@@ -26,7 +26,7 @@ TEXTS = ("red round", "red square", "green round", "blue", "green blue")
 @pytest.fixture(autouse=True)
 def toy_encoder(monkeypatch):
     """Every recommender of these tests encodes with the toy."""
-    monkeypatch.setattr(semrec.recommender, "load_encoder", lambda *_: ToyEncoder())
+    monkeypatch.setattr(semrec.recommender, "load_encoder", lambda *_, **__: ToyEncoder())
 
 
 def invoke(*arguments, stdin=None):
@@ -82,7 +82,7 @@ def made(files, tmp_path_factory):
     """Workspaces to copy: an index, one with events, one with models."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(semrec.recommender, "load_encoder", lambda *_: ToyEncoder())
+        patch.setattr(semrec.recommender, "load_encoder", lambda *_, **__: ToyEncoder())
         assert invoke("index", files / "catalog.csv", "-w", folder / "bare")[0] == 0
         shutil.copytree(folder / "bare", folder / "loaded")
         assert invoke("events", files / "events.csv", "-w", folder / "loaded")[0] == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pydantic
 import pytest
 
@@ -71,6 +73,18 @@ def test_secrets_are_not_shown():
     for shown in (repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()):
         assert "hush" not in shown
     assert settings.qdrant_api_key.get_secret_value() == "hush-1234"
+
+
+def test_the_cache_is_where_the_user_has_caches(monkeypatch, tmp_path):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_settings().cache_folder == tmp_path / ".cache" / "semrec"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert load_settings().cache_folder == tmp_path / ".cache" / "semrec"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/var/cache/me")
+    assert load_settings().cache_folder == Path("/var/cache/me/semrec")
+    monkeypatch.setenv("SEMREC_CACHE_FOLDER", "/data/cache")
+    assert load_settings().cache_folder == Path("/data/cache")
 
 
 def test_settings_are_frozen():

@@ -21,6 +21,7 @@ class ToyEncoder(Encoder):
     def __init__(self, passage_tokens: int = 8, breaks_after: float = float("inf")) -> None:
         self.name = "toy"
         self.fingerprint = "toy-fingerprint"
+        self.precision = "float32"
         self.dimension = len(WORDS) + 1
         self.passage_tokens = passage_tokens
         self.query_prompt = self.document_prompt = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from semrec.types import Float2D
+from semrec.types import Float2D, Precision
 
 
 class Encoder(Protocol):
@@ -14,7 +14,9 @@ class Encoder(Protocol):
     Attributes
     ----------
     name : hub name or path it was loaded from; `bundled` for the bundled model.
-    fingerprint : hash of weights, tokenizer and configuration; equal fingerprints give equal vectors.
+    fingerprint : hash of weights, tokenizer and configuration, with the precision unless it is float32;
+        equal fingerprints give vectors that may be compared.
+    precision : the numbers it computes with.
     dimension : length of the vectors.
     passage_tokens : longest document text the encoder reads whole, in tokens, prompt and special
         tokens already taken off.
@@ -24,6 +26,7 @@ class Encoder(Protocol):
 
     name: str
     fingerprint: str
+    precision: Precision
     dimension: int
     passage_tokens: int
     query_prompt: str

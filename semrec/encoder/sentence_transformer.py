@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from transformers.utils import logging as transformers_logging
 from semrec.encoder.bundled import BUNDLED, bundled_model
 from semrec.encoder.protocol import Encoder
 from semrec.errors import EncoderError
-from semrec.types import Float2D
+from semrec.types import Float2D, Precision
 
 FINGERPRINT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 """What decides the vectors: weights, configuration, vocabulary."""
@@ -34,11 +34,19 @@ class SentenceTransformerEncoder(Encoder):
     ----------
     model : the loaded model, in evaluation mode.
     name : what it was asked for as.
-    fingerprint : hash of its files.
+    fingerprint : hash of its files, with the precision unless it is float32.
+    precision : what the model computes with.
     batch_tokens : most tokens in one batch, padding included.
     """
 
-    def __init__(self, model: SentenceTransformer, name: str, fingerprint: str, batch_tokens: int) -> None:
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        name: str,
+        fingerprint: str,
+        precision: Precision,
+        batch_tokens: int,
+    ) -> None:
         self._model = model
         self._batch_tokens = batch_tokens
         # A copy of its own: the model's tokenizer truncates, and is busy in the encoding thread.
@@ -47,6 +55,7 @@ class SentenceTransformerEncoder(Encoder):
         self._counter.no_padding()
         self.name = name
         self.fingerprint = fingerprint
+        self.precision = precision
         self.device = str(model.device)
         prompts = model.prompts
         self.query_prompt = prompts.get("query") or ""
@@ -87,12 +96,12 @@ class SentenceTransformerEncoder(Encoder):
                 [texts[row] for row in rows],
                 prompt=prompt,
                 batch_size=len(rows),
-                normalize_embeddings=True,
                 show_progress_bar=False,
             )
             if progress:
                 progress(len(rows))
-        return vectors
+        # In float32 whatever the model computes in, so that lengths are exactly 1.
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def token_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
@@ -132,7 +141,7 @@ def pick_device(device: str | None) -> str:
 
 
 def load_sentence_transformer(
-    name: str, *, device: str | None, batch_tokens: int
+    name: str, *, device: str | None, batch_tokens: int, precision: Precision = "float32"
 ) -> SentenceTransformerEncoder:
     """Load an encoder by hub name, by folder, or the bundled one.
 
@@ -141,6 +150,7 @@ def load_sentence_transformer(
     name : `bundled`, a folder, or a name on the model hub.
     device : torch device; None picks one.
     batch_tokens : most tokens in one batch.
+    precision : float32 or bfloat16.
 
     Raises
     ------
@@ -165,7 +175,24 @@ def load_sentence_transformer(
             f"model in safetensors format, a name on the model hub, or {BUNDLED!r}."
         ) from error
     model.eval()
-    return SentenceTransformerEncoder(model, name, fingerprint(model, path), batch_tokens)
+    found = fingerprint(model, path)
+    if precision == "float32":
+        return SentenceTransformerEncoder(model, name, found, precision, batch_tokens)
+    if precision == "bfloat16" and computes_bfloat16(model.device):
+        return SentenceTransformerEncoder(
+            model.to(torch.bfloat16), name, f"{found}-{precision}", precision, batch_tokens
+        )
+    raise EncoderError(f"this machine ({model.device}) cannot run the encoder {name!r} in {precision}.")
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Return whether the device has instructions for bfloat16; without them it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    has: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
+    return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
 
 
 def looks_like_folder(name: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from semrec.types import Condition, Float1D, Float2D, Keys, Value
+from semrec.types import Condition, Float1D, Float2D, Keys, Precision, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Manifest:
     Parameters
     ----------
     encoder : name (hub name, path or `bundled`) of the sentence encoder.
-    encoder_fingerprint : hash of the encoder's weights, tokenizer and configuration.
+    encoder_fingerprint : hash of the encoder's weights, tokenizer and configuration, and its precision.
     dimension : length of the text vectors.
     query_prompt, document_prompt : put before texts when encoding.
     template : what of an item was encoded.
@@ -140,6 +140,7 @@ class Manifest:
     n_changes : items written or deleted in place since the build; `text_mean` does not know of them.
     landmarks : key and place (x, y) of the items that the map of the catalog is drawn by, see
         `semrec.projection`; empty in a generation that was built before there were maps.
+    precision : the numbers that the encoder computed with.
     """
 
     encoder: str
@@ -155,6 +156,7 @@ class Manifest:
     n_passages: int = 0
     built_at: float = 0.0
     models: Mapping[str, object] = field(default_factory=dict)
+    precision: Precision = "float32"
     version: int = 1
     passage_tokens: int | None = None
     n_changes: int = 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from semrec.config import Settings
 from semrec.encoder import load_encoder
-from semrec.encoder.sentence_transformer import pick_device, token_batches
+from semrec.encoder.sentence_transformer import computes_bfloat16, pick_device, token_batches
 from semrec.errors import EncoderError
 
 SENTENCE = "A library to read and write JSON quickly."
@@ -178,6 +178,29 @@ def test_a_copy_that_lost_its_tokenizer(model_copy):
     shutil.rmtree(folder / "1_Pooling")
     with pytest.raises(EncoderError, match="cannot load the encoder"):
         load(folder)
+
+
+needs_bfloat16 = pytest.mark.skipif(
+    not computes_bfloat16(torch.device("cpu")), reason="this processor has no bfloat16"
+)
+
+
+@needs_bfloat16
+def test_bfloat16_gives_nearly_the_same_vectors_under_a_fingerprint_of_its_own(bundled):
+    half = load_encoder("bundled", Settings(encoder="torch-bf16", device="cpu"))
+    assert (bundled.precision, half.precision) == ("float32", "bfloat16")
+    assert half.fingerprint == f"{bundled.fingerprint}-bfloat16"
+    vectors = half.encode_documents([SENTENCE, "中文", "x y " * 400])
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    cosines = (vectors * bundled.encode_documents([SENTENCE, "中文", "x y " * 400])).sum(axis=1)
+    assert cosines.min() > 0.99
+
+
+def test_a_device_without_bfloat16_is_told():
+    assert not computes_bfloat16(torch.device("meta"))
+    with pytest.raises(EncoderError, match=r"this machine \(meta\) cannot run .* in bfloat16"):
+        load_encoder("bundled", Settings(device="meta"), precision="bfloat16")
 
 
 @given(st.lists(st.integers(0, 300), max_size=60), st.integers(1, 600))
