@@ -107,6 +107,16 @@ class Settings(BaseSettings):
         1_000_000, ge=1, description="Longest text of one item; longer ones are rejected."
     )
 
+    service_threads: int = Field(
+        1, ge=1, le=64, description="Threads of `semrec serve` that answer; the rest of the queries wait."
+    )
+    service_queue: int = Field(
+        64, ge=0, description="Queries that may wait for a thread; those after them hear 429, come later."
+    )
+    service_timeout_s: float = Field(10.0, gt=0, description="Longest time for one request, body and all.")
+    service_body_bytes: int = Field(4_000_000, ge=1024, description="Longest body of one request.")
+    service_max_history: int = Field(10_000, ge=1, description="Longest history that a request may give.")
+
     @field_validator("rating_scale")
     @classmethod
     def _goes_up(cls, scale: tuple[float, float]) -> tuple[float, float]:

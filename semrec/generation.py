@@ -18,11 +18,11 @@ from semrec.explain import Reasons, nearest_pair, reasons
 from semrec.learned import LearnedSettings
 from semrec.profile import central_items, event_weights, item_weights
 from semrec.signals import Question, Signal, SignalQuery
-from semrec.signals.neighbours import NeighboursSignal
-from semrec.signals.popularity import PopularitySignal
-from semrec.signals.taste import TasteSignal
-from semrec.signals.text import TextSignal
-from semrec.signals.words import WordsSignal
+from semrec.signals.neighbours import NEIGHBOURS, NeighboursSignal
+from semrec.signals.popularity import POPULARITY, PopularitySignal
+from semrec.signals.taste import TASTE, TasteSignal
+from semrec.signals.text import TEXT, TextSignal
+from semrec.signals.words import WORDS, WordsSignal
 from semrec.store import Index, Manifest, Record, Store
 from semrec.types import (
     Because,
@@ -124,6 +124,12 @@ def open_generation(store: Store, number: int, settings: Settings) -> Generation
         popularity,
     )
     return Generation(number, index, manifest, (*from_text, *from_events), text_signal, popularity, learned)
+
+
+def signal_names(manifest: Manifest) -> list[str]:
+    """Return the names of the signals that a generation with this manifest has, in order."""
+    from_text = [TEXT, WORDS]
+    return [*from_text, TASTE, NEIGHBOURS, POPULARITY] if "learned" in manifest.models else from_text
 
 
 def known_history(events: Sequence[Event], generation: Generation, settings: Settings) -> History:

@@ -35,13 +35,14 @@ from semrec.generation import (
     open_generation,
     plain,
     rating_scale_of,
+    signal_names,
 )
 from semrec.profile import find_interests, usable_events
 from semrec.query import Query, read_history
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT, unit_rows
-from semrec.store import Manifest, Store, open_store
+from semrec.store import Manifest, Record, Store, open_store
 from semrec.threads import one_blas_thread
 from semrec.types import Event, Float1D, Recommendations, item_keys
 from semrec.where import parse_where
@@ -444,6 +445,23 @@ class Recommender:
         url = self._settings.events_url
         return EventLog.open(url.get_secret_value() if url else self._folder, create=create)
 
+    def items(self, item_ids: Sequence[str]) -> list[Record]:
+        """Return what is stored of items, in the order given; ids that are not in the index are left out."""
+        index = self._open_generation().index
+        keys = item_keys(dict.fromkeys(item_ids))
+        return index.records(keys[index.contains(keys)])
+
+    def warm_up(self) -> None:
+        """Open the index and load the encoder, so that the first question is answered as fast as others.
+
+        Raises
+        ------
+        EncoderError, StoreError, WorkspaceError
+            There is nothing that could answer yet.
+        """
+        generation = self._open_generation()
+        self._query_encoder(generation.manifest).encode_queries(["warm"])
+
     def info(self) -> dict[str, Any]:
         """Return what the workspace holds, as plain values."""
         workspace = find_workspace(self._folder)
@@ -468,6 +486,7 @@ class Recommender:
             "dimension": manifest.dimension,
             "template": manifest.template,
             "fields": dict(manifest.fields),
+            "signals": signal_names(manifest),
             "built_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(manifest.built_at)),
         }
 

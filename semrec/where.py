@@ -65,19 +65,22 @@ def _value(name: str, value: Any, kind: str) -> str | int | float | bool:
     if kind in ("integer", "float"):
         number = _number(name, value)
         if kind == "integer" and number.is_integer():
-            return _whole(value, number)
+            return _whole(name, value, number)
         return number
     if not isinstance(value, str):
         raise QueryError(f"{name!r} is a keyword field: filter it by a text, not by {value!r}.")
     return value
 
 
-def _whole(value: Any, number: float) -> int:
+def _whole(name: str, value: Any, number: float) -> int:
     """Return a whole number exactly: above 2^53 floats leave some out."""
     try:
-        return int(value)
+        whole = int(value)
     except ValueError:  # written like 2e3 or 7.0
-        return int(number)
+        whole = int(number)
+    if not -(2**63) <= whole < 2**63:
+        raise QueryError(f"{name!r} holds whole numbers of 64 bits; {number:g} is beyond them.")
+    return whole
 
 
 def _number(name: str, value: Any) -> float:

@@ -78,6 +78,7 @@ def test_an_unknown_field_lists_the_known_ones():
         ({"year": 10**400}, "'year' is a number"),
         ({"year": float("inf")}, "'year' is a number"),
         ({"price": {"gte": float("-inf")}}, "'price' is a number"),
+        ({"year": 2**63}, "'year' holds whole numbers of 64 bits"),
         ({"new": "yes"}, "'new' is a yes/no field"),
         ({"new": 1}, "'new' is a yes/no field"),
         ({"year": {}}, "needs bounds out of gte, gt, lte, lt"),

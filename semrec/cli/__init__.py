@@ -10,6 +10,7 @@ import typer
 from semrec.cli.asking import recommend, similar
 from semrec.cli.catalog import index
 from semrec.cli.learning import evaluate, events, fit
+from semrec.cli.serve import serve
 from semrec.cli.workspace import demo, info
 
 app = typer.Typer(
@@ -18,7 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Index a catalog, recommend by text or history, and say why.",
 )
-for command in (index, recommend, similar, info, demo, events, fit, evaluate):
+for command in (index, recommend, similar, info, demo, events, fit, evaluate, serve):
     app.command()(command)
 
 

@@ -1,0 +1,39 @@
+"""The command `serve`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from semrec.cli.options import (
+    DEFAULT_WORKSPACE,
+    DebugOption,
+    ModelOption,
+    QdrantOption,
+    WorkspaceOption,
+    readable_errors,
+)
+
+
+def serve(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
+    model: ModelOption = None,
+    qdrant: QdrantOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Answer over HTTP, until it is stopped: an API, and a page to look at."""
+    from semrec.config import load_settings
+    from semrec.errors import ConfigError
+    from semrec.recommender import Recommender
+
+    with readable_errors(debug):
+        try:
+            from semrec.service.run import run
+        except ImportError as error:
+            raise ConfigError("the service is an extra; run: pip install 'semrec[service]'") from error
+        settings = load_settings(qdrant=qdrant, model=model)
+        run(partial(Recommender, workspace, settings), settings, host=host, port=port)

@@ -1,0 +1,69 @@
+"""`/items`: what is stored of items, and what is like them."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import TypeAdapter, ValidationError
+
+from semrec.service.errors import ServiceError
+from semrec.service.models import AnswerOut, Id, ItemOut, ItemsOut, Where
+from semrec.service.recommend import answer_of, where_of
+from semrec.service.state import ServiceDep
+
+router = APIRouter(tags=["items"])
+
+ItemId = Annotated[Id, Path(description="Id of an item; a slash in it may be written as it is.")]
+_WHERE: TypeAdapter[Where] = TypeAdapter(Where)
+
+
+@router.get("/items")
+async def some_items(
+    service: ServiceDep, ids: Annotated[list[Id], Query(min_length=1, max_length=100)]
+) -> ItemsOut:
+    """Return several items by id: `/items?ids=A&ids=B`."""
+    found = await service.answering.run(service.recommender.items, ids)
+    there = {record.item_id for record in found}
+    unknown = [item_id for item_id in dict.fromkeys(ids) if item_id not in there]
+    return ItemsOut(items=[ItemOut.model_validate(record) for record in found], unknown_items=unknown)
+
+
+@router.get("/items/{item_id:path}/similar")
+async def similar(
+    item_id: ItemId,
+    service: ServiceDep,
+    k: Annotated[int, Query(ge=1, le=1000)] = 10,
+    diversity: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)] = 0.0,
+    where: Annotated[str, Query(max_length=4096, description="Filters as JSON, as in `/recommend`.")] = "{}",
+) -> AnswerOut:
+    """Recommend the items that are most like one item."""
+    answer = await service.answering.run(
+        service.recommender.similar, item_id, k=k, where=where_of(_read_where(where)), diversity=diversity
+    )
+    return answer_of(answer)
+
+
+@router.get("/items/{item_id:path}")
+async def one_item(item_id: ItemId, service: ServiceDep) -> ItemOut:
+    """Return one item."""
+    found = await service.answering.run(service.recommender.items, [item_id])
+    if not found:
+        raise unknown_item(item_id)
+    return ItemOut.model_validate(found[0])
+
+
+def unknown_item(item_id: str) -> ServiceError:
+    """Return the error that an item is not in the index."""
+    message = f"no item {item_id!r} is in the index; check the id, or index it first"
+    return ServiceError(404, message, code="unknown_item", item=item_id)
+
+
+def _read_where(written: str) -> Where:
+    try:
+        return _WHERE.validate_python(json.loads(written))
+    except (ValueError, RecursionError, ValidationError) as error:
+        raise ServiceError(
+            422, 'where is a JSON object of filters, for instance {"categories": "python"}'
+        ) from error

@@ -1,0 +1,195 @@
+"""What goes in and out as JSON. Every number and every list has a bound; unknown fields are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semrec.query import MOST_RECOMMENDATIONS
+
+LONGEST_ID = 512
+LONGEST_TEXT = 10_000
+MOST_IDS = 1000
+
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")]
+"""Any string but one with a NUL character, which databases cannot store."""
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Word = Annotated[str, Field(max_length=LONGEST_ID)]
+Scalar = bool | int | Finite | Word
+
+
+class Strict(BaseModel):
+    """A body that refuses what it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# -- what comes in -------------------------------------------------------------------------------------
+
+
+class HistoryEvent(Strict):
+    """What somebody did with an item; nothing of it is stored."""
+
+    item_id: Id
+    kind: Name = "view"
+    value: Finite | None = Field(None, description="How much; of a rating its place on the scale.")
+    time: Finite | None = Field(None, description="Unix seconds, UTC.")
+
+
+class Bounds(Strict):
+    """A number within bounds."""
+
+    gte: Finite | None = None
+    gt: Finite | None = None
+    lte: Finite | None = None
+    lt: Finite | None = None
+
+
+Filter = Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MOST_IDS)] | Bounds
+Where = Annotated[dict[Name, Filter], Field(max_length=32)]
+
+
+class Asked(Strict):
+    """A text, a history, a user, or several of them: "like these, but about X"."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "draw charts", "k": 5, "where": {"categories": "python"}},
+                {"history": ["python3-numpy", "python3-scipy"], "k": 5, "diversity": 0.3},
+                {
+                    "user": "alice",
+                    "history": [{"item_id": "python3-numpy", "kind": "click"}],
+                    "weights": {"text": 1.0, "taste": 0.5},
+                },
+            ]
+        }
+    )
+
+    text: str | None = Field(None, max_length=LONGEST_TEXT, description="What is wanted, in words.")
+    history: list[Id | HistoryEvent] = Field(
+        [],
+        description="Item ids or events of a session, oldest first; used for this answer, never stored.",
+    )
+    user: Id | None = Field(None, description="Whose stored events come before the given history.")
+    where: Where = Field(
+        {}, description="Metadata filters: a value, a list of values (any of them), or bounds."
+    )
+    exclude: list[Id] = Field([], max_length=10_000, description="Ids that are never recommended.")
+    exclude_seen: bool = Field(True, description="Leave out the items of the history.")
+    diversity: float = Field(
+        0.0, ge=0, le=1, allow_inf_nan=False, description="0: the best items, 1: the most different ones."
+    )
+    weights: dict[Name, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        {}, max_length=16, description="Weight of each signal, over the learned ones."
+    )
+    k: int = Field(10, ge=1, le=MOST_RECOMMENDATIONS, description="How many to recommend.")
+    explain: bool = Field(True, description="Find out the reasons; without them it is a little faster.")
+
+
+# -- what goes out -------------------------------------------------------------------------------------
+
+
+class Out(BaseModel):
+    """A part of an answer; it may grow, so readers must not mind new fields."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class BecauseOut(Out):
+    """An item of the history as a reason."""
+
+    item_id: str
+    title: str
+    share: float = Field(description="Its part of all that speaks for the item, at most 1.")
+    signal: str = Field(description="The signal by which it speaks loudest.")
+
+
+class PassagesOut(Out):
+    """The nearest pair of passages; `history` is null for a text query."""
+
+    item: str
+    history: str | None = None
+
+
+class RecommendationOut(Out):
+    """One recommended item and why."""
+
+    item_id: str
+    title: str
+    score: float = Field(description="In standard deviations above the average item; bigger is better.")
+    signals: dict[str, float] = Field(description="Share of every signal; the positive ones add up to 1.")
+    because: list[BecauseOut] = []
+    passages: PassagesOut | None = None
+    reason: str = Field("", description="The same in words.")
+    metadata: dict[str, Any] = {}
+
+
+class InterestOut(Out):
+    """A group of like items of a history, named after its most central ones."""
+
+    name: str
+    item_ids: list[str] = Field(description="Most central first.")
+    share: float
+
+
+class AnswerOut(Out):
+    """Recommendations, best first."""
+
+    query: dict[str, Any]
+    recommendations: list[RecommendationOut]
+    interests: list[InterestOut] = []
+    unknown_items: list[str] = Field([], description="Ids of the history that are not in the index.")
+    notes: list[str] = Field([], description="What the asker should know.")
+
+
+class ItemOut(Out):
+    """An item as it is stored."""
+
+    item_id: str
+    title: str
+    passages: list[str] = Field(description="Its text, cut as it was encoded.")
+    metadata: dict[str, Any] = {}
+
+
+class ItemsOut(Out):
+    """Items in the order asked for."""
+
+    items: list[ItemOut]
+    unknown_items: list[str] = []
+
+
+class HealthOut(Out):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+    uptime_s: float
+
+
+class ReadyOut(Out):
+    """The service can answer."""
+
+    status: Literal["ready"] = "ready"
+    generation: int
+    items: int
+    encoder: str
+    fields: dict[str, str] = Field(description="Metadata fields that can be filtered by, and their types.")
+    signals: list[str]
+
+
+class ErrorOut(BaseModel):
+    """What went wrong."""
+
+    code: str = Field(description="For programs.")
+    message: str = Field(description="For people.")
+    item: str | None = Field(None, description="The item it is about.")
+    request_id: str
+
+
+class ErrorBody(BaseModel):
+    """The body of every answer that is no success."""
+
+    error: ErrorOut

@@ -1,0 +1,81 @@
+"""`POST /recommend`: by a text, a history, a user, or several of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+
+from semrec.service.errors import ServiceError
+from semrec.service.models import AnswerOut, Asked, BecauseOut, Bounds, RecommendationOut
+from semrec.service.state import Service, ServiceDep
+from semrec.types import Event, Recommendation, Recommendations
+from semrec.wording import reason_sentence
+
+router = APIRouter(tags=["recommend"])
+
+
+@router.post("/recommend")
+async def recommend(asked: Asked, service: ServiceDep) -> AnswerOut:
+    """Recommend items, best first, with the reasons."""
+    check_length(asked, service)
+    answer = await service.answering.run(service.recommender.recommend, **question_of(asked))
+    return answer_of(answer)
+
+
+def check_length(asked: Asked, service: Service) -> None:
+    """Raise `ServiceError` when a history is longer than the service takes."""
+    most = service.settings.service_max_history
+    if len(asked.history) > most:
+        raise ServiceError(422, f"a history has at most {most:,} items; send the latest ones")
+
+
+def question_of(asked: Asked) -> dict[str, Any]:
+    """Return the arguments of `Recommender.recommend` for a body."""
+    return {
+        "text": asked.text,
+        "history": [
+            entry if isinstance(entry, str) else Event(entry.item_id, entry.kind, entry.value, entry.time)
+            for entry in asked.history
+        ],
+        "user": asked.user,
+        "k": asked.k,
+        "where": where_of(asked.where),
+        "exclude": asked.exclude,
+        "exclude_seen": asked.exclude_seen,
+        "diversity": asked.diversity,
+        "weights": asked.weights,
+        "explain": asked.explain,
+    }
+
+
+def where_of(where: Mapping[str, Any]) -> dict[str, Any]:
+    """Return filters as `parse_where` reads them."""
+    return {
+        field: wanted.model_dump(exclude_none=True) if isinstance(wanted, Bounds) else wanted
+        for field, wanted in where.items()
+    }
+
+
+def answer_of(answer: Recommendations) -> AnswerOut:
+    """Return an answer as JSON tells it."""
+    return AnswerOut.model_validate(
+        {
+            **answer.to_dict(),
+            "recommendations": [_recommendation(recommendation) for recommendation in answer],
+        }
+    )
+
+
+def _recommendation(recommendation: Recommendation) -> RecommendationOut:
+    return RecommendationOut(
+        item_id=recommendation.item_id,
+        title=recommendation.title,
+        score=recommendation.score,
+        signals=dict(recommendation.signals),
+        because=[BecauseOut.model_validate(reason) for reason in recommendation.because],
+        passages=recommendation.passages,
+        reason=reason_sentence(recommendation),
+        metadata=dict(recommendation.metadata),
+    )
