@@ -45,6 +45,7 @@ class IndexReport:
     seconds : time from the first row to the switch.
     encoder, device : what made the vectors, and where.
     notes : what was guessed about the source.
+    n_encoded, n_cached : passages that were encoded, and those whose vectors were known from before.
     """
 
     generation: int
@@ -56,6 +57,8 @@ class IndexReport:
     encoder: str
     device: str
     notes: tuple[str, ...]
+    n_encoded: int = 0
+    n_cached: int = 0
 
     @property
     def n_rejected(self) -> int:
@@ -68,6 +71,8 @@ class IndexReport:
             "generation": self.generation,
             "n_items": self.n_items,
             "n_passages": self.n_passages,
+            "n_encoded": self.n_encoded,
+            "n_cached": self.n_cached,
             "n_rejected": self.n_rejected,
             "rejected": self.rejected,
             "rejects": str(self.rejects) if self.rejects else None,

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         default_factory=user_cache_folder,
         description="Folder for what can be made again: ONNX exports of encoders, vectors of passages.",
     )
+    cache_mb: int = Field(
+        2048, ge=0, description="Largest size of the cache of passage vectors, in megabytes; 0: no cache."
+    )
 
     qdrant: str | None = Field(
         None, description="URL of a Qdrant server. None: Qdrant Edge inside the workspace."

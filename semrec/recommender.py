@@ -17,6 +17,7 @@ import numpy as np
 from semrec.catalog_map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
 from semrec.encoder import Encoder, load_encoder
+from semrec.encoder.cached import cached
 from semrec.errors import (
     ConfigError,
     EmptyProfileError,
@@ -156,16 +157,22 @@ class Recommender:
         store = self._open_store(workspace)
         before = store.current()
         had_models = before is not None and bool(store.manifest(before).models)
-        report = index_catalog(
-            catalog,
-            self._index_encoder(),
-            store,
-            rejects=workspace.rejects,
-            passage_tokens=self._settings.passage_tokens,
-            progress=progress,
-        )
+        with cached(self._index_encoder(), self._settings) as encoder:
+            report = index_catalog(
+                catalog,
+                encoder,
+                store,
+                rejects=workspace.rejects,
+                passage_tokens=self._settings.passage_tokens,
+                progress=progress,
+            )
         self._release()
-        return replace(report, notes=(*report.notes, MODELS_ARE_OLD)) if had_models else report
+        return replace(
+            report,
+            n_encoded=encoder.n_encoded,
+            n_cached=encoder.n_cached,
+            notes=(*report.notes, *encoder.notes, *([MODELS_ARE_OLD] if had_models else [])),
+        )
 
     def _make_workspace(self) -> Workspace:
         remembered = None

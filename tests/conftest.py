@@ -6,13 +6,26 @@ import os
 
 import pytest
 
+KEPT = ("SEMREC_TEST_", "SEMREC_CACHE_FOLDER")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache_folder(tmp_path_factory):
+    """No test reads or writes the cache of the person who runs it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEMREC_CACHE_FOLDER", str(folder))
+        yield folder
+
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch):
-    """No setting of the person who runs the tests changes what they see."""
+def clean_environment(monkeypatch, own_cache_folder):
+    """No setting of the person who runs the tests, and no passage of another test, changes what they see."""
     for name in os.environ:
-        if name.upper().startswith("SEMREC_") and not name.upper().startswith("SEMREC_TEST_"):
+        if name.upper().startswith("SEMREC_") and not name.upper().startswith(KEPT):
             monkeypatch.delenv(name)
+    for file in own_cache_folder.glob("passages*"):
+        file.unlink()
 
 
 @pytest.fixture(scope="session")

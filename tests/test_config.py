@@ -76,7 +76,8 @@ def test_secrets_are_not_shown():
 
 
 def test_the_cache_is_where_the_user_has_caches(monkeypatch, tmp_path):
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    for name in ("XDG_CACHE_HOME", "SEMREC_CACHE_FOLDER"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load_settings().cache_folder == tmp_path / ".cache" / "semrec"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")

@@ -562,6 +562,28 @@ def test_a_failed_indexing_leaves_the_previous_index_answering(tmp_path):
         assert recommender.similar("a") == before
 
 
+def test_nothing_is_encoded_twice_whatever_the_shop(tmp_path):
+    reports = []
+    for folder in ("one", "two"):
+        with toy(tmp_path / folder) as recommender:
+            reports.append(recommender.index(TOYS))
+            reports.append(recommender.similar("a"))
+    first, answer, second, same_answer = reports
+    assert (first.n_encoded, first.n_cached) == (first.n_passages, 0)
+    assert (second.n_encoded, second.n_cached) == (0, first.n_passages)
+    assert second.to_dict()["n_cached"] == first.n_passages
+    assert answer == same_answer
+
+
+def test_a_broken_cache_stops_no_indexing(tmp_path, own_cache_folder):
+    (own_cache_folder / "passages-9.db").write_text("no database")
+    with toy(tmp_path / "shop") as recommender:
+        report = recommender.index(TOYS)
+        assert report.n_encoded == report.n_passages
+        assert "is damaged" in " ".join(report.notes)
+        assert len(recommender.similar("a")) > 0
+
+
 def test_opening_writes_nothing(tmp_path):
     with (
         Recommender.open(tmp_path / "shop") as recommender,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from semrec.cli import cache
 from semrec.cli.asking import recommend, similar
 from semrec.cli.catalog import index
 from semrec.cli.learning import evaluate, events, fit
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 for command in (index, recommend, similar, info, demo, events, fit, evaluate, serve):
     app.command()(command)
+app.add_typer(cache.app, name="cache")
 
 
 def main() -> None:

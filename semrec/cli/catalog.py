@@ -97,8 +97,10 @@ def run_indexing(recommender: Any, source: Any, **options: Any) -> Any:
     for note in report.notes:
         if note not in said:
             err.print(Text(note), style="yellow")
+    known = f", {report.n_cached:,} of them known from before" if report.n_cached else ""
     err.print(
-        f"indexed {report.n_items:,} items ({report.n_passages:,} passages) in {report.seconds:.1f} s, "
-        f"{report.n_items / report.seconds:,.0f} items/s, with {report.encoder} on {report.device}."
+        f"indexed {report.n_items:,} items ({report.n_passages:,} passages{known}) "
+        f"in {report.seconds:.1f} s, {report.n_items / report.seconds:,.0f} items/s, "
+        f"with {report.encoder} on {report.device}."
     )
     return report

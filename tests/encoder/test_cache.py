@@ -1,0 +1,410 @@
+"""The passage cache: nothing is encoded twice, and no fault of the cache reaches the index."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy import ToyEncoder
+
+from semrec.config import Settings
+from semrec.encoder import cache as cache_module
+from semrec.encoder.cache import PassageCache, connect, files
+from semrec.encoder.cached import CachedEncoder, cached, passage_keys
+from semrec.encoder.protocol import Encoder
+
+DIMENSION = 128
+
+
+def key(number):
+    return number.to_bytes(16, "little")
+
+
+def random_rows(numbers):
+    """Vectors that are known from their numbers."""
+    return np.stack([np.random.default_rng(n).standard_normal(DIMENSION).astype(np.float32) for n in numbers])
+
+
+def put(cache, numbers, fingerprint="f", name="toy"):
+    cache.put([key(n) for n in numbers], random_rows(numbers), fingerprint, name)
+
+
+def there(cache, numbers):
+    """Return which vectors are there; they must be the ones that were put, bit by bit."""
+    found, vectors = cache.get([key(n) for n in numbers], DIMENSION)
+    assert vectors.dtype == np.float32
+    for number, is_there, vector in zip(numbers, found, vectors, strict=True):
+        expected = random_rows([number])[0] if is_there else np.zeros(DIMENSION, np.float32)
+        assert vector.tobytes() == expected.tobytes()
+    return [number for number, is_there in zip(numbers, found, strict=True) if is_there]
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Return a function that opens the cache of this test; all are closed at the end."""
+    caches = []
+
+    def open_one(max_mb=64, folder=tmp_path / "cache"):
+        time.sleep(0.002)  # runs are told apart by the millisecond
+        caches.append(PassageCache(folder, max_mb))
+        return caches[-1]
+
+    yield open_one
+    for cache in caches:
+        cache.close()
+
+
+# -- what it keeps ---------------------------------------------------------------------------------
+
+
+def test_what_was_put_is_there_for_the_next_run(opened):
+    first = opened()
+    assert there(first, range(5)) == []
+    put(first, [1, 3])
+    assert there(first, [3, 0, 1, 3]) == [3, 1, 3]
+    first.close()
+    assert there(opened(), range(5)) == [1, 3]
+    assert first.notes == []
+
+
+def test_every_bit_of_a_vector_is_kept(opened):
+    odd = np.array([[np.nan, -0.0, np.inf, 1e-45]], np.float32)
+    cache = opened()
+    cache.put([key(1)], odd, "f", "toy")
+    found, vectors = cache.get([key(1)], 4)
+    assert found.tolist() == [True]
+    assert vectors.tobytes() == odd.tobytes()
+
+
+def test_more_passages_than_one_question_holds(opened, monkeypatch):
+    monkeypatch.setattr(cache_module, "BATCH", 7)
+    cache = opened()
+    put(cache, range(0, 40, 2))
+    assert there(cache, range(40)) == list(range(0, 40, 2))
+    assert cache.get([], DIMENSION)[1].shape == (0, DIMENSION)
+
+
+def test_a_cache_of_no_size_makes_no_file(opened, tmp_path):
+    cache = opened(max_mb=0)
+    put(cache, [1])
+    assert there(cache, [1]) == []
+    cache.close()
+    assert not (tmp_path / "cache").exists()
+    assert cache.notes == []
+
+
+def test_what_was_not_used_for_longest_goes_first(opened):
+    old = opened(max_mb=1)
+    put(old, range(600))
+    old.close()
+    newer = opened(max_mb=1)
+    put(newer, range(600, 1200))
+    newer.close()
+    reading = opened(max_mb=1)
+    assert len(there(reading, range(600))) == 600  # used again: now the oldest are the newer ones
+    reading.close()
+    writing = opened(max_mb=1)
+    put(writing, range(2000, 2700))
+    left = there(writing, range(1200))
+    assert set(range(600)) <= set(left)
+    assert 0 < len(left) < 1200
+    assert len(there(writing, range(2000, 2700))) == 700
+    assert writing.notes == []
+    writing.close()
+    (file,) = files(writing._path.parent)
+    assert file.stat().st_size < 1.2e6
+
+
+def test_a_run_does_not_push_out_what_it_used_itself(opened):
+    cache = opened(max_mb=1)
+    for first in range(0, 6000, 500):
+        put(cache, range(first, first + 500))
+    kept = there(cache, range(6000))
+    assert kept == list(range(len(kept)))
+    assert len(kept) >= 1000
+    assert len(cache.notes) == 1
+    assert "full of what this run used (1 MB)" in cache.notes[0]
+
+
+def test_a_lower_bound_makes_the_file_smaller(opened, tmp_path):
+    cache = opened(max_mb=8)
+    put(cache, range(8000))
+    cache.close()
+    (file,) = files(tmp_path / "cache")
+    assert file.stat().st_size > 3e6
+    lower = opened(max_mb=1)
+    put(lower, range(9000, 9100))
+    lower.close()
+    assert file.stat().st_size <= 1e6
+
+
+def test_reading_writes_nothing(opened, tmp_path):
+    cache = opened()
+    put(cache, range(100))
+    cache.close()
+    reading = opened()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*.db*")}
+    there(reading, range(100))
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*.db*")} == before
+
+
+# -- two at once, and kills ------------------------------------------------------------------------
+
+
+def write_many(folder, first):
+    cache = PassageCache(folder, 64)
+    for start in range(first, first + 1000, 50):
+        put(cache, range(start, start + 50))
+        assert len(there(cache, range(first, start + 50))) == start + 50 - first
+    cache.close()
+    assert cache.notes == []
+
+
+def test_two_processes_write_at_once(opened, tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    writers = [spawn.Process(target=write_many, args=(tmp_path / "cache", first)) for first in (0, 500)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert there(opened(), range(2000)) == list(range(1500))
+    assert len(files(tmp_path / "cache")) == 1
+
+
+def test_a_killed_writer_leaves_whole_batches(opened, tmp_path):
+    script = textwrap.dedent(f"""
+        import sys, pathlib
+        sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}
+        from test_cache import PassageCache, put
+        cache = PassageCache(pathlib.Path({str(tmp_path / "cache")!r}), 64)
+        for start in range(0, 10**6, 20):
+            put(cache, range(start, start + 20))
+            print(start + 20, flush=True)
+    """)
+    for kill_after in (1, 7):
+        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        for _ in range(kill_after):
+            n_written = int(child.stdout.readline())
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        cache = opened()
+        found = there(cache, range(10_000))
+        assert len(found) >= n_written
+        assert found == list(range(len(found)))
+        assert len(found) % 20 == 0
+        assert cache.notes == []
+        cache.close()
+
+
+# -- what can go wrong -----------------------------------------------------------------------------
+
+
+def filled(opened):
+    cache = opened()
+    put(cache, range(200))
+    cache.close()
+    return files(cache._path.parent)[0]
+
+
+def test_a_file_that_is_no_cache_is_replaced(opened):
+    path = filled(opened)
+    path.write_bytes(b"no database at all" * 1000)
+    cache = opened()
+    assert there(cache, range(200)) == []
+    put(cache, [1])
+    assert there(cache, [1]) == [1]
+    assert "is damaged" in cache.notes[0]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("place", ["in a vector", "in a page", "at the end"])
+def test_a_damaged_file_gives_no_wrong_vector(opened, place):
+    path = filled(opened)
+    content = bytearray(path.read_bytes())
+    if place == "in a vector":
+        found = content.index(random_rows([7])[0].tobytes())
+        content[found + 100] ^= 1
+    elif place == "in a page":
+        content[8192 * 3 :] = os.urandom(len(content) - 8192 * 3)
+    else:
+        del content[len(content) // 2 :]
+    path.write_bytes(content)
+    damaged = opened()
+    assert 7 not in there(damaged, range(200))
+    put(damaged, [300])
+    damaged.close()
+    assert len(damaged.notes) == 1
+    assert "is damaged" in damaged.notes[0]
+    assert not path.exists()
+    fresh = opened()
+    put(fresh, range(200))
+    assert len(there(fresh, range(200))) == 200
+    assert fresh.notes == []
+
+
+def test_a_cache_of_another_version_is_left_to_it(opened):
+    path = filled(opened)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    cache = opened()
+    assert there(cache, range(200)) == []
+    put(cache, [1])
+    assert "of another version (99; this is 1)" in cache.notes[0]
+    cache.close()
+    again = opened()
+    assert there(again, [1]) == [1]
+    assert again.notes == []  # once is enough
+    assert path.exists()
+
+
+def test_a_folder_that_cannot_be_written(opened, tmp_path):
+    (tmp_path / "file").write_text("")
+    cache = opened(folder=tmp_path / "file" / "cache")
+    put(cache, [1])
+    assert there(cache, [1]) == []
+    assert cache.notes[0].startswith(f"no passage cache in {tmp_path / 'file' / 'cache'}: ")
+
+
+def test_a_full_disk_stops_writing_not_reading(opened):
+    filled(opened)
+    cache = opened()
+    n_pages = cache._connections[1].execute("PRAGMA page_count").fetchone()[0]
+    cache._connections[1].execute(f"PRAGMA max_page_count = {n_pages}")
+    put(cache, range(1000, 2000))
+    put(cache, range(2000, 3000))
+    assert there(cache, range(3000)) == list(range(200))
+    cache.close()
+    (note,) = cache.notes
+    assert note.startswith("the passage cache cannot be written: database or disk is full. Encoding goes on")
+
+
+def test_a_writer_that_never_ends_is_not_waited_for_long(opened, monkeypatch):
+    monkeypatch.setattr(cache_module, "WAIT_S", 0.1)
+    path = filled(opened)
+    other = connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    cache = opened()
+    put(cache, [500])
+    assert there(cache, [1, 500]) == [1]
+    cache.close()
+    other.close()
+    assert "database is locked" in cache.notes[0]
+
+
+# -- the encoder before which it stands ------------------------------------------------------------
+
+
+class CountingEncoder(ToyEncoder):
+    """Remembers what it was asked to encode."""
+
+    def __init__(self, fingerprint="toy-fingerprint", prompt=""):
+        super().__init__()
+        self.fingerprint, self.document_prompt = fingerprint, prompt
+        self.asked = []
+
+    def encode_documents(self, texts, progress=None):
+        self.asked += texts
+        if progress:
+            progress(len(texts))
+        return super().encode_documents(texts, progress)
+
+
+@pytest.fixture
+def options(tmp_path):
+    return Settings(cache_folder=tmp_path / "cache")
+
+
+def test_nothing_is_encoded_twice(options):
+    encoder = CountingEncoder()
+    heard = []
+    with cached(encoder, options) as first:
+        vectors = first.encode_documents(["red", "green", "red"], heard.append)
+        first.encode_documents(["green", "blue"])
+    assert encoder.asked == ["red", "green", "blue"]
+    assert (first.n_encoded, first.n_cached) == (3, 2)
+    assert sum(heard) == 3
+    np.testing.assert_array_equal(vectors, ToyEncoder().encode_documents(["red", "green", "red"]))
+    with cached(encoder, options) as second:
+        again = second.encode_documents(["red", "blue", "square"])
+    assert encoder.asked[3:] == ["square"]
+    assert (second.n_encoded, second.n_cached) == (1, 2)
+    np.testing.assert_array_equal(again, ToyEncoder().encode_documents(["red", "blue", "square"]))
+    assert second.notes == ()
+
+
+@given(batches=st.lists(st.lists(st.sampled_from(["", "red", "green blue", "中文", "\ud800"]), max_size=9)))
+@settings(max_examples=30, deadline=None)
+def test_vectors_are_those_of_the_encoder_whatever_is_known(tmp_path_factory, batches):
+    folder = tmp_path_factory.mktemp("cache")
+    encoder = CountingEncoder()
+    for _ in range(2):
+        with cached(encoder, Settings(cache_folder=folder)) as before:
+            for texts in batches:
+                expected = ToyEncoder().encode_documents(texts)
+                np.testing.assert_array_equal(before.encode_documents(texts), expected)
+    assert sorted(encoder.asked) == sorted({text for texts in batches for text in texts})
+
+
+def test_another_encoder_or_prompt_has_vectors_of_its_own(options):
+    for encoder in (CountingEncoder(), CountingEncoder("other"), CountingEncoder(prompt="passage: ")):
+        with cached(encoder, options) as before:
+            before.encode_documents(["red"])
+        assert encoder.asked == ["red"]
+    keys = {tuple(passage_keys(CountingEncoder(prompt=prompt), ["c"])) for prompt in ("", "a", 'a"', "b")}
+    assert len(keys) == 4
+
+
+def test_queries_are_not_kept(options):
+    encoder = CountingEncoder()
+    with cached(encoder, options) as before:
+        before.encode_queries(["red"])
+        before.encode_documents(["red"])
+    assert encoder.asked == ["red", "red"]
+
+
+def test_it_passes_for_the_encoder_it_stands_before(bundled, options):
+    with cached(bundled, options) as before:
+        for attribute in Encoder.__annotations__:
+            assert getattr(before, attribute) == getattr(bundled, attribute)
+        assert before.count_tokens(["one two"]) == bundled.count_tokens(["one two"])
+
+
+def test_an_encoder_that_fails_leaves_what_was_encoded(options):
+    with cached(ToyEncoder(breaks_after=2), options) as one:
+        one.encode_documents(["red", "green"])
+        with pytest.raises(RuntimeError, match="out of memory"):
+            one.encode_documents(["blue"])
+    encoder = CountingEncoder()
+    with cached(encoder, options) as before:
+        before.encode_documents(["red", "green", "blue"])
+    assert encoder.asked == ["blue"]
+
+
+def test_writing_happens_while_the_next_passages_are_encoded(options):
+    """A slow disk does not slow down who encodes, and what is on its way to the disk is known."""
+
+    class SlowCache(PassageCache):
+        def put(self, *args):
+            time.sleep(0.2)
+            super().put(*args)
+
+    encoder = CountingEncoder()
+    with CachedEncoder(encoder, SlowCache(options.cache_folder, 64)) as before:
+        started = time.monotonic()
+        before.encode_documents(["red"])
+        before.encode_documents(["red"])
+        assert time.monotonic() - started < 0.2
+    assert encoder.asked == ["red"]
