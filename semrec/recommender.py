@@ -44,6 +44,7 @@ from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT, unit_rows
 from semrec.store import Manifest, Record, Store, open_store
+from semrec.store.build import building
 from semrec.threads import one_blas_thread
 from semrec.types import Event, Float1D, Recommendations, item_keys
 from semrec.where import parse_where
@@ -155,9 +156,9 @@ class Recommender:
             announce(catalog)
         workspace = self._make_workspace()
         store = self._open_store(workspace)
-        before = store.current()
-        had_models = before is not None and bool(store.manifest(before).models)
-        with cached(self._index_encoder(), self._settings) as encoder:
+        with building(store, self._folder), cached(self._index_encoder(), self._settings) as encoder:
+            before = store.current()
+            had_models = before is not None and bool(store.manifest(before).models)
             report = index_catalog(
                 catalog,
                 encoder,

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 
 from semrec.errors import StoreLockedError
+from semrec.store.owner import Builder, building_error
 from semrec.store.protocol import Index, Manifest, Store, VectorField
+
+
+@contextmanager
+def building(store: Store, workspace: Path) -> Iterator[None]:
+    """Be the only one who builds in a workspace, for as long as the context lasts.
+
+    Parameters
+    ----------
+    store : where it is built; on a server a builder on another machine counts too, once it writes.
+    workspace : an existing folder.
+
+    Raises
+    ------
+    StoreLockedError
+        It names who builds already.
+    """
+    lock = Builder(workspace)
+    try:
+        if other := store.builder():
+            raise building_error(workspace, other)
+        yield
+    finally:
+        lock.release()
 
 
 class Build:

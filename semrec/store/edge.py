@@ -7,6 +7,12 @@ On the disk::
     generations/<n>/owner.json    who has it open
     generations/<n>/edge/         the shard
     generations/<n>/<vector>.*    dense vectors for exact reads, see `RowFile`
+    generations/.borrowed-*/      copies that somebody reads while another process owns the original
+    builder.json                  who builds the next generation
+
+A generation belongs to one process. Another one that must read it, to build the next, borrows: it copies the
+folder while writers are held off. The engine writes through memory maps and into its write-ahead log, so
+a copy sees the pages of all that was acknowledged, and opening it is what opening after a kill is.
 """
 
 from __future__ import annotations
@@ -16,8 +22,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,8 +33,9 @@ import qdrant_edge as qe
 
 from semrec.errors import StoreError, StoreLockedError, WorkspaceError
 from semrec.store import edge_optimize
+from semrec.store.copying import allocated_bytes, copy_folder
 from semrec.store.manifests import dump_manifest, load_manifest
-from semrec.store.owner import Owner, locked_error
+from semrec.store.owner import Owner, held, locked_error, owner_of
 from semrec.store.points import (
     Fields,
     by_name,
@@ -60,6 +68,8 @@ from semrec.types import AnyOf, Condition, Float1D, Float2D, Keys, Range, item_k
 # Edge maps its files and grows them 32 MiB at a time: where the disk cannot follow, the kernel kills the
 # process (SIGBUS) without an error to catch. So writing stops while there is still room for such steps.
 _RESERVE_BYTES = 256 * 2**20
+
+_BORROWED = ".borrowed-"
 
 _DISTANCES = {"cosine": qe.Distance.Cosine, "dot": qe.Distance.Dot}
 _NO_GRAPH = qe.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
@@ -150,12 +160,21 @@ class EdgeStore:
         """Open a complete generation for reading and writing."""
         manifest = self.manifest(generation)
         folder = self._path(generation)
-        owner = Owner(folder)
+        return _load(folder, Owner(folder), manifest.vectors)
+
+    def borrow(self, generation: int) -> EdgeIndex:
+        """Open a complete generation for reading: it, or a copy of it while another process owns it."""
+        manifest = self.manifest(generation)
+        folder = self._path(generation)
         try:
-            with _edge_errors(folder):
-                return EdgeIndex(folder, qe.EdgeShard.load(str(_shard_path(folder))), owner, manifest.vectors)
+            return _load(folder, Owner(folder), manifest.vectors)
+        except StoreLockedError:
+            pass
+        copy, owner = self._copy(folder)
+        try:
+            return _load(copy, owner, manifest.vectors, borrowed=True)
         except BaseException:
-            owner.release()
+            shutil.rmtree(copy, ignore_errors=True)
             raise
 
     def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
@@ -163,6 +182,14 @@ class EdgeStore:
         self.manifest(generation)
         with _edge_errors(self._folder):
             _write_atomically(self._manifest_path(generation), dump_manifest(manifest))
+
+    def owner(self, generation: int) -> str | None:
+        """Return which process has a generation open, in words; None when it is free."""
+        return owner_of(self._path(generation))
+
+    def builder(self) -> str | None:
+        """Return who builds here from another machine: nobody can."""
+        return None
 
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""
@@ -177,13 +204,7 @@ class EdgeStore:
         folder = self._path(generation)
         if not folder.exists():
             raise StoreError(f"{self._folder} has no generation {generation}")
-        owner = Owner(folder)
-        try:
-            # First, so that a removal cut short leaves no generation that looks complete.
-            self._manifest_path(generation).unlink(missing_ok=True)
-            shutil.rmtree(folder)
-        finally:
-            owner.release()
+        _remove(folder)
 
     def close(self) -> None:
         """Release what the store itself holds: nothing."""
@@ -192,7 +213,7 @@ class EdgeStore:
         return self._generations / str(generation)
 
     def _manifest_path(self, generation: int) -> Path:
-        return self._path(generation) / "manifest.json"
+        return _manifest_path(self._path(generation))
 
     def _numbers(self) -> list[int]:
         if not self._generations.is_dir():
@@ -201,23 +222,36 @@ class EdgeStore:
 
     def _claim_next(self) -> tuple[int, Owner]:
         """Make and own the folder of the next generation, and remove those of dead builds."""
-        claim = Owner(self._generations)  # no build may be taken for dead between its folder and its lock
-        try:
+        with held(self._generations):  # no build may be taken for dead between its folder and its lock
             numbers = self._numbers()
             number = max(numbers, default=0) + 1
             self._path(number).mkdir()
             owner = Owner(self._path(number))
             for old in set(numbers) - set(self.generations()):
-                self._remove_if_dead(old)
+                _remove_if_free(self._path(old))
+            self._remove_dead_copies()
             return number, owner
-        finally:
-            claim.release()
 
-    def _remove_if_dead(self, generation: int) -> None:
+    def _copy(self, folder: Path) -> tuple[Path, Owner]:
+        """Return a copy of a generation's folder, owned; those of dead borrowers are removed."""
+        with held(self._generations):
+            self._remove_dead_copies()
+            copy = Path(tempfile.mkdtemp(prefix=_BORROWED, dir=self._generations))
+            owner = Owner(copy)
         try:
-            self.drop(generation)
-        except StoreLockedError:
-            return  # another process is building it
+            with _edge_errors(self._folder):
+                _require_space(self._folder, allocated_bytes(folder))
+                with held(folder):  # see `EdgeIndex._writing`
+                    copy_folder(folder, copy)
+            return copy, owner
+        except BaseException:
+            shutil.rmtree(copy, ignore_errors=True)
+            owner.release()
+            raise
+
+    def _remove_dead_copies(self) -> None:
+        for copy in self._generations.glob(_BORROWED + "*"):
+            _remove_if_free(copy)
 
 
 class EdgeIndex(PointReader):
@@ -229,13 +263,21 @@ class EdgeIndex(PointReader):
     shard : its open shard.
     owner : ownership of the folder, released on close.
     vectors : the named vectors of every point.
+    borrowed : it is a copy, read only, that goes when it is closed.
     """
 
     def __init__(
-        self, folder: Path, shard: qe.EdgeShard, owner: Owner, vectors: Sequence[VectorField]
+        self,
+        folder: Path,
+        shard: qe.EdgeShard,
+        owner: Owner,
+        vectors: Sequence[VectorField],
+        *,
+        borrowed: bool = False,
     ) -> None:
         super().__init__(by_name(vectors))
         self.folder = folder
+        self.borrowed = borrowed
         self.owner: Owner | None = owner
         self._shard: qe.EdgeShard | None = shard
         self._rows = {
@@ -250,7 +292,7 @@ class EdgeIndex(PointReader):
         if not points:
             return
         keys = item_keys(point.record.item_id for point in points)
-        with _edge_errors(self.folder):
+        with self._writing():
             _require_space(self.folder)
             # Between these steps a killed process leaves items without rows, never with wrong ones:
             # `vectors` then asks the shard.
@@ -264,21 +306,21 @@ class EdgeIndex(PointReader):
         """Replace the records of items that are there; their vectors stay."""
         check_points((Point(record, {}) for record in records), self._fields)
         keys = item_keys(record.item_id for record in records)
-        with _edge_errors(self.folder):
+        with self._writing():
             _require_space(self.folder)
             for key, record in zip(keys.tolist(), records, strict=True):
                 self._open_shard.update(qe.UpdateOperation.overwrite_payload([key], to_payload(record)))
 
     def add_fields(self, fields: Mapping[str, FieldType]) -> None:
         """Let metadata fields be filtered by; those that can be already change nothing."""
-        with _edge_errors(self.folder):
+        with self._writing():
             for name, kind in fields.items():
                 schema = _SCHEMAS[kind]
                 self._open_shard.update(qe.UpdateOperation.create_field_index(field_path(name), schema))
 
     def delete(self, keys: Keys) -> None:
         """Delete points; unknown keys are ignored."""
-        with _edge_errors(self.folder):
+        with self._writing():
             self._forget_rows(keys)
             self._open_shard.update(qe.UpdateOperation.delete_points(keys.tolist()))
 
@@ -336,12 +378,22 @@ class EdgeIndex(PointReader):
     def close(self) -> None:
         """Release the index; it cannot be used afterwards."""
         try:
-            with _edge_errors(self.folder):
+            with _edge_errors(self.folder), held(self.folder):
                 self._close_files()
         finally:
+            if self.borrowed:
+                shutil.rmtree(self.folder, ignore_errors=True)
             owner, self.owner = self.owner, None
             if owner is not None:
                 owner.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold off whoever wants to copy the folder."""
+        if self.borrowed:
+            raise StoreError(f"{self.folder} is a borrowed copy; what is written there would be lost")
+        with _edge_errors(self.folder), held(self.folder):
+            yield
 
     @property
     def _open_shard(self) -> qe.EdgeShard:
@@ -355,9 +407,11 @@ class EdgeIndex(PointReader):
             return
         rows, self._rows = self._rows, {}
         for file in rows.values():
-            file.sync()
+            if not self.borrowed:
+                file.sync()
             file.close()
-        shard.flush()
+        if not self.borrowed:
+            shard.flush()
         shard.close()
 
     def _forget_rows(self, keys: Keys) -> None:
@@ -401,6 +455,37 @@ def _rows_of(field: VectorField, vectors: Sequence[Any]) -> Float2D:
         return pack_sparse(vectors, field.most)
     matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, field.dimension)
     return unit(matrix) if field.distance == "cosine" else matrix
+
+
+def _load(folder: Path, owner: Owner, vectors: Sequence[VectorField], *, borrowed: bool = False) -> EdgeIndex:
+    """Open what lies in a folder that is owned; when that fails the folder is free again."""
+    try:
+        with _edge_errors(folder), held(folder):
+            shard = qe.EdgeShard.load(str(_shard_path(folder)))
+            return EdgeIndex(folder, shard, owner, vectors, borrowed=borrowed)
+    except BaseException:
+        owner.release()
+        raise
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder of a generation that nobody owns."""
+    owner = Owner(folder)
+    try:
+        # First, so that a removal cut short leaves no generation that looks complete.
+        _manifest_path(folder).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+    finally:
+        owner.release()
+
+
+def _remove_if_free(folder: Path) -> None:
+    with suppress(StoreLockedError):  # another process works on it
+        _remove(folder)
+
+
+def _manifest_path(folder: Path) -> Path:
+    return folder / "manifest.json"
 
 
 def _shard_path(folder: Path) -> Path:
@@ -522,11 +607,12 @@ def _optimize(index: EdgeIndex) -> int:
     return int(child.stdout)
 
 
-def _require_space(folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
+def _require_space(folder: Path, n_bytes: int = 0) -> None:
+    """Refuse to write `n_bytes` more where the reserve would not be left."""
+    free = shutil.disk_usage(folder).free - n_bytes
     if free < _RESERVE_BYTES:
         raise StoreError(
-            f"the disk of {folder} is full ({free >> 20} MiB are left, "
+            f"the disk of {folder} is full ({max(free, 0) >> 20} MiB are left, "
             f"semrec keeps {_RESERVE_BYTES >> 20} MiB free); make room and try again. "
             "The previous index still answers"
         )

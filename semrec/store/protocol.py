@@ -249,6 +249,15 @@ class Store(Protocol):
     def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
         """Replace the manifest of a complete generation, in one atomic step."""
 
+    def borrow(self, generation: int) -> Index:
+        """Open a complete generation for reading, also while another process owns it."""
+
+    def owner(self, generation: int) -> str | None:
+        """Return which process has a generation to itself, in words; None when nobody has."""
+
+    def builder(self) -> str | None:
+        """Return who builds a generation on another machine, in words; None when nobody does."""
+
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""
 

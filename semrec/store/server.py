@@ -8,6 +8,7 @@ lease, renewed while it writes: when that has run out the build is dead and the 
 from __future__ import annotations
 
 import json
+import platform
 import re
 import time
 import warnings
@@ -24,6 +25,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 
 from semrec.errors import StoreError, StoreUnavailableError
 from semrec.store.manifests import dump_manifest, load_manifest
+from semrec.store.owner import describe_this_process, is_alive
 from semrec.store.points import Fields, by_name, check_points, check_query, field_path, stored, to_payload
 from semrec.store.protocol import (
     FieldType,
@@ -42,6 +44,7 @@ from semrec.types import AnyOf, Condition, Float1D, Keys, Range, item_keys
 
 _MANIFEST = "semrec_manifest"
 _LEASE = "semrec_building_until"
+_BUILDER = "semrec_builder"
 _LEASE_S = 3600.0
 _BATCH_FLOATS = 500_000
 """Numbers in one upload: about 10 MB as JSON, of the 32 MB a server takes."""
@@ -171,6 +174,28 @@ class ServerStore:
                 self._name(generation), metadata={_MANIFEST: dump_manifest(manifest)}
             )
 
+    def borrow(self, generation: int) -> ServerIndex:
+        """Open a complete generation for reading, also while others use it."""
+        return self.open(generation)
+
+    def owner(self, generation: int) -> str | None:
+        """Return which process has a generation to itself: a server's nobody has."""
+        return None
+
+    def builder(self) -> str | None:
+        """Return who builds a generation, as far as its lease tells; None when nobody does."""
+        for number in self._numbers():
+            metadata = self._metadata(number)
+            if _MANIFEST not in metadata and _LEASE in metadata and not _is_dead(metadata):
+                builder = metadata.get(_BUILDER, {})
+                until = time.strftime("%H:%M", time.localtime(metadata[_LEASE]))
+                names = {name: builder.get(name, "unknown") for name in ("pid", "command", "host")}
+                return (
+                    "process {pid} ({command}) on {host}".format(**names)
+                    + f", which has until {until} to give a sign of life"
+                )
+        return None
+
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""
         self.manifest(generation)
@@ -215,8 +240,7 @@ class ServerStore:
 
     def _remove_if_dead(self, generation: int) -> None:
         metadata = self._metadata(generation)
-        # No lease at all: made a moment ago, or not by semrec. Neither is ours to remove.
-        if _MANIFEST not in metadata and metadata.get(_LEASE, np.inf) < time.time():
+        if _MANIFEST not in metadata and _is_dead(metadata):
             self.drop(generation)
 
 
@@ -316,7 +340,9 @@ class ServerIndex(PointReader):
         """Tell other builders that this build is alive."""
         self._leased_until = time.time() + _LEASE_S
         with self._errors():
-            self._client.update_collection(self.name, metadata={_LEASE: self._leased_until})
+            self._client.update_collection(
+                self.name, metadata={_LEASE: self._leased_until, _BUILDER: _this_builder()}
+            )
 
     def close(self) -> None:
         """Release the index; it cannot be used afterwards."""
@@ -369,6 +395,19 @@ class ServerIndex(PointReader):
                 with_vectors=vectors if vectors else False,
             )
         return points, None if following is None else int(following)
+
+
+def _this_builder() -> dict[str, object]:
+    return {"host": platform.node(), **describe_this_process()}
+
+
+def _is_dead(metadata: Mapping[str, Any]) -> bool:
+    """Return whether a build is dead: its lease has run out, or its process is gone from this machine."""
+    # No lease at all: made a moment ago, or not by semrec. Neither is ours to remove.
+    if metadata.get(_LEASE, np.inf) < time.time():
+        return True
+    builder = metadata.get(_BUILDER, {})
+    return builder.get("host") == platform.node() and not is_alive(builder["pid"])
 
 
 def _connect(url: str, api_key: str | None, prefer_grpc: bool, timeout_s: float) -> QdrantClient:

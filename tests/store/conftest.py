@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from qdrant_client import QdrantClient
@@ -39,6 +42,30 @@ def writable(store):
     index.upsert(points(30))
     yield index
     index.close()
+
+
+@pytest.fixture
+def child(tmp_path):
+    """Start a real second process on the store of this test; what is still running at the end is killed."""
+    started = []
+
+    def start(body: str) -> subprocess.Popen[str]:
+        setup = (
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            "from pathlib import Path\nfrom samples import *\n"
+            "from semrec.errors import StoreError\nfrom semrec.store import Search\n"
+            "from semrec.store.edge import EdgeStore\n"
+            f"store = EdgeStore(Path({str(tmp_path)!r}))\n"
+        )
+        command = [sys.executable, "-c", setup + body]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from samples import VECTORS, build, manifest, points
 
-from semrec.errors import StoreError
-from semrec.store.build import Build
+from semrec.errors import StoreError, StoreLockedError
+from semrec.store import server
+from semrec.store.build import Build, building
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
@@ -112,3 +115,32 @@ def test_an_old_generation_that_somebody_reads_stays_until_the_next_build(store)
     reader.close()
     build_items(store, 4)
     assert store.generations() == [3, 4]
+
+
+def test_one_builder_at_a_time_is_named(store, tmp_path):
+    with building(store, tmp_path):
+        refusal = rf"is being built by process {os.getpid()} \(.*since 20"
+        with pytest.raises(StoreLockedError, match=refusal), building(store, tmp_path):
+            pass
+        build_items(store, 1)
+    with building(store, tmp_path):
+        assert store.generations() == [1]
+
+
+@pytest.mark.parametrize("store", ["memory"], indirect=True)
+def test_a_builder_on_another_machine_is_known_by_its_lease(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(server.platform, "node", lambda: "elsewhere")
+    store.create(VECTORS)
+    monkeypatch.undo()
+    refusal = r"\) on elsewhere, which has until \d\d:\d\d"
+    with pytest.raises(StoreLockedError, match=refusal), building(store, tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("store", ["memory"], indirect=True)
+def test_a_dead_builder_on_this_machine_is_known_at_once(store, tmp_path, monkeypatch):
+    store.create(VECTORS)
+    monkeypatch.setattr(server, "is_alive", lambda pid: False)
+    with building(store, tmp_path):
+        number, _ = store.create(VECTORS)
+    assert store._numbers() == [number]

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections import namedtuple
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,29 +33,6 @@ try:
 except StoreError as error:
     print(error, flush=True)
 """
-
-
-@pytest.fixture
-def child(tmp_path):
-    """Start a real second process on the store of this test; what is still running at the end is killed."""
-    started = []
-
-    def start(body: str) -> subprocess.Popen[str]:
-        setup = (
-            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-            "from pathlib import Path\nfrom samples import *\n"
-            "from semrec.errors import StoreError\nfrom semrec.store.edge import EdgeStore\n"
-            f"store = EdgeStore(Path({str(tmp_path)!r}))\n"
-        )
-        command = [sys.executable, "-c", setup + body]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture
