@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
+from indexer.compare import content_hash
 from semrec.catalog_map import choose_landmarks
 from semrec.encoder.protocol import Encoder
 from semrec.errors import CatalogError
@@ -52,9 +51,13 @@ class GenerationBuilder:
     store : where it is built; its current generation goes on answering.
     encoder : what the vectors come from.
     template : what of an item is encoded.
+    passage_tokens : longest passage; None: as long as the encoder reads.
     """
 
-    def __init__(self, store: Store, encoder: Encoder, template: str) -> None:
+    def __init__(
+        self, store: Store, encoder: Encoder, template: str, passage_tokens: int | None = None
+    ) -> None:
+        self._passage_tokens = passage_tokens
         self._encoder = encoder
         self._template = template
         self._vectors = (*text_fields(encoder.dimension), *WORDS_FIELDS)
@@ -85,26 +88,9 @@ class GenerationBuilder:
         batch : the items.
         passage_vectors : float32 (n_passages, dim), rows of unit length, in the order of `flat_passages`.
         """
-        ends = np.cumsum([len(passages) for passages in batch.passages])
-        by_item = np.split(passage_vectors, ends[:-1])
-        vectors = item_vectors(by_item)
-        points = [
-            Point(
-                Record(item.item_id, item.title, tuple(passages), item.metadata, content_hash(text)),
-                {TEXT: vector, PASSAGES: rows, WORDS: words},
-            )
-            for item, text, passages, vector, rows, words in zip(
-                batch.items,
-                batch.texts,
-                batch.passages,
-                vectors,
-                by_item,
-                word_vectors(batch.texts),
-                strict=True,
-            )
-        ]
+        points = item_points(batch, passage_vectors, self._passage_tokens)
         self._build.index.upsert(points)
-        self._sum += vectors.sum(axis=0, dtype=np.float64)
+        self._sum += text_vectors(points).sum(axis=0, dtype=np.float64)
         self.n_items += len(points)
         self.n_passages += len(passage_vectors)
 
@@ -137,11 +123,41 @@ class GenerationBuilder:
             built_at=time.time(),
             landmarks=choose_landmarks(self._build.index),
             precision=self._encoder.precision,
+            passage_tokens=self._passage_tokens,
         )
         self._build.complete(manifest)
         return manifest
 
 
-def content_hash(text: str) -> str:
-    """Return 32 hexadecimal digits that change when what is encoded changes."""
-    return hashlib.blake2b(json.dumps(text).encode(), digest_size=16).hexdigest()
+def item_points(batch: Batch, passage_vectors: Float2D, passage_tokens: int | None) -> list[Point]:
+    """Return a batch of items as they are stored.
+
+    Parameters
+    ----------
+    batch : the items.
+    passage_vectors : float32 (n_passages, dim), rows of unit length, in the order of `flat_passages`.
+    passage_tokens : longest passage; None: as long as the encoder reads.
+    """
+    ends = np.cumsum([len(passages) for passages in batch.passages])
+    by_item = np.split(passage_vectors, ends[:-1])
+    rows = zip(
+        batch.items,
+        batch.passages,
+        [content_hash(text, passage_tokens) for text in batch.texts],
+        item_vectors(by_item),
+        by_item,
+        word_vectors(batch.texts),
+        strict=True,
+    )
+    return [
+        Point(
+            Record(item.item_id, item.title, tuple(passages), item.metadata, content),
+            {TEXT: vector, PASSAGES: vectors, WORDS: words},
+        )
+        for item, passages, content, vector, vectors, words in rows
+    ]
+
+
+def text_vectors(points: Sequence[Point]) -> Float2D:
+    """Return the text vectors of points, float32 (n_points, dim)."""
+    return np.array([point.vectors[TEXT] for point in points], np.float32)

@@ -143,7 +143,7 @@ def index_catalog(
     chunker = Chunker(encoder, passage_tokens)
     template = catalog.mapping.template or DEFAULT_TEMPLATE
     with (
-        GenerationBuilder(store, encoder, template) as builder,
+        GenerationBuilder(store, encoder, template, passage_tokens) as builder,
         ThreadPoolExecutor(1, thread_name_prefix="semrec-write") as writer,
     ):
         writing = None

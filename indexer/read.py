@@ -130,22 +130,13 @@ class Catalog:
             if row.fault is not None:
                 raise MisfitError(row.fault)
             item = make_item(row.values)
-            self._check_item(item)
+            check_item(item, self.mapping.template or DEFAULT_TEMPLATE, self._max_text_bytes)
             _check_new(item.item_id, seen)
         except MisfitError as fault:
             where = f" ({row.where})" if row.where else ""
             item_id = _legible_id(row.values.get(str(self.mapping.item_id)))
             return Reject(source, row.number, item_id, _legible(f"{fault}{where}"))
         return item
-
-    def _check_item(self, item: Item) -> None:
-        if not render(item, self.mapping.template or DEFAULT_TEMPLATE):
-            raise MisfitError("nothing to encode: every encoded column is empty")
-        _check_size("text", item.text, self._max_text_bytes)
-        _check_size("title", item.title, self._max_text_bytes)
-        for name, value in item.metadata.items():
-            for part in value if isinstance(value, tuple) else (value,):
-                _check_size(f'"{name}"', str(part), self._max_text_bytes)
 
 
 def open_catalog(
@@ -185,20 +176,52 @@ def _item_maker(
         item_id = _converted(id_column, values, to_id)
         title = _converted(title_column, values, to_text) if title_column is not None else ""
         text = _converted(text_column, values, to_text) if text_column is not None else ""
-        metadata: dict[str, Value] = {}
-        for name, kind in fields.items():
-            value = values.get(name)
-            if value is None:
-                continue
-            try:
-                found = to_value(split_list(value) if name in mapping.lists else value, kind, parse=parse)
-            except MisfitError as fault:
-                raise MisfitError(f'"{name}" {fault}') from None
-            if found is not None:
-                metadata[name] = found
-        return Item(item_id, title, text, metadata)
+        lists = {name: split_list(values.get(name)) for name in mapping.lists}
+        return Item(item_id, title, text, typed_metadata({**values, **lists}, fields, parse=parse))
 
     return make_item
+
+
+def typed_metadata(
+    values: Mapping[str, Any], fields: Mapping[str, FieldType], *, parse: bool
+) -> dict[str, Value]:
+    """Return the values of these fields, each of its field's type; missing ones are left out.
+
+    Raises
+    ------
+    MisfitError
+        It names the field.
+    """
+    metadata: dict[str, Value] = {}
+    for name, kind in fields.items():
+        value = values.get(name)
+        if value is None:
+            continue
+        try:
+            found = to_value(value, kind, parse=parse)
+        except MisfitError as fault:
+            raise MisfitError(f'"{name}" {fault}') from None
+        if found is not None:
+            metadata[name] = found
+    return metadata
+
+
+def check_item(item: Item, template: str, max_text_bytes: int) -> None:
+    """Raise `MisfitError` when an item has nothing to encode, or a text that is too long.
+
+    Parameters
+    ----------
+    item : with everything of the right type.
+    template : what of it is encoded.
+    max_text_bytes : longest text, title or metadata value, in UTF-8.
+    """
+    if not render(item, template):
+        raise MisfitError("nothing to encode: every encoded column is empty")
+    _check_size("text", item.text, max_text_bytes)
+    _check_size("title", item.title, max_text_bytes)
+    for name, value in item.metadata.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            _check_size(f'"{name}"', str(part), max_text_bytes)
 
 
 def _converted(column: str, values: Mapping[str, Any], convert: Callable[[Any], str]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from semrec.recommender import Recommender
     from semrec.types import (
         Because,
+        ChangeReport,
         Event,
         Interest,
         Item,
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Because",
+    "ChangeReport",
     "Event",
     "FieldMapping",
     "Interest",

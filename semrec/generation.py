@@ -103,7 +103,11 @@ class Generation:
 
 def open_generation(store: Store, number: int, settings: Settings) -> Generation:
     """Open a generation with all its signals."""
-    index, manifest = store.open(number), store.manifest(number)
+    return read_generation(number, store.open(number), store.manifest(number), settings)
+
+
+def read_generation(number: int, index: Index, manifest: Manifest, settings: Settings) -> Generation:
+    """Return an open generation with all its signals, as its items are now."""
     sample = index.sample(settings.sample_items)
     text_signal = TextSignal(
         index,
@@ -120,7 +124,7 @@ def open_generation(store: Store, number: int, settings: Settings) -> Generation
     popularity = PopularitySignal(index, sample)
     from_events = (
         TasteSignal(index, sample, learned.fold_in, learned.text_map),
-        NeighboursSignal(index, sample, learned.left_out),
+        NeighboursSignal(index, sample, learned.left_out, popularity.evidence),
         popularity,
     )
     return Generation(number, index, manifest, (*from_text, *from_events), text_signal, popularity, learned)

@@ -6,7 +6,7 @@ question -> profile -> candidates of every signal -> terms -> blend -> diversify
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +36,7 @@ from semrec.generation import (
     open_generation,
     plain,
     rating_scale_of,
+    read_generation,
     signal_names,
 )
 from semrec.profile import find_interests, usable_events
@@ -46,7 +47,7 @@ from semrec.signals.text import TEXT, unit_rows
 from semrec.store import Manifest, Record, Store, open_store
 from semrec.store.build import building
 from semrec.threads import one_blas_thread
-from semrec.types import Event, Float1D, Recommendations, item_keys
+from semrec.types import ChangeReport, Event, Float1D, Item, Recommendations, item_keys
 from semrec.where import parse_where
 from semrec.workspace import Workspace, find_workspace, make_workspace
 
@@ -174,6 +175,49 @@ class Recommender:
             n_cached=encoder.n_cached,
             notes=(*report.notes, *encoder.notes, *([MODELS_ARE_OLD] if had_models else [])),
         )
+
+    def put_items(self, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
+        """Write items into the index that answers; they can be found at once.
+
+        Only texts that are new or changed are encoded, and an item that is there just so is left alone.
+
+        Parameters
+        ----------
+        items : `Item`s, or dicts with `id`, and `title`, `text`, `metadata` where there are any. An item
+            replaces the one with its id as a whole; of several with the same id the last one holds.
+
+        Raises
+        ------
+        CatalogError
+            An item does not fit: its template gives no text, or a field has a value of another type. Nothing
+            was written then.
+        WorkspaceError
+            Nothing is indexed yet.
+        """
+        from indexer.upsert import read_items, write_items
+
+        generation = self._open_generation()
+        manifest = generation.manifest
+        read = read_items(items, manifest, self._settings.max_text_bytes)
+        written = write_items(generation.index, manifest, lambda: self._query_encoder(manifest), read)
+        self._take_over(written.manifest)
+        return written.report
+
+    def delete_items(self, item_ids: Iterable[str]) -> ChangeReport:
+        """Delete items from the index that answers; the report names the ids that were not there."""
+        from indexer.upsert import delete_items
+
+        generation = self._open_generation()
+        deleted = delete_items(generation.index, generation.manifest, item_ids)
+        self._take_over(deleted.manifest)
+        return deleted.report
+
+    def _take_over(self, manifest: Manifest) -> None:
+        """Store the manifest of the generation after a change, and look at its items anew."""
+        generation = self._open_generation()
+        if manifest != generation.manifest:
+            self._open_store(find_workspace(self._folder)).rewrite_manifest(generation.number, manifest)
+            self._generation = read_generation(generation.number, generation.index, manifest, self._settings)
 
     def _make_workspace(self) -> Workspace:
         remembered = None

@@ -170,6 +170,37 @@ class Interest:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeReport:
+    """What became of items that were put or deleted: ids, each in one of the lists.
+
+    Parameters
+    ----------
+    added : they were not there.
+    changed : another text; encoded.
+    metadata : the same text with another title or other metadata; not encoded.
+    unchanged : they were there just so; nothing was written.
+    deleted : they were there.
+    unknown : they were to be deleted, but were not there.
+    """
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def n_written(self) -> int:
+        """Items that are not what they were."""
+        return len(self.added) + len(self.changed) + len(self.metadata) + len(self.deleted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-able values."""
+        return {name: list(item_ids) for name, item_ids in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendations:
     """The answer to one query, best first.
 

@@ -8,13 +8,15 @@ of B as a sparse vector, so a history is a sparse query and no user is stored an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.sparse import csc_array
 
 from semrec.signals.protocol import Question, Signal, SignalQuery
 from semrec.signals.standard import standard
 from semrec.store.protocol import Index, Search, SparseRows, SparseVector, VectorField
-from semrec.types import Float2D, Keys
+from semrec.types import Float1D, Float2D, Keys
 
 NEIGHBOURS = "neighbours"
 MOST_NEIGHBOURS = 200
@@ -43,12 +45,21 @@ class NeighboursSignal(Signal):
     index : the generation.
     sample : keys of the items by which scores are standardised.
     left_out : keys that do not stand inside the sparse vectors, see `clashing`.
+    evidence : returns the number of events of each item. One without any stands in no sparse vector; an item
+        that came after the fit may share its index with one that does. None: all were learned from.
     """
 
     name = NEIGHBOURS
 
-    def __init__(self, index: Index, sample: Keys, left_out: Keys) -> None:
+    def __init__(
+        self,
+        index: Index,
+        sample: Keys,
+        left_out: Keys,
+        evidence: Callable[[Keys], Float1D] | None = None,
+    ) -> None:
         self._index = index
+        self._evidence = evidence
         self._left_out = left_out
         self._sample_keys = sample
         self._vocabulary, self._sample = _by_column(index.sparse_rows(NEIGHBOURS, sample))
@@ -59,6 +70,8 @@ class NeighboursSignal(Signal):
             return []
         columns = columns_of(question.history)
         counts = ~np.isin(question.history, self._left_out)
+        if self._evidence:
+            counts &= self._evidence(question.history) > 0
         weights = np.where(counts, question.weights, 0).astype(np.float32)
         query = SparseVector(columns[counts], weights[counts])
 

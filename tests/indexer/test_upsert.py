@@ -1,0 +1,272 @@
+"""Items written into a generation that answers, and deleted from it, on both engines."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from qdrant_client import QdrantClient
+from toy import WORDS as COLOURS
+from toy import ToyEncoder
+
+from semrec.config import Settings, load_settings
+from semrec.errors import CatalogError
+from semrec.recommender import Recommender
+from semrec.store.edge import EdgeStore
+from semrec.store.server import ServerStore
+from semrec.types import Item
+
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
+
+
+class Counting(ToyEncoder):
+    """Remembers every text that it encoded."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.texts: list[str] = []
+
+    def encode_documents(self, texts, progress=None):
+        self.texts += texts
+        return super().encode_documents(texts, progress)
+
+
+CATALOG = [
+    Item("a", "Apple", "red round", {"kind": "fruit", "price": 1}),
+    Item("b", "Brick", "red square", {"kind": "stone", "price": 2}),
+    Item("c", "Pea", "green round", {"kind": "fruit", "price": 3}),
+]
+
+
+def new_store(engine, folder):
+    return EdgeStore(folder) if engine == "edge" else ServerStore("shop", client=QdrantClient(":memory:"))
+
+
+def recommender(folder, store, encoder=None):
+    return Recommender(folder, load_settings(model="toy"), store=store, encoder=encoder or Counting())
+
+
+@pytest.fixture(params=["edge", "memory"])
+def shop(request, tmp_path):
+    folder = tmp_path / "shop"
+    with recommender(folder, new_store(request.param, folder)) as opened:
+        opened.index(CATALOG)
+        opened._encoder.texts.clear()
+        yield opened
+
+
+def encoded(shop):
+    return shop._encoder.texts
+
+
+def found(shop, text, **options):
+    return [item.item_id for item in shop.recommend(text=text, **options)]
+
+
+def stored(shop):
+    """Everything that the index holds, by id."""
+    points = [point for page in shop._open_generation().index.scan() for point in page]
+    return {point.record.item_id: point for point in points}
+
+
+# -- putting ---------------------------------------------------------------------------------------
+
+
+def test_a_new_item_is_found_at_once(shop):
+    report = shop.put_items([Item("d", "Sky", "blue", {"kind": "view"})])
+    assert (report.added, report.changed, report.unchanged, report.n_written) == (("d",), (), (), 1)
+    assert found(shop, "blue", k=1) == ["d"]
+    assert found(shop, "red", where={"kind": "view"}) == ["d"]
+    assert shop.info()["items"] == 4
+
+
+def test_a_changed_text_is_encoded_and_nothing_else_is(shop):
+    report = shop.put_items([Item("b", "Brick", "blue square", {"kind": "stone", "price": 2}), CATALOG[0]])
+    assert (report.changed, report.unchanged) == (("b",), ("a",))
+    assert encoded(shop) == ["Brick\nblue square"]
+    assert found(shop, "blue", k=1) == ["b"]
+
+
+def test_another_price_is_not_encoded(shop):
+    before = stored(shop)["b"].vectors
+    report = shop.put_items([Item("b", "Brick", "red square", {"kind": "stone", "price": 99})])
+    assert report.metadata == ("b",)
+    assert encoded(shop) == []
+    assert found(shop, "red", where={"price": 99}) == ["b"]
+    assert found(shop, "red", where={"price": 2}) == []
+    np.testing.assert_array_equal(stored(shop)["b"].vectors["text"], before["text"])
+
+
+def test_an_unchanged_item_writes_nothing(shop, monkeypatch):
+    index = shop._open_generation().index
+    for writing in ("upsert", "update_records", "delete", "add_fields"):
+        monkeypatch.setattr(index, writing, None)
+    assert shop.put_items(CATALOG).unchanged == ("a", "b", "c")
+    assert encoded(shop) == []
+
+
+def test_items_may_be_dicts(shop):
+    report = shop.put_items([{"id": 7, "title": "Sea", "text": "blue", "metadata": {"kind": "view"}}])
+    assert report.added == ("7",)
+    assert stored(shop)["7"].record.metadata == {"kind": "view"}
+
+
+def test_of_equal_ids_the_last_holds(shop):
+    shop.put_items([Item("d", "Sky", "blue"), Item("d", "Grass", "green")])
+    assert stored(shop)["d"].record.title == "Grass"
+
+
+def test_a_new_field_is_typed_and_can_be_filtered_by(shop):
+    shop.put_items([Item("d", "Sky", "blue", {"height": 100}), Item("e", "Hill", "green", {"height": 2.5})])
+    assert shop.info()["fields"]["height"] == "float"
+    assert found(shop, "blue", where={"height": {"gt": 50}}) == ["d"]
+
+
+def test_a_field_that_an_unchanged_item_brings_back_is_known_again(shop):
+    """Whoever was killed between the items and the manifest puts them again."""
+    shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
+    generation = shop._open_generation()
+    store = shop._store
+    store.rewrite_manifest(
+        generation.number, type(generation.manifest)(**{**vars_of(generation.manifest), "fields": {}})
+    )
+    shop._release()
+    shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
+    assert found(shop, "blue", where={"height": 100}) == ["d"]
+
+
+def vars_of(manifest):
+    return {name: getattr(manifest, name) for name in manifest.__slots__}
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (
+            Item("d", "Sky", "blue", {"price": "cheap"}),
+            r"""item 'd': "price" is the text 'cheap'""",
+        ),
+        (Item("d", "Sky", "blue", {"price": {"eur": 1}}), r"item 'd': 'price' holds an object"),
+        (Item("d", "Sky", "blue", {"title": "x"}), r"item 'd': 'title' is no name that a field can have"),
+        (Item("d"), r"item 'd': nothing to encode"),
+        (Item("d", "Sky", "blue" * 500_000), r"item 'd': text of 2,000,000 bytes is longer"),
+        (Item("", "Sky"), r"""item '' \(entry 2\): "id" is missing"""),
+        (Item("d", "Sky\ud800"), r"""item 'd' \(entry 2\): "title" is not valid UTF-8"""),
+        (
+            {"id": "d", "title": "Sky", "kind": "view"},
+            r"""item 'd' has "kind"; an item has id""",
+        ),
+        ({"id": "d", "title": "Sky", "metadata": [1]}, r"item 'd': metadata is a list, not a dict"),
+        ("d", r"entry 2 is a str; give an Item or a dict"),
+    ],
+)
+def test_an_item_that_does_not_fit_is_named_and_nothing_is_written(shop, item, reason):
+    with pytest.raises(CatalogError, match=reason):
+        shop.put_items([Item("new", "Sky", "blue"), item])
+    assert sorted(stored(shop)) == ["a", "b", "c"]
+
+
+def test_one_item_alone_is_no_list(shop):
+    for wrong in (CATALOG[0], {"id": "d"}, "abc"):
+        with pytest.raises(CatalogError, match="give a list of items"):
+            shop.put_items(wrong)
+    with pytest.raises(CatalogError, match="give a list of item ids"):
+        shop.delete_items("abc")
+
+
+def test_items_are_rendered_and_cut_as_the_index_was(tmp_path):
+    from indexer.read import FieldMapping
+
+    folder = tmp_path / "shop"
+    with Recommender(
+        folder, load_settings(model="toy", passage_tokens=8), encoder=Counting(passage_tokens=20)
+    ) as shop:
+        rows = [{"id": "a", "title": "red", "maker": "blue", "text": ""}]
+        shop.index(rows, mapping=FieldMapping(template="{title} by {maker}. {text}"))
+        assert encoded(shop) == ["red by blue."]
+    with Recommender(folder, Settings(), encoder=Counting(passage_tokens=20)) as shop:
+        shop.put_items([Item("b", "green", "red " * 12, {"maker": "blue"})])
+        assert encoded(shop) == ["green by blue.", "red " * 7 + "red", "red red red red"]
+
+
+# -- deleting --------------------------------------------------------------------------------------
+
+
+def test_a_deleted_item_is_gone_at_once_and_unknown_ids_are_named(shop):
+    report = shop.delete_items(["b", "nobody", "b"])
+    assert (report.deleted, report.unknown) == (("b",), ("nobody",))
+    assert set(found(shop, "red square")) == {"a", "c"}
+    assert (shop.info()["items"], shop.info()["passages"]) == (2, 2)
+
+
+def test_deleting_what_is_not_there_writes_nothing(shop, monkeypatch):
+    monkeypatch.setattr(shop._open_generation().index, "delete", None)
+    assert shop.delete_items(["nobody"]).unknown == ("nobody",)
+    assert shop.delete_items([]).unknown == ()
+
+
+def test_all_items_can_be_deleted_and_others_put(shop):
+    shop.delete_items(["a", "b", "c"])
+    assert found(shop, "red") == []
+    shop.put_items([Item("d", "Sky", "blue")])
+    assert found(shop, "red") == ["d"]
+
+
+# -- any sequence ----------------------------------------------------------------------------------
+
+ITEMS = st.builds(
+    Item,
+    st.sampled_from("abcdef"),
+    st.sampled_from(["", "Toy", "red"]),
+    st.lists(st.sampled_from(COLOURS), min_size=1, max_size=12).map(" ".join),
+    st.fixed_dictionaries({}, optional={"kind": st.sampled_from(["x", "y"]), "price": st.integers(0, 3)}),
+)
+CHANGES = st.lists(
+    st.one_of(st.lists(ITEMS, max_size=4), st.sets(st.sampled_from("abcdefg"), max_size=3)), max_size=6
+)
+FIRST = [
+    Item("a", "Toy", "red round", {"kind": "x", "price": 1}),
+    Item("z", "Last", "blue", {"kind": "y", "price": 0}),
+]
+
+
+@settings(max_examples=6, deadline=None, phases=(Phase.explicit, Phase.generate))
+@given(changes=CHANGES)
+@pytest.mark.parametrize("engine", ["edge", "memory"])
+def test_any_sequence_of_changes_leaves_what_a_new_index_has(engine, changes, tmp_path_factory):
+    expected = {item.item_id: item for item in FIRST}
+    folder = tmp_path_factory.mktemp("sequence")
+    with closing(recommender(folder / "shop", new_store(engine, folder / "shop"))) as shop:
+        shop.index(FIRST)
+        for change in changes:
+            if isinstance(change, list):
+                shop.put_items(change)
+                expected |= {item.item_id: item for item in change}
+            else:
+                shop.delete_items(change)
+                expected = {key: item for key, item in expected.items() if key not in change}
+        with closing(recommender(folder / "fresh", new_store(engine, folder / "fresh"))) as fresh:
+            fresh.index(FIRST)
+            fresh.delete_items(["a", "z"])
+            fresh.put_items(expected.values())
+            assert_same(shop, fresh)
+
+
+def assert_same(shop, fresh):
+    ours, theirs = stored(shop), stored(fresh)
+    assert ours.keys() == theirs.keys()
+    for item_id, point in ours.items():
+        assert point.record == theirs[item_id].record
+        np.testing.assert_allclose(point.vectors["text"], theirs[item_id].vectors["text"], atol=1e-6)
+    for name in ("items", "passages", "fields"):
+        assert shop.info()[name] == fresh.info()[name]
+    for question in ({"text": "red square"}, {"text": "green", "where": {"kind": "x"}}):
+        # Engines know how rare a word is only roughly until the next build: they count what was replaced.
+        mine, others = (one.recommend(**question, weights={"words": 0}) for one in (shop, fresh))
+        assert [item.item_id for item in mine] == [item.item_id for item in others]
+        np.testing.assert_allclose(
+            [item.score for item in mine], [item.score for item in others], rtol=1e-4, atol=1e-5
+        )
