@@ -87,6 +87,9 @@ class Settings(BaseSettings):
         description="URL of the event log, for instance postgresql+psycopg://USER:PASSWORD@HOST/DATABASE. "
         "None: events.db in the workspace.",
     )
+    events_wait_s: float = Field(
+        30.0, gt=0, description="Longest wait for another writer of the event log, or for its server."
+    )
     max_user_events: int = Field(10_000, ge=1, description="A user with more events is a bot.")
     max_user_events_a_day: int = Field(
         5_000, ge=1, description="A user with more events on any day is a bot."

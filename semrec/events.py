@@ -108,6 +108,9 @@ class EventLog:
     def __init__(self, engine: sa.Engine, name: str) -> None:
         self._engine = engine
         self.name = name
+        database = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._path = Path(database) if database else None
+        self._file: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, where: str | Path, *, create: bool = True, timeout_s: float = 30.0) -> EventLog:
@@ -204,7 +207,7 @@ class EventLog:
             .order_by(_events.c[TIME].desc().nulls_last(), _events.c.seq.desc())
             .limit(limit)
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = connection.execute(query).all()
         return [Event(*row) for row in reversed(rows)]
 
@@ -228,12 +231,39 @@ class EventLog:
             yield pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
 
     def delete_user(self, user_id: str) -> int:
-        """Delete all events of a user; return how many there were."""
-        with self._transaction(write=True) as connection:
+        """Delete all events of a user; return how many there were. See `wipe`."""
+        with self.transaction(write=True) as connection:
             return connection.execute(sa.delete(_events).where(*_is_user(user_id))).rowcount
 
+    def wipe(self) -> None:
+        """Empty SQLite's write-ahead log, where what was deleted can still be read."""
+        if self._path is not None:
+            with self.transaction() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _check_file(self) -> None:
+        """Notice a SQLite file that was removed or replaced: an open one would take events into nowhere.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The file was there and is gone.
+        """
+        if self._path is None:
+            return
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            if self._file is None:  # the first connection makes it
+                return
+            self._engine.dispose()
+            raise StoreUnavailableError(f"event log {self.name}: the file is gone; restore it") from error
+        if self._file not in (None, (found.st_dev, found.st_ino)):
+            self._engine.dispose()
+        self._file = found.st_dev, found.st_ino
+
     def _prepare(self, create: bool) -> None:
-        with self._transaction(write=create) as connection:
+        with self.transaction(write=create) as connection:
             if create:
                 connection.execute(sa.schema.CreateTable(_events, if_not_exists=True))
             elif not sa.inspect(connection).has_table(_events.name):
@@ -247,14 +277,11 @@ class EventLog:
         return AppendReport(added, len(good) - added, dict(rejected))
 
     def _insert(self, events: pl.DataFrame) -> int:
-        dialect = self._engine.dialect.name
-        columns = [column.to_list() for column in with_keys(events)]
-        values = tuple(columns) if dialect == "postgresql" else list(zip(*columns, strict=True))
-        with self._transaction(write=True) as connection:
-            return connection.exec_driver_sql(_INSERT[dialect], values).rowcount
+        with self.transaction(write=True) as connection:
+            return insert_events(connection, with_keys(events))
 
     def _scalar(self, query: sa.Select[Any]) -> int:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return int(connection.execute(query).scalar_one())
 
     def _pages(
@@ -263,7 +290,7 @@ class EventLog:
         """Yield the rows of a query page by page; its first columns are `keys`, unique together."""
         page = query = query.order_by(*keys).limit(n_rows)
         while True:
-            with self._transaction() as connection:
+            with self.transaction() as connection:
                 rows = list(connection.execute(page).all())
             if rows:
                 yield rows
@@ -272,8 +299,12 @@ class EventLog:
             page = query.where(sa.tuple_(*keys) > sa.tuple_(*rows[-1][: len(keys)]))
 
     @contextmanager
-    def _transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
-        """One transaction whose faults are errors of semrec; one writer at a time."""
+    def transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
+        """One transaction whose faults are errors of semrec; one writer at a time.
+
+        For the tables that are kept beside the events.
+        """
+        self._check_file()
         try:
             with self._engine.begin() as connection:
                 if write and self._engine.dialect.name == "postgresql":
@@ -281,6 +312,14 @@ class EventLog:
                 yield connection
         except SQLAlchemyError as error:
             raise _store_error(error, self.name) from error
+
+
+def insert_events(connection: sa.Connection, events: pl.DataFrame) -> int:
+    """Store events with their keys, see `with_keys`; return how many of them are new."""
+    columns = [column.to_list() for column in events]
+    dialect = connection.dialect.name
+    values = tuple(columns) if dialect == "postgresql" else list(zip(*columns, strict=True))
+    return connection.exec_driver_sql(_INSERT[dialect], values).rowcount
 
 
 def with_keys(events: pl.DataFrame) -> pl.DataFrame:
@@ -401,12 +440,13 @@ def _engine_of(url: sa.URL, timeout_s: float) -> sa.Engine:
 
 
 def _set_pragmas(connection: Any, _: object) -> None:
-    """Let readers go on while one writes, and keep much of the index in memory during a bulk load."""
+    """Let readers go on while one writes, keep much of the index in memory, overwrite what is deleted."""
     pragmas = (
         "journal_mode = WAL",
         "synchronous = FULL",
         "cache_size = -131072",
         "wal_autocheckpoint = 16384",
+        "secure_delete = ON",
     )
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,8 @@ class Recommender:
         self._store = store
         self._encoder = encoder
         self._generation: Generation | None = None
+        self._log: EventLog | None = None
+        self._log_lock = Lock()
 
     @classmethod
     def open(
@@ -110,6 +113,9 @@ class Recommender:
     def close(self) -> None:
         """Release the index, so that another process can open it."""
         self._release()
+        if self._log:
+            self._log.close()
+        self._log = None
         if self._store:
             self._store.close()
         self._store = None
@@ -403,8 +409,7 @@ class Recommender:
         events = open_events(source, mapping or EventMapping(), format=format, on_reject=on_reject)
         if announce:
             announce(events)
-        with self._event_log(create=True) as log:
-            return log.append(events)
+        return self.event_log().append(events)
 
     def fit(self, *, seed: int = 0, progress: Callable[[str], None] | None = None) -> FitReport:
         """Learn from the event log; the new models answer when they are complete, not before.
@@ -427,15 +432,12 @@ class Recommender:
         generation = self._open_generation()
         catalog = catalog_items(generation.index)
         settings = self._settings
-        with self._event_log(create=False) as log:
-            interactions = build_interactions(
-                log.frame(),
-                kind_weights=settings.kind_weights,
-                items=catalog.item_ids,
-                rules=CleaningRules(
-                    settings.max_user_events, settings.max_user_events_a_day, settings.burst_s
-                ),
-            )
+        interactions = build_interactions(
+            self.event_log(create=False).frame(),
+            kind_weights=settings.kind_weights,
+            items=catalog.item_ids,
+            rules=CleaningRules(settings.max_user_events, settings.max_user_events_a_day, settings.burst_s),
+        )
         store = self._open_store(find_workspace(self._folder))
         report = fit_generation(
             store, generation.index, generation.manifest, catalog, interactions, seed=seed, progress=progress
@@ -491,11 +493,29 @@ class Recommender:
             progress=progress,
         )
 
-    def _event_log(self, *, create: bool) -> EventLog:
+    def event_log(self, *, create: bool = True) -> EventLog:
+        """Return the event log; it stays open as long as the recommender, and any thread may use it.
+
+        Parameters
+        ----------
+        create : make one when there is none.
+
+        Raises
+        ------
+        StoreError
+            There is none, or it cannot be used.
+        """
         from semrec.events import EventLog
 
-        url = self._settings.events_url
-        return EventLog.open(url.get_secret_value() if url else self._folder, create=create)
+        with self._log_lock:
+            if self._log is None:
+                url = self._settings.events_url
+                self._log = EventLog.open(
+                    url.get_secret_value() if url else self._folder,
+                    create=create,
+                    timeout_s=self._settings.events_wait_s,
+                )
+            return self._log
 
     def items(self, item_ids: Sequence[str]) -> list[Record]:
         """Return what is stored of items, in the order given; ids that are not in the index are left out."""
@@ -612,8 +632,7 @@ class Recommender:
         from semrec.interactions import CleaningRules
 
         settings, rules = self._settings, CleaningRules()
-        with self._event_log(create=False) as log:
-            events = log.history(user, limit=settings.max_user_events)
+        events = self.event_log(create=False).history(user, limit=settings.max_user_events)
         return usable_events(
             events,
             kind_weights=settings.kind_weights,

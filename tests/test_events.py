@@ -46,7 +46,7 @@ def url(request, tmp_path):
     url = request.getfixturevalue("postgres_url")
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE IF EXISTS semrec_events"))
+        connection.execute(sa.text("DROP TABLE IF EXISTS semrec_events, semrec_receipts, semrec_preferences"))
     engine.dispose()
     return url
 

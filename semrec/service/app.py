@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from semrec import __version__
 from semrec.config import Settings
 from semrec.recommender import Recommender
-from semrec.service import health, items, recommend
+from semrec.service import events, health, items, recommend
 from semrec.service.errors import tell_errors
 from semrec.service.gate import Gate
 from semrec.service.models import ErrorBody
@@ -56,7 +56,7 @@ def create_app(open_recommender: Callable[[], Recommender], settings: Settings) 
         generate_unique_id_function=_operation_id,
         responses=ERRORS,
     )
-    for router in (recommend.router, items.router, health.router):
+    for router in (recommend.router, items.router, events.router, health.router):
         app.include_router(router)
     tell_errors(app)
     app.add_middleware(Gate, body_bytes=settings.service_body_bytes, timeout_s=settings.service_timeout_s)

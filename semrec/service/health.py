@@ -7,7 +7,6 @@ import time
 from fastapi import APIRouter
 
 from semrec import __version__
-from semrec.service.errors import ServiceError
 from semrec.service.models import HealthOut, ReadyOut
 from semrec.service.state import ServiceDep
 
@@ -23,11 +22,8 @@ async def health(service: ServiceDep) -> HealthOut:
 @router.get("/ready")
 async def ready(service: ServiceDep) -> ReadyOut:
     """Tell that questions can be answered; 503 with the reason when they cannot."""
+    service.require_ready()
     facts = await service.watching.run(service.recommender.info)
-    if not service.warm:
-        raise ServiceError(
-            503, "the index and the encoder are being opened", code="warming_up", retry_after_s=1
-        )
     return ReadyOut(
         generation=facts["current"],
         items=facts["items"],

@@ -24,7 +24,7 @@ async def some_items(
     service: ServiceDep, ids: Annotated[list[Id], Query(min_length=1, max_length=100)]
 ) -> ItemsOut:
     """Return several items by id: `/items?ids=A&ids=B`."""
-    found = await service.answering.run(service.recommender.items, ids)
+    found = await service.ask(service.recommender.items, ids)
     there = {record.item_id for record in found}
     unknown = [item_id for item_id in dict.fromkeys(ids) if item_id not in there]
     return ItemsOut(items=[ItemOut.model_validate(record) for record in found], unknown_items=unknown)
@@ -39,7 +39,7 @@ async def similar(
     where: Annotated[str, Query(max_length=4096, description="Filters as JSON, as in `/recommend`.")] = "{}",
 ) -> AnswerOut:
     """Recommend the items that are most like one item."""
-    answer = await service.answering.run(
+    answer = await service.ask(
         service.recommender.similar, item_id, k=k, where=where_of(_read_where(where)), diversity=diversity
     )
     return answer_of(answer)
@@ -48,7 +48,7 @@ async def similar(
 @router.get("/items/{item_id:path}")
 async def one_item(item_id: ItemId, service: ServiceDep) -> ItemOut:
     """Return one item."""
-    found = await service.answering.run(service.recommender.items, [item_id])
+    found = await service.ask(service.recommender.items, [item_id])
     if not found:
         raise unknown_item(item_id)
     return ItemOut.model_validate(found[0])

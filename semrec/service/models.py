@@ -89,6 +89,31 @@ class Asked(Strict):
     explain: bool = Field(True, description="Find out the reasons; without them it is a little faster.")
 
 
+class EventIn(Strict):
+    """What a user did with an item."""
+
+    user_id: Id
+    item_id: Id = Field(description="It may be unknown to the index: it counts once it is indexed.")
+    kind: Name = Field("view", description="view, click, buy, rate, dislike, …")
+    value: Finite | None = Field(None, description="How much: a rating, a count.")
+    time: Finite | None = Field(None, description="Unix seconds, UTC; null: now.")
+
+
+class EventsIn(Strict):
+    """One event or many."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"events": [{"user_id": "alice", "item_id": "python3-numpy", "kind": "click"}]},
+                {"events": [{"user_id": "bob", "item_id": "r-base", "kind": "rate", "value": 4.5}]},
+            ]
+        }
+    )
+
+    events: list[EventIn] = Field(min_length=1, max_length=10_000)
+
+
 # -- what goes out -------------------------------------------------------------------------------------
 
 
@@ -159,6 +184,15 @@ class ItemsOut(Out):
 
     items: list[ItemOut]
     unknown_items: list[str] = []
+
+
+class EventsOut(Out):
+    """What became of events."""
+
+    added: int = Field(description="Events that are new and now stored.")
+    repeated: int = Field(description="Events that were stored before.")
+    rejected: dict[str, int] = Field(description="Rows that are no event, by reason.")
+    again: bool = Field(False, description="This post was answered before, under its idempotency key.")
 
 
 class HealthOut(Out):

@@ -20,7 +20,7 @@ router = APIRouter(tags=["recommend"])
 async def recommend(asked: Asked, service: ServiceDep) -> AnswerOut:
     """Recommend items, best first, with the reasons."""
     check_length(asked, service)
-    answer = await service.answering.run(service.recommender.recommend, **question_of(asked))
+    answer = await service.ask(service.recommender.recommend, **question_of(asked))
     return answer_of(answer)
 
 

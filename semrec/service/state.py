@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Annotated
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated, ParamSpec, TypeVar
 
 from fastapi import Depends, Request
 
 from semrec.config import Settings
 from semrec.errors import SemrecError
+from semrec.event_posts import EventPosts
 from semrec.recommender import Recommender
+from semrec.service.errors import ServiceError
 from semrec.service.work import Workers
+from semrec.service.writing import EventWriter
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = logging.getLogger("semrec.service")
 
@@ -34,27 +42,48 @@ class Service:
         self.settings = settings
         self.started = time.monotonic()
         self.warm = False
+        self._not_ready: Exception = ServiceError(
+            503, "the index and the encoder are being opened", code="warming_up", retry_after_s=RETRY_S
+        )
         self.answering = Workers("answer", settings.service_threads, settings.service_queue)
         self.watching = Workers("watch", 1, 16)
+        self.writer = EventWriter(lambda: EventPosts(recommender.event_log()), settings.service_queue)
 
     async def warm_up(self) -> None:
         """Open the index and load the encoder; what is not there yet is tried again until it is."""
-        told = ""
+        with suppress(SemrecError):  # the log is opened again when it is needed
+            await self.watching.run(self.recommender.event_log)
         while not self.warm:
             try:
                 await self.answering.run(self.recommender.warm_up)
             except SemrecError as error:
-                if str(error) != told:
+                if str(error) != str(self._not_ready):
                     log.warning("not ready: %s", error)
-                told = str(error)
+                self._not_ready = error
                 await asyncio.sleep(RETRY_S)
             else:
                 self.warm = True
                 log.info("ready")
 
+    def require_ready(self) -> None:
+        """Raise why nothing can be answered yet."""
+        if not self.warm:
+            raise self._not_ready
+
+    async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the answer of the recommender, asked in one of the threads.
+
+        Raises
+        ------
+        ServiceError, SemrecError
+            Nothing can be answered yet, too many wait, or the question has no answer.
+        """
+        self.require_ready()
+        return await self.answering.run(question, *args, **kwargs)
+
     def close(self) -> None:
         """Finish what was begun and let go of the store."""
-        for workers in (self.answering, self.watching):
+        for workers in (self.writer, self.answering, self.watching):
             workers.close()
         self.recommender.close()
 

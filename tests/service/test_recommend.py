@@ -5,22 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import open_shop
+from serving import error, ids, open_shop
 
-from semrec.service.models import AnswerOut, ErrorBody
-
-
-def ids(answer):
-    return [item["item_id"] for item in answer.json()["recommendations"]]
-
-
-def error(answer, status, code):
-    """Check the one error body and return its message."""
-    assert answer.status_code == status, answer.text
-    told = ErrorBody.model_validate(answer.json()).error
-    assert told.code == code
-    assert told.request_id == answer.headers["x-request-id"]
-    return told.message
+from semrec.service.models import AnswerOut
 
 
 def test_answers_are_those_of_the_library(shop, client):
