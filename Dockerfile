@@ -1,0 +1,31 @@
+# The HTTP API of semrec, for compose.yaml:
+#   docker build --tag semrec .
+# Torch comes from pip's own index. PyTorch's site ("Get started") names the index of a build for the CPU, which is
+# much smaller, or for a CUDA version:
+#   docker build --tag semrec --build-arg TORCH_INDEX_URL=… .
+ARG PYTHON=3.11
+FROM python:${PYTHON}-slim AS build
+
+ARG TORCH=torch==2.13.0
+ARG TORCH_INDEX_URL=
+WORKDIR /src
+RUN python -m venv /opt/semrec
+# First and alone: it is the largest layer, and changes least.
+RUN /opt/semrec/bin/pip install --no-cache-dir ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} "$TORCH"
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY semrec semrec
+COPY indexer indexer
+RUN sed -i '/^torch==/d' constraints.txt \
+    && /opt/semrec/bin/pip install --no-cache-dir --constraint constraints.txt '.[service,postgres]'
+
+FROM python:${PYTHON}-slim
+RUN useradd --create-home --uid 1000 semrec && install --directory --owner=semrec /shop
+COPY --from=build /opt/semrec /opt/semrec
+ENV PATH=/opt/semrec/bin:$PATH PYTHONUNBUFFERED=1
+USER semrec
+VOLUME /shop
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s CMD \
+    ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=2)"]
+ENTRYPOINT ["semrec"]
+CMD ["serve", "--workspace", "/shop", "--host", "0.0.0.0", "--port", "8000"]

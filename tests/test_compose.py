@@ -1,0 +1,92 @@
+"""compose.yaml is valid, starts what semrec is tested with, and leaves nothing open; the Dockerfile fits it."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+yaml = pytest.importorskip("yaml")
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load(TEXT)
+SERVICES = COMPOSE["services"]
+QDRANT, POSTGRES, API = SERVICES["qdrant"], SERVICES["postgres"], SERVICES["api"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_it_follows_the_compose_specification():
+    compose_spec = pytest.importorskip("compose_spec")
+    assert set(compose_spec.PyCompose.from_yaml(TEXT).service_names()) == set(SERVICES)
+    with pytest.raises(ValueError, match="bild"):  # the checker does check
+        compose_spec.PyCompose.from_yaml(TEXT.replace("build:", "bild:"))
+
+
+def test_qdrant_is_pinned_to_the_minor_version_of_the_client():
+    tag = re.fullmatch(r"qdrant/qdrant:v(\d+\.\d+)\.\d+", QDRANT["image"])
+    assert tag
+    assert tag[1] == ".".join(version("qdrant-client").split(".")[:2])
+
+
+@pytest.mark.parametrize(
+    ("service", "secret"),
+    [(QDRANT, "QDRANT_API_KEY"), (POSTGRES, "POSTGRES_PASSWORD"), (API, "QDRANT_API_KEY")],
+)
+def test_secrets_are_demanded_and_not_in_the_file(service, secret):
+    values = [str(value) for value in service["environment"].values() if secret in str(value)]
+    assert values
+    assert all(f"${{{secret}:?" in value for value in values)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_data_outlives_the_containers(name):
+    mounts = [mount.split(":")[0] for mount in SERVICES[name]["volumes"]]
+    assert mounts
+    assert set(mounts) <= set(COMPOSE["volumes"])
+
+
+def test_only_this_machine_can_connect():
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert "ports" not in POSTGRES
+
+
+def test_the_health_check_asks_qdrant_itself():
+    command = QDRANT["healthcheck"]["test"]
+    assert command[:3] == ["CMD", "bash", "-c"]
+    assert "/dev/tcp/127.0.0.1/6333" in command[3]
+    assert "curl" not in command[3]
+    assert "$" not in command[3]  # compose would replace it
+
+
+def test_the_api_waits_until_the_others_are_healthy():
+    waits = {name: how["condition"] for name, how in API["depends_on"].items()}
+    assert waits == {"qdrant": "service_healthy", "postgres": "service_healthy"}
+    assert "healthcheck" in POSTGRES
+    assert "HEALTHCHECK" in DOCKERFILE
+
+
+def test_every_setting_of_the_api_is_one():
+    from semrec.config import Settings
+
+    names = {name.removeprefix("SEMREC_").lower() for name in API["environment"]}
+    assert names <= set(Settings.model_fields)
+
+
+def test_the_image_copies_what_is_there_and_runs_as_nobody_special():
+    context = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    for line in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
+        for source in line.split():
+            assert (ROOT / source).exists()
+            assert f"!{source}" in context
+    last_stage = DOCKERFILE.split("\nFROM ")[-1]
+    assert re.search(r"^USER semrec$", last_stage, re.MULTILINE)
+
+
+def test_the_image_has_the_torch_that_is_pinned():
+    [pinned] = re.findall(r"^torch==\S+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert f"ARG TORCH={pinned}\n" in DOCKERFILE
