@@ -1,4 +1,4 @@
-"""compose.yaml is valid, starts what semrec is tested with, and leaves nothing open, as does the Dockerfile."""
+"""compose.yaml is valid, starts what semrec is tested with, leaves nothing open, and fits the Dockerfile."""
 
 from __future__ import annotations
 
