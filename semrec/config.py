@@ -121,6 +121,14 @@ class Settings(BaseSettings):
     )
     service_timeout_s: float = Field(10.0, gt=0, description="Longest time for one request, body and all.")
     service_body_bytes: int = Field(4_000_000, ge=1024, description="Longest body of one request.")
+    service_rate: float = Field(50.0, gt=0, description="Requests a second of one key, in the long run.")
+    service_burst: float = Field(100.0, ge=1, description="Requests of one key at once.")
+    service_wrong_keys: float = Field(
+        10.0, ge=1, description="Wrong keys a minute of one address; those after them hear 429."
+    )
+    service_origins: tuple[str, ...] = Field(
+        (), description="Other sites whose pages may ask, for instance https://shop.example. Default: none."
+    )
     service_max_history: int = Field(10_000, ge=1, description="Longest history that a request may give.")
 
     @field_validator("rating_scale")

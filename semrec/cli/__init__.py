@@ -10,6 +10,7 @@ import typer
 from semrec.cli import cache
 from semrec.cli.asking import recommend, similar
 from semrec.cli.catalog import index
+from semrec.cli.keys import keys
 from semrec.cli.learning import evaluate, events, fit
 from semrec.cli.serve import serve
 from semrec.cli.workspace import demo, info
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for command in (index, recommend, similar, info, demo, events, fit, evaluate, serve):
     app.command()(command)
+app.add_typer(keys, name="keys")
 app.add_typer(cache.app, name="cache")
 
 

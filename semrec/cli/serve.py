@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -21,6 +20,9 @@ def serve(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Processes; more than one needs a Qdrant server.")
+    ] = 1,
     model: ModelOption = None,
     qdrant: QdrantOption = None,
     debug: DebugOption = False,
@@ -28,7 +30,6 @@ def serve(
     """Answer over HTTP, until it is stopped: an API, and a page to look at."""
     from semrec.config import load_settings
     from semrec.errors import ConfigError
-    from semrec.recommender import Recommender
 
     with readable_errors(debug):
         try:
@@ -36,4 +37,4 @@ def serve(
         except ImportError as error:
             raise ConfigError("the service is an extra; run: pip install 'semrec[service]'") from error
         settings = load_settings(qdrant=qdrant, model=model)
-        run(partial(Recommender, workspace, settings), settings, host=host, port=port)
+        run(workspace, settings, host=host, port=port, workers=workers)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
 from semrec import __version__
@@ -16,6 +17,9 @@ from semrec.recommender import Recommender
 from semrec.service import events, health, items, recommend
 from semrec.service.errors import tell_errors
 from semrec.service.gate import Gate
+from semrec.service.guard import Guard
+from semrec.service.keys import KeyRing
+from semrec.service.metrics import Metrics
 from semrec.service.models import ErrorBody
 from semrec.service.state import Service
 
@@ -25,18 +29,26 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(open_recommender: Callable[[], Recommender], settings: Settings) -> FastAPI:
+def create_app(
+    open_recommender: Callable[[], Recommender],
+    settings: Settings,
+    *,
+    keys: KeyRing | None = None,
+    public: bool = False,
+) -> FastAPI:
     """Return the service as an ASGI app; nothing is opened before it starts.
 
     Parameters
     ----------
     open_recommender : returns the recommender that answers; it is closed when the app stops.
     settings : limits and the rest, see the fields that begin with `service_`.
+    keys : who may ask; None, or an empty ring: everybody on this machine.
+    public : whether others than this machine can reach it; then nobody is answered without a key.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = app.state.service = Service(open_recommender(), settings)
+        service = app.state.service = Service(open_recommender(), settings, metrics)
         warming = asyncio.create_task(service.warm_up())
         try:
             yield
@@ -46,6 +58,14 @@ def create_app(open_recommender: Callable[[], Recommender], settings: Settings) 
                 await warming
             await asyncio.to_thread(service.close)
 
+    metrics = Metrics()
+    guard = Guard(
+        keys,
+        public=public,
+        rate=settings.service_rate,
+        burst=settings.service_burst,
+        wrong_a_minute=settings.service_wrong_keys,
+    )
     app = FastAPI(
         title="semrec",
         version=__version__,
@@ -59,7 +79,22 @@ def create_app(open_recommender: Callable[[], Recommender], settings: Settings) 
     for router in (recommend.router, items.router, events.router, health.router):
         app.include_router(router)
     tell_errors(app)
-    app.add_middleware(Gate, body_bytes=settings.service_body_bytes, timeout_s=settings.service_timeout_s)
+    app.state.metrics, app.state.guard = metrics, guard
+    app.add_middleware(
+        Gate,
+        guard=guard,
+        metrics=metrics,
+        body_bytes=settings.service_body_bytes,
+        timeout_s=settings.service_timeout_s,
+    )
+    if settings.service_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.service_origins,
+            allow_methods=["*"],
+            allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
+            expose_headers=["x-request-id", "retry-after"],
+        )
     return app
 
 

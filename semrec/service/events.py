@@ -10,10 +10,11 @@ from fastapi import APIRouter, Header, Request
 
 from semrec.event_posts import EventRow, Post
 from semrec.service.errors import ServiceError
+from semrec.service.guard import WRITE
 from semrec.service.models import EventsIn, EventsOut
 from semrec.service.state import ServiceDep
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], dependencies=[WRITE])
 
 IdempotencyKey = Annotated[
     str | None,
@@ -46,6 +47,12 @@ async def post_events(
         message = f"the idempotency key {idempotency_key!r} stands for other events; take a new one"
         raise ServiceError(422, message, code="idempotency_key_reused")
     report = done.report
+    for result, count in (
+        ("added", report.added),
+        ("repeated", report.repeated),
+        ("rejected", sum(report.rejected.values())),
+    ):
+        service.metrics.events.labels(result).inc(0 if done.again else count)
     return EventsOut(
         added=report.added, repeated=report.repeated, rejected=dict(report.rejected), again=done.again
     )

@@ -1,10 +1,11 @@
-"""What every request passes before it is looked at: request id, bounded body, time limit, safe headers."""
+"""What every request passes: request id, key, bounded body, time limit, safe headers, log and metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
+import time
 import uuid
 from collections.abc import MutableMapping
 from typing import Any, TypeAlias
@@ -13,6 +14,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semrec.service.errors import ServiceError, as_service_error, error_response
+from semrec.service.guard import KEY_NEEDED, Guard
+from semrec.service.logs import request_id
+from semrec.service.metrics import Metrics
 
 log = logging.getLogger("semrec.service")
 
@@ -34,18 +38,28 @@ SAFE_HEADERS: Headers = [
 """Nothing runs but what this server sends as a file of its own, and no other site may frame it."""
 
 
+ASKING = ("GET", "HEAD", "OPTIONS")
+"""Methods without a body; nobody without a key may send one where keys are needed."""
+
+
 class Gate:
     """Lets requests through to an app, one at a time each.
 
     Parameters
     ----------
     app : what answers.
+    guard : knows who asks.
+    metrics : hears of every answer.
     body_bytes : longest body; 413 beyond.
     timeout_s : 408 for a body that takes longer to come, 504 for an answer that does.
     """
 
-    def __init__(self, app: ASGIApp, *, body_bytes: int, timeout_s: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, guard: Guard, metrics: Metrics, body_bytes: int, timeout_s: float
+    ) -> None:
         self._app = app
+        self._guard = guard
+        self._metrics = metrics
         self._body_bytes = body_bytes
         self._timeout_s = timeout_s
 
@@ -54,21 +68,45 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        started = time.perf_counter()
         request = Request(scope)
-        request_id = scope.setdefault("state", {})["request_id"] = _request_id(request)
-        answer = Answer(send, request_id)
+        scope.setdefault("state", {}).update(request_id=_request_id(request), key=None)
+        request_id.set(request.state.request_id)
+        answer = Answer(send, request.state.request_id)
         try:
             await self._answer(request, receive, answer)
         except Exception as error:
             told = as_service_error(error)
             if told.code == "internal":
-                log.exception("unexpected error", extra={"request_id": request_id})
+                log.exception("unexpected error")
             if answer.status:  # half an answer is out: cut the connection, do not pretend
                 raise
-            await error_response(told, request_id)(scope, receive, answer)
+            await error_response(told, request.state.request_id)(scope, receive, answer)
+        finally:
+            self._note(request, answer, time.perf_counter() - started)
+
+    def _note(self, request: Request, answer: Answer, seconds: float) -> None:
+        """Log and count an answer by its route: a path may hold an id, and there are too many paths."""
+        route = getattr(request.scope.get("route"), "path", "none")
+        key = request.state.key
+        self._metrics.requests.labels(route, request.method, answer.status).inc()
+        self._metrics.request_s.labels(route).observe(seconds)
+        log.info(
+            "answered",
+            extra={
+                "method": request.method,
+                "route": route,
+                "status": answer.status,
+                "ms": round(1000 * seconds, 2),
+                "key": key.key_id if key else None,
+            },
+        )
 
     async def _answer(self, request: Request, receive: Receive, answer: Answer) -> None:
         try:
+            key = request.scope["state"]["key"] = self._guard.identify(request)
+            if key is None and request.method not in ASKING and self._guard.needs_key():
+                raise ServiceError(401, KEY_NEEDED)
             async with asyncio.timeout(self._timeout_s):
                 body = await self._body(request, receive)
         except TimeoutError:

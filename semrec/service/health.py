@@ -1,12 +1,15 @@
-"""`/health` and `/ready`: for whoever starts, restarts and balances the service."""
+"""`/health`, `/ready` and `/metrics`: for whoever starts, restarts, balances and watches the service."""
 
 from __future__ import annotations
 
 import time
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from semrec import __version__
+from semrec.service.guard import READ
 from semrec.service.models import HealthOut, ReadyOut
 from semrec.service.state import ServiceDep
 
@@ -31,3 +34,12 @@ async def ready(service: ServiceDep) -> ReadyOut:
         fields=facts["fields"],
         signals=facts["signals"],
     )
+
+
+@router.get("/metrics", response_class=PlainTextResponse, dependencies=[READ])
+async def metrics(service: ServiceDep) -> Response:
+    """Return the figures of this process as Prometheus reads them."""
+    figures = service.metrics
+    figures.waiting.set(service.answering.pending)
+    figures.ready.set(service.warm)
+    return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)

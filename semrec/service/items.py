@@ -1,17 +1,32 @@
-"""`/items`: what is stored of items, and what is like them."""
+"""`/items`: what is stored of items, what is like them, and changes of them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter, ValidationError
 
 from semrec.service.errors import ServiceError
-from semrec.service.models import AnswerOut, Id, ItemOut, ItemsOut, Where
+from semrec.service.guard import READ, WRITE
+from semrec.service.models import (
+    MOST_IDS,
+    AnswerOut,
+    ChangeOut,
+    Id,
+    ItemBody,
+    ItemIn,
+    ItemOut,
+    ItemsIn,
+    ItemsOut,
+    Scalar,
+    Where,
+)
 from semrec.service.recommend import answer_of, where_of
-from semrec.service.state import ServiceDep
+from semrec.service.state import Service, ServiceDep
+from semrec.types import Item, Value
 
 router = APIRouter(tags=["items"])
 
@@ -19,7 +34,7 @@ ItemId = Annotated[Id, Path(description="Id of an item; a slash in it may be wri
 _WHERE: TypeAdapter[Where] = TypeAdapter(Where)
 
 
-@router.get("/items")
+@router.get("/items", dependencies=[READ])
 async def some_items(
     service: ServiceDep, ids: Annotated[list[Id], Query(min_length=1, max_length=100)]
 ) -> ItemsOut:
@@ -30,7 +45,7 @@ async def some_items(
     return ItemsOut(items=[ItemOut.model_validate(record) for record in found], unknown_items=unknown)
 
 
-@router.get("/items/{item_id:path}/similar")
+@router.get("/items/{item_id:path}/similar", dependencies=[READ])
 async def similar(
     item_id: ItemId,
     service: ServiceDep,
@@ -45,13 +60,59 @@ async def similar(
     return answer_of(answer)
 
 
-@router.get("/items/{item_id:path}")
+@router.get("/items/{item_id:path}", dependencies=[READ])
 async def one_item(item_id: ItemId, service: ServiceDep) -> ItemOut:
     """Return one item."""
     found = await service.ask(service.recommender.items, [item_id])
     if not found:
         raise unknown_item(item_id)
     return ItemOut.model_validate(found[0])
+
+
+@router.put("/items", dependencies=[WRITE])
+async def put_items(items: ItemsIn, service: ServiceDep) -> ChangeOut:
+    """Write items; each replaces the one of its id, and can be found when the answer comes."""
+    return await _put(items.items, service)
+
+
+@router.put("/items/{item_id:path}", dependencies=[WRITE])
+async def put_item(item_id: ItemId, item: ItemBody, service: ServiceDep) -> ChangeOut:
+    """Write one item."""
+    return await _put([ItemIn(item_id=item_id, **dict(item))], service)
+
+
+@router.delete("/items", dependencies=[WRITE])
+async def delete_items(
+    service: ServiceDep, ids: Annotated[list[Id], Query(min_length=1, max_length=MOST_IDS)]
+) -> ChangeOut:
+    """Delete several items: `/items?ids=A&ids=B`."""
+    return ChangeOut.model_validate(await service.ask(service.recommender.delete_items, ids))
+
+
+@router.delete("/items/{item_id:path}", dependencies=[WRITE])
+async def delete_item(item_id: ItemId, service: ServiceDep) -> ChangeOut:
+    """Delete one item."""
+    report = await service.ask(service.recommender.delete_items, [item_id])
+    if report.unknown:
+        raise unknown_item(item_id)
+    return ChangeOut.model_validate(report)
+
+
+async def _put(items: Sequence[ItemIn], service: Service) -> ChangeOut:
+    values = [
+        Item(
+            item.item_id,
+            item.title,
+            item.text,
+            {name: _value(value) for name, value in item.metadata.items()},
+        )
+        for item in items
+    ]
+    return ChangeOut.model_validate(await service.ask(service.recommender.put_items, values))
+
+
+def _value(value: Scalar | list[str]) -> Value:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def unknown_item(item_id: str) -> ServiceError:

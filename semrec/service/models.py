@@ -89,6 +89,45 @@ class Asked(Strict):
     explain: bool = Field(True, description="Find out the reasons; without them it is a little faster.")
 
 
+class ItemBody(Strict):
+    """An item, but for its id."""
+
+    title: str = Field("", max_length=10_000)
+    text: str = Field("", max_length=1_000_000, description="The long description.")
+    metadata: dict[Name, Scalar | Annotated[list[Word], Field(max_length=MOST_IDS)]] = Field(
+        {}, max_length=64, description="Fields to filter by."
+    )
+
+
+class ItemIn(ItemBody):
+    """An item."""
+
+    item_id: Id
+
+
+class ItemsIn(Strict):
+    """One item or many."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "item_id": "A17",
+                            "title": "Warm winter jacket",
+                            "text": "Down, with a hood.",
+                            "metadata": {"brand": "Acme", "year": 2026},
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[ItemIn] = Field(min_length=1, max_length=MOST_IDS)
+
+
 class EventIn(Strict):
     """What a user did with an item."""
 
@@ -184,6 +223,17 @@ class ItemsOut(Out):
 
     items: list[ItemOut]
     unknown_items: list[str] = []
+
+
+class ChangeOut(Out):
+    """What became of items: ids, each in one of the lists."""
+
+    added: list[str] = Field(description="They were not there.")
+    changed: list[str] = Field(description="Another text.")
+    metadata: list[str] = Field(description="The same text with another title or other metadata.")
+    unchanged: list[str] = Field(description="They were there just so.")
+    deleted: list[str] = []
+    unknown: list[str] = Field([], description="They were to be deleted, but were not there.")
 
 
 class EventsOut(Out):

@@ -8,12 +8,13 @@ from typing import Any
 from fastapi import APIRouter
 
 from semrec.service.errors import ServiceError
+from semrec.service.guard import READ
 from semrec.service.models import AnswerOut, Asked, BecauseOut, Bounds, RecommendationOut
 from semrec.service.state import Service, ServiceDep
 from semrec.types import Event, Recommendation, Recommendations
 from semrec.wording import reason_sentence
 
-router = APIRouter(tags=["recommend"])
+router = APIRouter(tags=["recommend"], dependencies=[READ])
 
 
 @router.post("/recommend")
@@ -21,6 +22,7 @@ async def recommend(asked: Asked, service: ServiceDep) -> AnswerOut:
     """Recommend items, best first, with the reasons."""
     check_length(asked, service)
     answer = await service.ask(service.recommender.recommend, **question_of(asked))
+    service.metrics.note_answer(answer)
     return answer_of(answer)
 
 

@@ -16,6 +16,7 @@ from semrec.errors import SemrecError
 from semrec.event_posts import EventPosts
 from semrec.recommender import Recommender
 from semrec.service.errors import ServiceError
+from semrec.service.metrics import Metrics
 from semrec.service.work import Workers
 from semrec.service.writing import EventWriter
 
@@ -35,11 +36,13 @@ class Service:
     ----------
     recommender : answers; it is closed with the service.
     settings : of the service.
+    metrics : of the app.
     """
 
-    def __init__(self, recommender: Recommender, settings: Settings) -> None:
+    def __init__(self, recommender: Recommender, settings: Settings, metrics: Metrics) -> None:
         self.recommender = recommender
         self.settings = settings
+        self.metrics = metrics
         self.started = time.monotonic()
         self.warm = False
         self._not_ready: Exception = ServiceError(
@@ -79,7 +82,8 @@ class Service:
             Nothing can be answered yet, too many wait, or the question has no answer.
         """
         self.require_ready()
-        return await self.answering.run(question, *args, **kwargs)
+        with self.metrics.stage_s.labels("answer").time():
+            return await self.answering.run(question, *args, **kwargs)
 
     def close(self) -> None:
         """Finish what was begun and let go of the store."""

@@ -27,16 +27,16 @@ def open_shop(folder, **settings):
     return Recommender(folder, load_settings(**settings), encoder=ToyEncoder())
 
 
-def start(folder, **settings):
+def start(folder, keys=None, **settings):
     """Return a client of an app on a folder; a context that starts and stops the app."""
-    app = create_app(lambda: open_shop(folder, **settings), load_settings(**settings))
+    app = create_app(lambda: open_shop(folder, **settings), load_settings(**settings), keys=keys)
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
 
 
-def wait_until_ready(client):
+def wait_until_ready(client, headers=None):
     """Wait until the index is open."""
     deadline = time.monotonic() + 30
-    while client.get("/ready").status_code != 200:
+    while client.get("/ready", headers=headers).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
