@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: install demo test test-all check bench clean
+.PHONY: install demo serve test test-all check bench clean
 
 install: .venv/installed
 
@@ -14,12 +14,24 @@ install: .venv/installed
 	$(INSTALL) .
 	touch $@
 
+# What the service needs besides.
+.venv/serving: .venv/core
+	$(INSTALL) '.[service]'
+	touch $@
+
 # What a developer needs besides.
 .venv/installed: .venv/core
 	$(INSTALL) '.[dev]'
 	touch $@
 
 demo: .venv/core
+	$(BIN)/semrec demo
+
+# The page and the API on this machine, at http://127.0.0.1:8000
+serve: .venv/serving demo-shop/current
+	$(BIN)/semrec serve --workspace demo-shop
+
+demo-shop/current: | .venv/core
 	$(BIN)/semrec demo
 
 test: install
@@ -40,4 +52,4 @@ bench: install
 	done
 
 clean:
-	rm -rf .venv demo-shop
+	rm -rf .venv demo-shop .ci-artifacts

@@ -1,0 +1,37 @@
+"""The page at `/`: files as they are, nothing is built and nothing comes from other sites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+FOLDER = Path(__file__).parent / "page"
+HEADERS = {"cache-control": "no-cache"}
+"""Kept, but asked for again each time: an upgrade shows at once."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def index() -> FileResponse:
+    """Return the page."""
+    return FileResponse(FOLDER / "index.html", headers=HEADERS)
+
+
+class PageFiles(StaticFiles):
+    """The files of the page."""
+
+    def file_response(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
+        """Return a file with the page's headers."""
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers.update(HEADERS)
+        return response
+
+
+def add_page(app: FastAPI) -> None:
+    """Let an app show the page."""
+    app.include_router(router)
+    app.mount("/page", PageFiles(directory=FOLDER), name="page")

@@ -1,0 +1,48 @@
+// Elements from data. Text only ever becomes a text node, so nothing in a catalog can be markup.
+
+/** Return an element; `on…` properties are listeners, children may be nested lists, strings or null. */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "class") element.className = value;
+    else if (name === "data") Object.assign(element.dataset, value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...flat(children));
+  return element;
+}
+
+/** Return children as one list without the empty ones. */
+export function flat(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** Call `action` once, `wait` milliseconds after the last call. */
+export function debounced(action, wait) {
+  let timer = 0;
+  return (...values) => {
+    clearTimeout(timer);
+    timer = setTimeout(action, wait, ...values);
+  };
+}
+
+/** Return what is remembered under a name, or null. */
+export function remembered(name) {
+  try {
+    return localStorage.getItem(`semrec.${name}`);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(name, value) {
+  try {
+    localStorage.setItem(`semrec.${name}`, value);
+  } catch {
+    // Private windows may refuse; then it holds until the page is closed.
+  }
+}

@@ -1,0 +1,96 @@
+// What is asked, in one place. It is kept in the address, so that a question can be sent to somebody.
+
+export const PAGE = 10;
+export const MOST = 50;
+export const BALANCED = 50;
+
+const listeners = new Set();
+
+export const state = {
+  text: "",
+  history: [], // {item_id, title, kind}: kind is "click" or "dislike"
+  user: "",
+  balance: BALANCED, // 0: only what reads alike, 100: only what is used together
+  diversity: 0, // percent
+  where: null, // {field, value}
+  k: PAGE,
+  signals: [], // of the index; empty until known
+};
+
+/** Change the question and tell everybody who listens. */
+export function change(values) {
+  Object.assign(state, { k: PAGE }, values);
+  writeAddress();
+  for (const listener of listeners) listener(Object.keys(values));
+}
+
+export function onChange(listener) {
+  listeners.add(listener);
+}
+
+export const uses = (itemId) => state.history.some((entry) => entry.item_id === itemId);
+
+export function addToHistory(item, kind = "click") {
+  const others = state.history.filter((entry) => entry.item_id !== item.item_id);
+  change({ history: [...others, { item_id: item.item_id, title: item.title, kind }] });
+}
+
+export function removeFromHistory(itemId) {
+  change({ history: state.history.filter((entry) => entry.item_id !== itemId) });
+}
+
+export const isAsked = () => Boolean(state.text.trim() || state.history.length || state.user);
+
+/** Return the body of `POST /recommend`. */
+export function question() {
+  const body = {
+    history: state.history.map(({ item_id, kind }) => ({ item_id, kind })),
+    k: state.k,
+    diversity: state.diversity / 100,
+  };
+  if (state.text.trim()) body.text = state.text.trim();
+  if (state.user) body.user = state.user;
+  if (state.where) body.where = { [state.where.field]: state.where.value };
+  const weights = askedWeights();
+  if (weights) body.weights = weights;
+  return body;
+}
+
+/** Return the weights that the slider stands for, or null in its middle: as learned. */
+function askedWeights() {
+  if (state.balance === BALANCED) return null;
+  const taste = state.balance / 100;
+  const all = { text: 1 - taste, words: (1 - taste) / 2, taste, neighbours: taste };
+  return Object.fromEntries(Object.entries(all).filter(([signal]) => state.signals.includes(signal)));
+}
+
+function writeAddress() {
+  const address = new URLSearchParams();
+  if (state.text) address.set("text", state.text);
+  for (const { item_id, kind } of state.history) address.append(kind === "dislike" ? "not" : "use", item_id);
+  if (state.user) address.set("user", state.user);
+  if (state.balance !== BALANCED) address.set("balance", state.balance);
+  if (state.diversity) address.set("diversity", state.diversity);
+  if (state.where) address.set("only", `${state.where.field}=${state.where.value}`);
+  const query = address.toString();
+  history.replaceState(null, "", query ? `?${query}` : location.pathname);
+}
+
+/** Take over what the address says; titles are ids until somebody knows better. */
+export function readAddress() {
+  const address = new URLSearchParams(location.search);
+  const percent = (name, otherwise) => {
+    const value = Number.parseInt(address.get(name) ?? "", 10);
+    return value >= 0 && value <= 100 ? value : otherwise;
+  };
+  const entry = (kind) => (item_id) => ({ item_id, title: item_id, kind });
+  const [field, ...value] = (address.get("only") ?? "").split("=");
+  Object.assign(state, {
+    text: address.get("text") ?? "",
+    history: [...address.getAll("use").map(entry("click")), ...address.getAll("not").map(entry("dislike"))],
+    user: address.get("user") ?? "",
+    balance: percent("balance", BALANCED),
+    diversity: percent("diversity", 0),
+    where: field && value.length ? { field, value: value.join("=") } : null,
+  });
+}

@@ -1,0 +1,436 @@
+"""The page, in a real browser, on a real index: what a person does, sees and hears."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from semrec import Item, Recommender
+from semrec.config import load_settings
+from semrec.service.app import create_app
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
+    # Starting a browser leaves pipes to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SHOTS = Path(os.environ.get("SEMREC_TEST_SCREENSHOTS", ".ci-artifacts"))
+PATIENCE_MS = 30_000
+PHONE = {"width": 390, "height": 844}
+
+NASTY = Item(
+    "<img src=x onerror=alert(1)>\"'&",
+    "</h3><script>alert('title')</script> plotting",
+    "<b>plotting</b> of scientific curves <svg onload=alert(2)> & javascript:alert(3) {{7*7}} ‮gnp",
+    {"categories": "<i>python</i>", "tags": ("<u>tag</u>",), "size": 10},
+)
+
+
+@pytest.fixture(scope="module")
+def address(indexed, bundled, tmp_path_factory):
+    """The address of a service on `catalog` and an item whose every field is markup."""
+    import uvicorn
+
+    folder = shutil.copytree(indexed, tmp_path_factory.mktemp("page") / "shop")
+    settings = load_settings()
+    with Recommender(folder, settings, encoder=bundled) as recommender:
+        recommender.put_items([NASTY])
+    app = create_app(lambda: Recommender(folder, settings, encoder=bundled), settings)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium without a window."""
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Return a function that opens the page as a new person; a complaint in the console fails the test."""
+    contexts, complaints = [], []
+
+    def open_page(path="", *, theme="light", language="en-US", size=None, allowed=()):
+        context = browser.new_context(
+            viewport=size or {"width": 1280, "height": 900}, color_scheme=theme, locale=language
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on(
+            "request",
+            lambda request: request.url.startswith(address) or complaints.append(f"elsewhere: {request.url}"),
+        )
+        page.on(
+            "console",
+            lambda said: (
+                said.type in ("error", "warning")
+                and not any(part in said.text for part in allowed)
+                and complaints.append(f"{said.type}: {said.text}")
+            ),
+        )
+        page.goto(address + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def cards(page):
+    """Wait for an answer and return its cards."""
+    page.locator("#results[aria-busy=false] .card:not(.ghost)").first.wait_for()
+    return page.locator("#results .card")
+
+
+def ids(page):
+    """The ids of the recommendations, best first."""
+    return cards(page).evaluate_all("cards => cards.map(card => card.dataset.item)")
+
+
+def answered(page, action):
+    """Do something that asks a question, and wait until its answer is shown."""
+    with page.expect_response(lambda response: response.url.endswith("/recommend")) as response:
+        action()
+    response.value.finished()
+    page.locator("#results[aria-busy=false]").wait_for()
+    page.wait_for_timeout(50)
+
+
+def search(page, text):
+    answered(page, lambda: page.get_by_label("What are you looking for?").fill(text))
+
+
+def use(page, item_id):
+    answered(page, lambda: cards(page).nth(ids(page).index(item_id)).locator(".main").click())
+
+
+def set_dial(page, name, value):
+    answered(page, lambda: page.get_by_label(name, exact=True).fill(str(value)))
+
+
+def shot(page, name):
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.wait_for_timeout(150)
+    page.screenshot(path=SHOTS / f"{name}.png")
+
+
+def test_a_sentence_two_clicks_and_the_reasons(visit):
+    """The path of a new person, in one go; the only test of the page that is not slow."""
+    page = visit()
+    page.get_by_role("heading", name="Say what you need").wait_for()
+    search(page, "plot scientific data")
+
+    first = cards(page).first
+    assert "plot" in first.inner_text().lower()
+    assert first.locator("mark").count()
+    assert re.search(r"meaning \d+%", first.inner_text())
+    assert page.locator("#status").inner_text() == "10 recommendations"
+    assert page.locator(".marker.result").count()
+
+    chosen = ids(page)[:2]
+    for item_id in chosen:
+        use(page, item_id)
+    assert page.locator("#history .chip").count() == 2
+    assert not set(chosen) & set(ids(page))
+    answered(page, lambda: page.get_by_label("What are you looking for?").fill(""))
+
+    reason = cards(page).first.locator(".why").inner_text()
+    assert reason.startswith("Like ")
+    assert any(item_id in reason for item_id in chosen)
+    assert page.locator("#interests li").count()
+    shot(page, "desktop-light")
+
+
+@pytest.mark.slow
+def test_the_question_is_in_the_address(visit):
+    page = visit("?text=plot+data&use=python3-numpy&not=python3-scipy&diversity=30")
+
+    assert "python3-scipy" not in ids(page)
+    assert page.get_by_label("What are you looking for?").input_value() == "plot data"
+    assert page.locator("#diversity-says").inner_text() == "30%"
+    chips = page.locator("#history .chip").all_inner_texts()
+    assert [chip.split("\n")[0] for chip in chips] == ["python3-numpy", "not for you: python3-scipy"]
+    before = ids(page)
+    page.reload()
+    assert ids(page) == before
+
+
+@pytest.mark.slow
+def test_history_can_be_undone(visit):
+    page = visit("?use=python3-numpy&use=python3-scipy")
+    cards(page)
+    answered(page, lambda: page.get_by_role("button", name="Remove python3-numpy").click())
+    assert "python3-scipy" in page.locator("#history").inner_text()
+    page.get_by_role("button", name="Remove python3-scipy").click()
+    page.get_by_role("heading", name="Say what you need").wait_for()
+    assert page.url.endswith("/")
+
+
+@pytest.mark.slow
+def test_dials_change_the_order(visit):
+    page = visit("?use=python3-numpy&use=libgtk-3-dev")
+    before = ids(page)
+    page.locator("summary", has_text="Fine-tune").click()
+    set_dial(page, "Diversity", 90)
+    assert ids(page) != before
+    set_dial(page, "Diversity", 0)
+    assert ids(page) == before
+    # Nothing was learned from events here: there is no taste to set against the text.
+    assert page.get_by_label("Text against taste").is_disabled()
+    assert "nothing has been learned" in page.locator("#balance-says").inner_text()
+
+
+@pytest.mark.slow
+def test_more_on_demand(visit):
+    page = visit("?text=plot+data")
+    assert cards(page).count() == 10
+    answered(page, lambda: page.get_by_role("button", name="Show more").click())
+    assert cards(page).count() == 20
+
+
+@pytest.mark.slow
+def test_a_group_of_the_map_is_a_filter(visit):
+    page = visit("?text=library")
+    cards(page)
+    answered(page, lambda: page.locator("#legend").get_by_role("button", name="games").click())
+    categories = page.locator(".card .meta li:first-child").all_inner_texts()
+    assert set(categories) == {"games"}
+    assert page.locator("#legend [aria-pressed=true]").inner_text() == "games"
+    answered(page, lambda: page.get_by_role("button", name="Without the filter games").click())
+    assert page.locator("#legend [aria-pressed=true]").count() == 0
+
+
+@pytest.mark.slow
+def test_the_map_names_what_is_pointed_at_and_takes_it(visit):
+    page = visit("?text=plot+data")
+    cards(page)
+    page.locator(".marker.result").last.hover()
+    assert "recommended, place" in page.locator("#map-tip").inner_text()
+    page.locator("summary", has_text="The map as a table").click()
+    assert page.locator("#map-table tbody tr").count() == 10
+    page.get_by_role("button", name="Zoom in").click()
+    assert "zoomed" in page.locator("#map").get_attribute("class")
+    page.get_by_role("button", name="Show all").click()
+    assert "zoomed" not in page.locator("#map").get_attribute("class")
+
+
+@pytest.mark.slow
+def test_another_language_is_one_choice_away(visit):
+    page = visit("?use=python3-numpy")
+    cards(page)
+    page.get_by_label("Language").select_option("zh")
+    assert page.get_by_role("heading", name="推荐").is_visible()
+    assert "与您在用的 python3-numpy" in cards(page).first.inner_text()
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    page.reload()
+    assert "语义" in cards(page).first.inner_text()  # it is remembered
+    shot(page, "desktop-zh")
+
+
+@pytest.mark.slow
+def test_the_browser_s_language_is_the_first_choice(visit):
+    page = visit(language="zh-CN")
+    page.get_by_role("heading", name="说出您的需要").wait_for()
+
+
+@pytest.mark.slow
+def test_by_keyboard_alone(visit):
+    page = visit()
+    page.get_by_role("heading", name="Say what you need").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "text"
+    answered(page, lambda: page.keyboard.type("plot data"))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    second = page.evaluate("document.activeElement.closest('.card').dataset.item")
+    assert second == ids(page)[1]
+    answered(page, lambda: page.keyboard.press("Enter"))
+    assert page.locator("#history .chip").count() == 1
+    # The focus stays where the person was: on the card that took the place.
+    assert page.evaluate("document.activeElement.closest('.card').dataset.item") == ids(page)[1]
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    for _ in range(2):
+        page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.id") == "text"
+    answered(page, lambda: page.keyboard.press("Escape"))
+    assert page.get_by_label("What are you looking for?").input_value() == ""
+
+    markers = page.locator(".marker")
+    assert page.locator(".marker[tabindex='0']").count() == 1
+    page.locator(".marker[tabindex='0']").focus()
+    names = set()
+    for key in ("ArrowLeft", "ArrowDown", "ArrowRight", "ArrowUp") * 3:
+        page.keyboard.press(key)
+        names.add(page.evaluate("document.activeElement.dataset.item"))
+    assert len(names) > 2 or markers.count() < 4
+    assert page.locator("#map-tip").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#map-tip").is_hidden()
+
+
+@pytest.mark.slow
+def test_on_a_telephone_nothing_sticks_out(visit):
+    page = visit("?text=plot+data&use=python3-numpy", size=PHONE)
+    cards(page)
+    page.locator("summary", has_text="Fine-tune").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    small = page.locator("button:visible").evaluate_all(
+        "buttons => buttons.filter(b => !b.closest('.markers') && b.getBoundingClientRect().height < 24)"
+        ".map(b => b.textContent)"
+    )
+    assert small == []
+    shot(page, "phone")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_barrier_that_axe_finds(visit, theme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit("?text=plot+data&use=python3-numpy&use=libgtk-3-dev", theme=theme)
+    cards(page)
+    page.locator(".why strong").first.wait_for()
+    for summary in page.locator("summary").all():
+        summary.click()
+    page.locator("#map-note", has_text="items").wait_for()
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (fault["id"], [node["html"][:120] for node in fault["nodes"]][:3])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    if theme == "dark":
+        shot(page, "desktop-dark")
+
+
+@pytest.mark.slow
+def test_markup_in_the_catalog_is_text(visit):
+    page = visit()
+    page.get_by_role("heading", name="Say what you need").wait_for()
+    search(page, "plotting of scientific curves <script>alert(4)</script>")
+    assert NASTY.item_id in ids(page)
+    card = page.locator(".card").filter(has_text="</h3><script>alert('title')</script> plotting")
+    assert "<svg onload=alert(2)>" in card.inner_text()
+    assert "<i>python</i>" in card.inner_text()
+    answered(page, card.locator(".main").click)
+    assert "<script>" in page.locator("#history .chip").inner_text()
+    page.locator("summary", has_text="The map as a table").click()
+    assert "<script>" in page.locator("#map-table").inner_text()
+    for tag in ("h3 script", "main img", "main i", "main u", "blockquote svg", "blockquote b"):
+        assert page.locator(tag).count() == 0, tag
+    page.reload()
+    assert page.locator("#history .chip").count() == 1
+    cards(page)
+
+
+@pytest.mark.slow
+def test_what_went_wrong_is_told_in_plain_words(visit):
+    page = visit("?use=no+such+package", allowed=["404"])
+    page.get_by_role("alert").wait_for()
+    assert "in this index" in page.get_by_role("alert").inner_text()
+
+    page = visit("?use=python3-numpy&use=no+such+package")
+    cards(page)
+    assert "not in the index" in page.locator("#notices").inner_text()
+    assert "not in the index: no such package" in page.locator("#history").inner_text()
+
+
+@pytest.mark.slow
+def test_a_service_that_is_gone_is_told_and_can_be_asked_again(visit):
+    page = visit("?text=plot+data", allowed=["ERR_FAILED", "Failed to load"])
+    cards(page)
+    page.route("**/recommend", lambda route: route.abort())
+    page.get_by_label("What are you looking for?").fill("plot more data")
+    page.get_by_role("alert").wait_for()
+    assert "does not answer" in page.get_by_role("alert").inner_text()
+    page.unroute("**/recommend")
+    answered(page, lambda: page.get_by_role("button", name="Try again").click())
+    assert cards(page).count() == 10
+
+
+@pytest.mark.slow
+def test_a_stale_answer_is_never_shown(visit):
+    """The first answer comes last."""
+    page = visit()
+    page.get_by_role("heading", name="Say what you need").wait_for()
+    held = []
+    page.route(
+        "**/recommend",
+        lambda route: held.append(route) if "games" in (route.request.post_data or "") else route.continue_(),
+    )
+    page.get_by_label("What are you looking for?").fill("games")
+    page.wait_for_timeout(400)
+    assert held
+    search(page, "plot scientific data")
+    expected = ids(page)
+    for route in held:
+        route.abort()
+    page.wait_for_timeout(200)
+    assert ids(page) == expected
+
+
+def test_both_languages_say_the_same_things():
+    """Every string is there in every language, with the same places to fill in."""
+    import semrec.service.front as front
+
+    source = (front.FOLDER / "i18n.js").read_text(encoding="utf-8")
+    blocks = re.split(r"^  (en|zh): \{$", source.split("const STRINGS = {")[1], flags=re.M)
+    said = {}
+    for name, block in zip(blocks[1::2], blocks[2::2], strict=True):
+        body = block.split("\n  },")[0]
+        entries = re.findall(r'^    "?([\w.]+)"?: (.+),$', body, flags=re.M)
+        said[name] = {key: set(re.findall(r"\{(\w+)\}", value)) for key, value in entries}
+        assert len(entries) == len(body.strip().splitlines())
+    assert said["en"] == said["zh"]
+    used = set(re.findall(r'data-i18n(?:-\w+)?="([\w.]+)"', (front.FOLDER / "index.html").read_text()))
+    assert used <= set(said["en"])
+
+
+def test_no_markup_is_made_from_data():
+    """Text becomes text nodes; nothing in the page's scripts could read it as anything else."""
+    import semrec.service.front as front
+
+    for script in front.FOLDER.glob("*.js"):
+        written = script.read_text(encoding="utf-8")
+        for way in ("innerHTML", "outerHTML", "AdjacentHTML", "document.write", "eval(", "Function("):
+            assert way not in written, (script.name, way)
