@@ -71,6 +71,9 @@ _RESERVE_BYTES = 256 * 2**20
 
 _BORROWED = ".borrowed-"
 
+# Items with the largest numbers in a field of one number, see `EdgeIndex._leaders`.
+_N_LEADERS = 2048
+
 _DISTANCES = {"cosine": qe.Distance.Cosine, "dot": qe.Distance.Dot}
 _NO_GRAPH = qe.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
 _SCHEMAS = {
@@ -285,6 +288,7 @@ class EdgeIndex(PointReader):
             for field in vectors
             if field.kind == "dense" or field.most
         }
+        self._known_leaders: dict[str, qe.HasIdCondition] = {}
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points; each replaces the one of the same item id as a whole."""
@@ -328,9 +332,16 @@ class EdgeIndex(PointReader):
         """Answer a batch of searches, in order."""
         if not searches:
             return []
-        requests = [_query(search, self._fields) for search in searches]
+        leaders = [self._leaders(search) for search in searches]
+        requests = [
+            _query(search, self._fields, among) for search, among in zip(searches, leaders, strict=True)
+        ]
         with _edge_errors(self.folder):
             answers = self._open_shard.query_batch(qe.QueryBatchRequest(requests))
+            for place, (search, among) in enumerate(zip(searches, leaders, strict=True)):
+                if among and len(answers[place]) < search.limit:
+                    # Few leaders meet the conditions, so few items do: to look at each of them is cheap.
+                    answers[place] = self._open_shard.query(_query(search, self._fields, None))
         return [_hits(answer) for answer in answers]
 
     def scores(self, vector_name: str, query: Float1D | SparseVector, keys: Keys) -> Float1D:
@@ -414,7 +425,25 @@ class EdgeIndex(PointReader):
             shard.flush()
         shard.close()
 
+    def _leaders(self, search: Search) -> qe.HasIdCondition | None:
+        """Return the items among which a search by one number looks first, None for other searches.
+
+        One number has no graph to search by: the engine would look at every item. The items with the largest
+        numbers are the answer whenever enough of them meet the conditions.
+        """
+        field = check_query(search.vector_name, search.query, self._fields)
+        if field.dimension != 1 or isinstance(search.query, SparseVector) or search.query[0] <= 0:
+            return None
+        if field.name not in self._known_leaders:
+            rows = self._rows[field.name]
+            keys = rows.keys()
+            numbers = rows.read(keys)[1][:, 0]
+            largest = np.argsort(-numbers)[:_N_LEADERS]
+            self._known_leaders[field.name] = qe.HasIdCondition(set(keys[largest].tolist()))
+        return self._known_leaders[field.name]
+
     def _forget_rows(self, keys: Keys) -> None:
+        self._known_leaders.clear()
         for rows in self._rows.values():
             rows.delete(keys)
 
@@ -529,9 +558,9 @@ def _edge_vector(vector: Vector) -> qe.SparseVector | list[float] | list[list[fl
     return vector.tolist()
 
 
-def _query(search: Search, fields: Fields) -> qe.QueryRequest:
+def _query(search: Search, fields: Fields, among: qe.HasIdCondition | None) -> qe.QueryRequest:
     check_query(search.vector_name, search.query, fields)
-    only = _filter(search.where, search.exclude)
+    only = _filter(search.where, search.exclude, among)
     return _request(search.vector_name, search.query, max(search.limit, 0), only)
 
 
@@ -547,12 +576,14 @@ def _hits(answer: Sequence[qe.ScoredPoint]) -> Hits:
     )
 
 
-def _filter(where: Sequence[Condition], exclude: Keys | None = None) -> qe.Filter | None:
+def _filter(
+    where: Sequence[Condition], exclude: Keys | None = None, among: qe.HasIdCondition | None = None
+) -> qe.Filter | None:
     excluded = exclude is not None and len(exclude) > 0
-    if not where and not excluded:
+    if not where and not excluded and not among:
         return None
     return qe.Filter(
-        must=list(map(_condition, where)),
+        must=[*map(_condition, where), *([among] if among else [])],
         must_not=[qe.HasIdCondition(set(exclude.tolist()))] if exclude is not None and excluded else None,
     )
 

@@ -91,6 +91,11 @@ class RowFile:
         rows[found] = self._matrix[positions[found]]
         return found, rows
 
+    def keys(self) -> Keys:
+        """Return all keys that are there, uint64 (n,), ascending."""
+        known = np.unique(np.concatenate([run.keys for run in self._runs]))
+        return known[self.contains(known)]
+
     def contains(self, keys: Keys) -> np.ndarray:
         """Return which keys are there, bool (n,)."""
         return self._find(keys)[0]

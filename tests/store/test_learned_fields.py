@@ -11,7 +11,7 @@ from samples import manifest, sparse
 from semrec.errors import StoreError
 from semrec.store import Point, Record, Search, SparseVector, VectorField
 from semrec.store.points import pack_sparse, unpack_sparse
-from semrec.types import item_keys
+from semrec.types import AnyOf, item_keys
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
@@ -186,3 +186,42 @@ def test_one_number_is_a_vector(opened):
     assert hits.keys.tolist() == KEYS[[2, 3, 1]].tolist()
     assert hits.scores.tolist() == [7.5, 2.0, 1.0]
     assert opened.scores("popularity", np.array([2.0], np.float32), KEYS).tolist() == [0, 2, 15, 4]
+
+
+def test_the_largest_numbers_are_found_whatever_the_conditions(store, monkeypatch):
+    """Among the leaders or beyond them, without what is excluded, and after every change."""
+    monkeypatch.setattr("semrec.store.edge._N_LEADERS", 5)
+    numbers = {f"item {n}": float(n * 7 % 31) for n in range(30)}
+    kinds = {name: "odd" if int(name[5:]) % 2 else "even" for name in numbers}
+
+    def written(name):
+        return Point(
+            Record(name, "", metadata={"kind": kinds[name]}),
+            {"popularity": np.array([numbers[name]], np.float32)},
+        )
+
+    def check(index):
+        for limit in (0, 1, 4, 8, 40):
+            for kind in (None, "odd", "none of them"):
+                for excluded in ([], ["item 13", "item 22", "item 4"], list(numbers)):
+                    expected = sorted(
+                        (number for name, number in numbers.items() if name not in excluded
+                         and kind in (None, kinds[name])),
+                        reverse=True,
+                    )  # fmt: skip
+                    where = (AnyOf("kind", (kind,)),) if kind else ()
+                    asked = Search("popularity", np.ones(1, np.float32), limit, where, item_keys(excluded))
+                    assert index.search([asked])[0].scores.tolist() == expected[:limit]
+
+    _, index = store.create(FIELDS)
+    index.upsert([written(name) for name in numbers])
+    check(index)
+    index.delete(item_keys(["item 13"]))
+    del numbers["item 13"]
+    check(index)
+    numbers["item 2"] = 99.0
+    index.upsert([written("item 2")])
+    check(index)
+    least = Search("popularity", -np.ones(1, np.float32), 3)
+    assert index.search([least])[0].scores.tolist() == [0.0, -1.0, -2.0]
+    index.close()

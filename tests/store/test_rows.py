@@ -27,6 +27,7 @@ def check(rows: RowFile, expected: dict[int, float]) -> None:
     found, vectors = rows.read(asked)
     assert found.tolist() == [int(key) in expected for key in asked]
     assert vectors.dtype == np.float32
+    assert rows.keys().tolist() == sorted(int(key) for key in expected)
     assert vectors.tolist() == [[expected.get(int(key), 0.0)] * DIM for key in asked]
 
 
