@@ -104,6 +104,8 @@ def balance(parts: Sequence[Contributions]) -> list[Contributions]:
     -------
     The parts as they are when the query has only one origin, or when one of the two says nothing.
     """
+    if {"text", "history"} - {part.origin for part in parts}:
+        return list(parts)
     best_by_text, best_by_history = (_best(parts, origin) for origin in ("text", "history"))
     if min(best_by_text, best_by_history) <= 0:
         return list(parts)
@@ -114,9 +116,9 @@ def balance(parts: Sequence[Contributions]) -> list[Contributions]:
 
 
 def _best(parts: Sequence[Contributions], origin: str) -> float:
-    """Return the highest score that the parts of one origin give, 0 without such parts or candidates."""
+    """Return the highest score that the parts of one origin give, 0 without candidates."""
     sums = [part.values.sum(axis=1) for part in parts if part.origin == origin]
-    return float(np.sum(sums, axis=0).max(initial=0.0)) if sums else 0.0
+    return float(np.sum(sums, axis=0).max(initial=0.0))
 
 
 def blended_scores(parts: Sequence[Contributions], n_candidates: int) -> Float1D:

@@ -7,7 +7,7 @@ positive ones, so what speaks for an item adds up to 1, and what speaks against 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,8 +40,10 @@ class Reasons:
     by_text: bool
 
 
-def reasons(parts: Sequence[Contributions], candidate: int, liked: np.ndarray, n_named: int) -> Reasons:
-    """Return the reasons for one candidate.
+def reasons(
+    parts: Sequence[Contributions], chosen: np.ndarray, liked: np.ndarray, n_named: int
+) -> list[Reasons]:
+    """Return the reasons for each chosen candidate.
 
     What is unlike a disliked item gains by that, but nobody recommends it "because of" the disliked one:
     such gains count among the shares and are not named.
@@ -49,76 +51,93 @@ def reasons(parts: Sequence[Contributions], candidate: int, liked: np.ndarray, n
     Parameters
     ----------
     parts : what each reason adds to each candidate's score.
-    candidate : its row in `parts`.
+    chosen : int64 (n,), rows of `parts`.
     liked : bool (n_history,), which items of the history may be named.
     n_named : most items of the history to name.
     """
-    signals = by_signal(parts, candidate)
-    signal_shares = shares(np.array(list(signals.values()), np.float32))
+    parts = [replace(part, values=part.values[chosen]) for part in parts]
     n_history = len(liked)
-    totals = by_reason(parts, candidate, n_history)
-    signal_of = loudest_signals(parts, candidate, n_history)
-    loudest = np.argsort(-totals[:n_history], kind="stable")
-    loudest = loudest[liked[loudest] & (totals[loudest] > 0)][:n_named]
-    return Reasons(
-        signals=dict(zip(signals, signal_shares.tolist(), strict=True)),
-        history=loudest,
-        shares=shares(totals)[loudest],
-        contributions=totals[loudest],
-        by=tuple(signal_of[place] for place in loudest),
-        by_text=bool(totals[n_history] >= totals.max()),
-    )
+    signals, signal_totals = by_signal(parts, len(chosen))
+    signal_shares = shares(signal_totals).tolist()
+    totals = by_reason(parts, len(chosen), n_history)
+    reason_shares = shares(totals)
+    by = loudest_signals(parts, len(chosen), n_history)
+    by_history = totals[:, :n_history]
+    named = liked & (by_history > 0)
+    loudest = np.argsort(np.where(named, -by_history, np.inf), axis=1, kind="stable")[:, :n_named]
+    by_text = totals[:, n_history] >= totals.max(axis=1)
+    found = []
+    for row, n_may in enumerate(named.sum(axis=1).tolist()):
+        history = loudest[row, :n_may]
+        found.append(
+            Reasons(
+                signals=dict(zip(signals, signal_shares[row], strict=True)),
+                history=history,
+                by=tuple(by[row, history]),
+                shares=reason_shares[row, history],
+                contributions=totals[row, history],
+                by_text=bool(by_text[row]),
+            )
+        )
+    return found
 
 
-def shares(values: Float1D) -> Float1D:
+def shares(values: Float2D) -> Float2D:
     """Return each contribution as a part of all that speaks for the item.
 
     Parameters
     ----------
-    values : float32 (n,), contributions in units of the score.
+    values : float32 (n, m), contributions to n items in units of the score.
 
     Returns
     -------
-    float32 (n,): positive ones add up to 1; when nothing speaks for the item, negative ones add up to -1.
+    float32 (n, m): the positive ones of an item add up to 1; when nothing speaks for it, negative ones add
+    up to -1.
     """
-    said = np.abs(values).sum()
-    speaks_for = np.maximum(values, 0).sum()
-    whole = speaks_for if speaks_for > SMALLEST_VOICE * said else said
-    return (values / (whole or np.float32(1))).astype(np.float32)
+    said = np.abs(values).sum(axis=1, keepdims=True)
+    speaks_for = np.maximum(values, 0).sum(axis=1, keepdims=True)
+    whole = np.where(speaks_for > SMALLEST_VOICE * said, speaks_for, said)
+    return (values / np.where(whole == 0, np.float32(1), whole)).astype(np.float32)
 
 
-def by_signal(parts: Sequence[Contributions], candidate: int) -> dict[str, float]:
-    """Return what each signal adds to one candidate's score; text and history of one signal together."""
-    totals: dict[str, float] = {}
-    for part in parts:
-        totals[part.signal] = totals.get(part.signal, 0.0) + float(part.values[candidate].sum())
-    return totals
-
-
-def by_reason(parts: Sequence[Contributions], candidate: int, n_history: int) -> Float1D:
-    """Return what each reason adds to one candidate's score, over all signals.
+def by_signal(parts: Sequence[Contributions], n_candidates: int) -> tuple[list[str], Float2D]:
+    """Return the signals, and what each adds to every score; text and history of one signal together.
 
     Returns
     -------
-    float32 (n_history + 2,): one for each item of the history, then the text, then the catalog.
+    names, and float32 (n_candidates, n_signals).
     """
-    totals = np.zeros(n_history + 2, np.float32)
+    names = list(dict.fromkeys(part.signal for part in parts))
+    totals = np.zeros((n_candidates, len(names)), np.float32)
     for part in parts:
-        values = part.values[candidate]
+        totals[:, names.index(part.signal)] += part.values.sum(axis=1)
+    return names, totals
+
+
+def by_reason(parts: Sequence[Contributions], n_candidates: int, n_history: int) -> Float2D:
+    """Return what each reason adds to every score, over all signals.
+
+    Returns
+    -------
+    float32 (n_candidates, n_history + 2): one column for each item of the history, then the text, then the
+    catalog.
+    """
+    totals = np.zeros((n_candidates, n_history + 2), np.float32)
+    for part in parts:
         if part.origin == "history":
-            totals[:n_history] += values
+            totals[:, :n_history] += part.values
         else:
-            totals[n_history + (part.origin == "catalog")] += values.sum()
+            totals[:, n_history + (part.origin == "catalog")] += part.values.sum(axis=1)
     return totals
 
 
-def loudest_signals(parts: Sequence[Contributions], candidate: int, n_history: int) -> list[str]:
-    """Return for each item of the history the signal by which it speaks loudest for one candidate."""
+def loudest_signals(parts: Sequence[Contributions], n_candidates: int, n_history: int) -> np.ndarray:
+    """Return the signal by which each item of the history speaks loudest, str (n_candidates, n_history)."""
     own = [part for part in parts if part.origin == "history"]
     if not own:
-        return [""] * n_history
-    loudest = np.argmax([part.values[candidate] for part in own], axis=0)
-    return [own[place].signal for place in loudest]
+        return np.full((n_candidates, n_history), "", dtype=object)
+    loudest = np.argmax([part.values for part in own], axis=0)
+    return np.array([part.signal for part in own], dtype=object)[loudest]
 
 
 def nearest_pair(left: Float2D, right: Float2D) -> tuple[int, int]:

@@ -198,15 +198,38 @@ def find_candidates(
     queries : the signals' parts of the query.
     generation : where they are looked for.
     where, hidden : conditions that candidates must meet, and keys that are none.
-    weights : weight of each signal, where `fit` has not learned it.
-    asked_weights : weights that this query asks for, over all others.
-    n_history : events of the history that count.
+    weights, asked_weights, n_history : see `scored`.
     """
     searches = [
         replace(search, where=where, exclude=hidden) for query in queries for search in query.searches
     ]
     hits = generation.index.search(searches)
     keys = np.unique(np.concatenate([np.empty(0, np.uint64), *(hit.keys for hit in hits)]))
+    return scored(
+        keys, queries, generation, weights=weights, asked_weights=asked_weights, n_history=n_history
+    )
+
+
+def scored(
+    keys: Keys,
+    queries: Sequence[SignalQuery],
+    generation: Generation,
+    *,
+    weights: Mapping[str, float],
+    asked_weights: Mapping[str, float],
+    n_history: int,
+) -> Candidates:
+    """Return these items with their exact scores.
+
+    Parameters
+    ----------
+    keys : uint64 (n,), ascending.
+    queries : the signals' parts of the query.
+    generation : whose items they are.
+    weights : weight of each signal, where `fit` has not learned it.
+    asked_weights : weights that this query asks for, over all others.
+    n_history : events of the history that count.
+    """
     terms = [
         Part(query.signal, query.origin, query.terms(keys), query.offsets, query.scale) for query in queries
     ]
@@ -265,7 +288,7 @@ def explained(
     centred : float32 (n_history, dim), the centred vectors of the history.
     index : the generation, which knows titles and passages.
     """
-    why = [reasons(candidates.parts, int(c), history.weights > 0, BECAUSE_ITEMS) for c in chosen]
+    why = reasons(candidates.parts, chosen, history.weights > 0, BECAUSE_ITEMS)
     groups = [
         central_items(centred, question.interests, interest)
         for interest in range(int(question.interests.max(initial=-1)) + 1)

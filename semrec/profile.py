@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import squareform
 
 from semrec.errors import ConfigError
 from semrec.types import Event, Float1D, Float2D
@@ -202,9 +203,8 @@ def find_interests(centred: Float2D, weights: Float1D, max_interests: int) -> np
 
 def _cluster(centred: Float2D, max_interests: int) -> np.ndarray:
     """Return int64 (n,), groups numbered from 0 without gaps."""
-    similarity = np.clip(centred @ centred.T, -1.0, 1.0)
-    upper = np.triu_indices(len(centred), k=1)
-    tree = linkage(1.0 - similarity[upper].astype(np.float64), method="average")
+    distance = 1.0 - np.clip(centred @ centred.T, -1.0, 1.0).astype(np.float64)
+    tree = linkage(squareform(distance, checks=False), method="average")
     n_merges = max(
         np.searchsorted(tree[:, 2], 1.0 - SAME_INTEREST, side="right"), len(centred) - max_interests
     )
@@ -216,7 +216,7 @@ def _cluster(centred: Float2D, max_interests: int) -> np.ndarray:
 
 
 def central_items(centred: Float2D, labels: np.ndarray, interest: int) -> np.ndarray:
-    """Return the positions of one interest's items, most central first.
+    """Return the positions of one interest's items, most central first; as central ones in order.
 
     Parameters
     ----------
@@ -225,5 +225,6 @@ def central_items(centred: Float2D, labels: np.ndarray, interest: int) -> np.nda
     interest : one of the labels.
     """
     members = np.flatnonzero(labels == interest)
-    closeness = centred[members] @ centred[members].mean(axis=0)
+    # Rounded, for the last bits must not choose between the two items of a pair.
+    closeness = np.round(centred[members] @ centred[members].mean(axis=0), 5)
     return members[np.argsort(-closeness, kind="stable")]

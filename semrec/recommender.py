@@ -364,7 +364,7 @@ class Recommender:
             [part for signal in generation.signals for part in signal.ask(question)],
             generation,
             where=conditions,
-            hidden=item_keys([*query.exclude, *(known.item_ids if query.exclude_seen else ())]),
+            hidden=np.union1d(item_keys(query.exclude), known.keys[: None if query.exclude_seen else 0]),
             weights=self._settings.signal_weights,
             asked_weights=query.weights,
             n_history=int(np.count_nonzero(known.weights > 0) or np.count_nonzero(known.weights)),

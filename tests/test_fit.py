@@ -337,7 +337,7 @@ every_weight = st.none() | st.fixed_dictionaries(
 def test_contributions_add_up_to_the_score(edge, history, weights, text):
     """Exactly, with all signals: every reason of the history, the text and the catalog."""
     candidates, n_history = all_parts(edge, history, weights, text)
-    by_candidate = [by_reason(candidates.parts, row, n_history) for row in range(len(candidates.keys))]
+    by_candidate = by_reason(candidates.parts, len(candidates.keys), n_history)
     assert len(by_candidate) > 0
     np.testing.assert_allclose(np.sum(by_candidate, axis=1), candidates.scores, atol=1e-4)
     assert np.isfinite(candidates.scores).all()
@@ -348,7 +348,7 @@ def test_all_signals_take_part(edge):
     candidates, n_history = all_parts(edge, [Event("1-1"), Event("2-2")], every)
     assert {part.signal for part in candidates.parts} == SIGNALS
     assert {part.origin for part in candidates.parts} == {"history", "catalog"}
-    said = by_reason(candidates.parts, 0, n_history)
+    said = by_reason(candidates.parts, len(candidates.keys), n_history)[0]
     assert said[-1] != 0
     assert said[-2] == 0
 
@@ -356,9 +356,10 @@ def test_all_signals_take_part(edge):
 def test_what_is_named_is_the_largest_term(shop):
     answer = shop.recommend(history=of_club(2)[:5], k=5)
     candidates, n_history = all_parts(shop, [Event(item) for item in of_club(2)[:5]])
+    by_candidate = by_reason(candidates.parts, len(candidates.keys), n_history)
     for item in answer:
         row = candidates.keys.tolist().index(int(item_keys([item.item_id])[0]))
-        terms = by_reason(candidates.parts, row, n_history)[:n_history]
+        terms = by_candidate[row, :n_history]
         assert item.because[0].item_id == of_club(2)[int(terms.argmax())]
         assert item.because[0].contribution == pytest.approx(float(terms.max()), abs=1e-4)
 

@@ -259,3 +259,12 @@ def test_the_most_central_item_comes_first():
     # The middle of the first three is (0.6, 0.53, 0): closest to the second.
     assert central_items(rows, labels, 0).tolist() == [1, 0, 2]
     assert central_items(rows, labels, 1).tolist() == [3]
+
+
+def test_the_items_of_a_pair_are_equally_central():
+    rows = np.random.default_rng(0).normal(size=(40, 384)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    for first in range(0, 40, 2):
+        labels = np.full(40, -1)
+        labels[first : first + 2] = 0
+        assert central_items(rows, labels, 0).tolist() == [first, first + 1]

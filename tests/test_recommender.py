@@ -363,8 +363,9 @@ def test_contributions_add_up_to_the_score(edge, liked, text):
     _, candidates = candidates_of(edge, history, text)
     answer = edge.recommend(history=history, text=text, k=10)
     position = {key: row for row, key in enumerate(candidates.keys.tolist())}
+    by_candidate = by_reason(candidates.parts, len(candidates.keys), len(liked))
     for item, key in zip(answer, item_keys(ids(answer)).tolist(), strict=True):
-        totals = by_reason(candidates.parts, position[key], len(liked))
+        totals = by_candidate[position[key]]
         tolerance = 1e-4 * max(1.0, float(np.abs(totals).sum()))
         assert totals.sum() == pytest.approx(item.score, abs=tolerance)
         named = {entry.item_id: totals[row] for row, entry in enumerate(history) if entry.value > 0}

@@ -79,8 +79,8 @@ class NeighboursSignal(Signal):
             return weights_from(self._index.sparse_rows(NEIGHBOURS, keys), columns) * weights
 
         searches = (Search(NEIGHBOURS, query, question.limit),) if counts.any() else ()
-        others = self._sample_terms(columns)[~np.isin(self._sample_keys, question.history)] * weights
-        return [SignalQuery(NEIGHBOURS, "history", searches, terms, *standard(others))]
+        scale = standard(self._sample_terms(columns) * weights, self._sample_keys, question.history)
+        return [SignalQuery(NEIGHBOURS, "history", searches, terms, *scale)]
 
     def _sample_terms(self, columns: np.ndarray) -> Float2D:
         """Return B[h, i] for the items of the sample, float32 (n_sample, n_history)."""

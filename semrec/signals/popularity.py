@@ -40,8 +40,8 @@ class PopularitySignal(Signal):
         def terms(keys: Keys) -> Float2D:
             return self._index.vectors(POPULARITY, keys)
 
-        others = self._sample[~np.isin(self._sample_keys, question.history)]
-        return [SignalQuery(POPULARITY, "catalog", searches, terms, *standard(others))]
+        scale = standard(self._sample, self._sample_keys, question.history)
+        return [SignalQuery(POPULARITY, "catalog", searches, terms, *scale)]
 
     def evidence(self, keys: Keys) -> Float1D:
         """Return how many events each item has, float32 (n,)."""

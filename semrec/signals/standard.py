@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from semrec.types import Float1D, Float2D
+from semrec.types import Float1D, Float2D, Keys
 
 SMALLEST_SCALE = 1e-6
 """Below this a signal says the same of every item; its differences are rounding."""
 
 
-def standard(sample_terms: Float2D) -> tuple[Float1D, float]:
+def standard(sample_terms: Float2D, sample: Keys, history: Keys) -> tuple[Float1D, float]:
     """Return the mean of every term and the standard deviation of their sum.
+
+    The history itself may score far above all others; it must not stretch the scale that they are put on,
+    so its items count as not sampled.
 
     Parameters
     ----------
     sample_terms : float32 (n_sample, n_terms), the terms of the sampled items.
+    sample : uint64 (n_sample,), their keys.
+    history : uint64 (n_history,).
 
     Returns
     -------
     offsets : float32 (n_terms,).
     scale : float, greater than 0; infinite when all items score the same, so that such a signal adds nothing.
     """
+    inside = np.isin(sample, history)
+    if inside.any():
+        sample_terms = sample_terms[~inside]
     if len(sample_terms) == 0:
         return np.zeros(sample_terms.shape[1], np.float32), 1.0
     offsets = sample_terms.mean(axis=0)

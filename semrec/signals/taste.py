@@ -177,5 +177,5 @@ class TasteSignal(Signal):
 
         user = reasons.sum(axis=1)
         searches = (Search(TASTE, user, question.limit),) if np.any(user) else ()
-        others = self._sample[~np.isin(self._sample_keys, question.history)]
-        return SignalQuery(TASTE, origin, searches, terms, *standard(others @ reasons))
+        scale = standard(self._sample @ reasons, self._sample_keys, question.history)
+        return SignalQuery(TASTE, origin, searches, terms, *scale)

@@ -30,6 +30,8 @@ from semrec.types import Float1D, Float2D, Keys
 TEXT = "text"
 PASSAGES = "passages"
 
+_NO_HISTORY = np.empty(0, np.uint64)
+
 Pooling = Literal["soft_nearest", "centred_mean", "mean"]
 
 
@@ -42,7 +44,7 @@ def text_fields(dimension: int) -> tuple[VectorField, ...]:
 
 def unit_rows(vectors: Float2D) -> Float2D:
     """Return the rows scaled to unit length, float32; rows of zeros stay zeros."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
     return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32, copy=False)
 
 
@@ -122,7 +124,8 @@ class TextSignal(Signal):
             return (self._index.vectors(TEXT, keys) @ text_vector)[:, None]
 
         searches = (Search(TEXT, text_vector, limit),)
-        return SignalQuery(TEXT, "text", searches, terms, *standard((self._sample @ text_vector)[:, None]))
+        scale = standard((self._sample @ text_vector)[:, None], self._sample_keys, _NO_HISTORY)
+        return SignalQuery(TEXT, "text", searches, terms, *scale)
 
     def _ask_history(self, question: Question, pooling: Pooling) -> SignalQuery:
         rows = self._index.vectors(TEXT, question.history)
@@ -144,9 +147,8 @@ class TextSignal(Signal):
         # Few searches may look far, many need not: each finds what is near one interest.
         limit = max(question.limit // 2, 4 * question.limit // len(queries))
         searches = tuple(Search(TEXT, query, limit) for query in queries if np.any(query))
-        # The history itself scores far above all others; it must not stretch the scale that they are put on.
-        others = sample[~np.isin(self._sample_keys, question.history)]
-        return SignalQuery(TEXT, "history", searches, terms, *standard(terms_of(others)))
+        scale = standard(terms_of(sample), self._sample_keys, question.history)
+        return SignalQuery(TEXT, "history", searches, terms, *scale)
 
     def _soft_nearest(
         self, centred: Float2D, question: Question
