@@ -1,0 +1,377 @@
+"""What a catalog of 10,000 to 1,000,000 items costs: building the index, and one query on it.
+
+Items come with their vectors (`synthetic.py`), so nothing is encoded: 384 dimensions of text, 128 of taste,
+200 weights on neighbours, the words of a title, popularity, one field to filter by. A query is a history of
+50 items out of five topics, or a text with a filter that one item in twenty passes. Each is asked for the
+first time when it is timed, by a process that has answered as many others before.
+
+Every size is built, and asked, by a process of its own, whose peak memory is reported: the most that was
+resident, pages of mapped files included, which the system takes back when it needs them. (That of building
+the search structures is never below that of the process that starts it.) Two plots are written beside this
+program: `scale-queries.svg` and `scale-build.svg`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from report import announce, report
+from synthetic import DIMENSION, FINGERPRINT, RANK, SyntheticCatalog
+
+from semrec.blend import best_first
+from semrec.config import Settings, load_settings
+from semrec.encoder.protocol import Encoder
+from semrec.evaluation.charts import Line, Point, lines
+from semrec.evaluation.markup import Markup, tag
+from semrec.evaluation.report import COLOURS, STYLE
+from semrec.generation import Generation, known_history, scored
+from semrec.profile import find_interests
+from semrec.recommender import Recommender
+from semrec.signals import Question, SignalQuery
+from semrec.signals.text import TEXT, unit_rows
+from semrec.store.build import Build
+from semrec.store.edge import EdgeStore
+from semrec.threads import one_blas_thread
+from semrec.types import Event, Float1D, Float2D, Keys, item_keys
+from semrec.workspace import make_workspace
+
+SIZES = (10_000, 100_000, 1_000_000)
+QUICK_SIZES = (2_000, 5_000)
+ASKED, CHECKED = 200, 20
+"""Queries that are timed, and that are compared with scoring every item."""
+
+K = 10
+SHELF = "shelf 7"
+LEAST_FREE_BYTES = 4 * 2**30
+CHUNK = 20_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What building one size cost: seconds, bytes.
+
+    Parameters
+    ----------
+    made_s, written_s, optimized_s : making the vectors, writing the points, building the search structures.
+    folder, peak, optimize_peak : size of the index, most memory of the building process and of its child.
+    """
+
+    made_s: float
+    written_s: float
+    optimized_s: float
+    folder: int
+    peak: int
+    optimize_peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What asking cost: milliseconds of every query, recall@10, bytes, seconds."""
+
+    history_ms: list[float]
+    text_ms: list[float]
+    history_recall: float
+    text_recall: float
+    opened_s: float
+    peak: int
+
+
+class GivenEncoder(Encoder):
+    """Knows the vector of every text it will be asked for."""
+
+    def __init__(self, vectors: dict[str, Float1D]) -> None:
+        self.name, self.fingerprint, self.dimension = "synthetic", FINGERPRINT, DIMENSION
+        self.query_prompt = self.document_prompt = self.device = ""
+        self.passage_tokens, self.precision = 256, "float32"
+        self._vectors = vectors
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of words."""
+        return [len(text.split()) for text in texts]
+
+    def encode_queries(self, texts: Sequence[str]) -> Float2D:
+        """Return the given vectors."""
+        return np.stack([self._vectors[text] for text in texts])
+
+    def encode_documents(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> Float2D:
+        """Return the given vectors."""
+        return self.encode_queries(texts)
+
+
+def build(folder: Path, n_items: int) -> Built:
+    """Build the index of a catalog in a workspace folder, as the indexer and `fit` would."""
+    catalog = SyntheticCatalog(n_items)
+    make_workspace(folder, qdrant=None, collection=None)
+    text_sum, gram = np.zeros(DIMENSION), np.zeros((RANK, RANK), np.float32)
+    made = written = 0.0
+    started = time.perf_counter()
+    with Build(EdgeStore(folder), catalog.fields) as next_one:
+        for block in catalog.blocks():
+            points = catalog.points(block)
+            text_sum += block.text.sum(axis=0)
+            gram += block.taste.T @ block.taste
+            made += (now := time.perf_counter()) - started
+            next_one.index.upsert(points)
+            written += (started := time.perf_counter()) - now
+            if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
+                raise SystemExit("less than 4 GiB are free on the disk: the build was given up")
+        next_one.complete(catalog.manifest(text_sum / n_items, gram))
+    return Built(
+        made_s=made,
+        written_s=written,
+        optimized_s=time.perf_counter() - started,
+        folder=sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file()),
+        peak=peak_memory(resource.RUSAGE_SELF),
+        optimize_peak=peak_memory(resource.RUSAGE_CHILDREN),
+    )
+
+
+def ask(folder: Path, n_items: int) -> Asked:
+    """Ask the index of a catalog and compare some answers with scoring every item."""
+    catalog = SyntheticCatalog(n_items)
+    settings = load_settings()
+    encoder = GivenEncoder({})
+    with Recommender(folder, settings, encoder=encoder) as recommender:
+        started = time.perf_counter()
+        generation = recommender._open_generation()
+        opened = time.perf_counter() - started
+        texts = texts_for(generation, catalog, 2 * ASKED)
+        encoder._vectors.update(texts)
+        histories = catalog.histories(2 * ASKED, seed=1)
+        by_history = [partial(recommender.recommend, history=history, k=K) for history in histories]
+        by_text = [partial(recommender.recommend, text=text, where={"shelf": SHELF}, k=K) for text in texts]
+        history_ms, text_ms = milliseconds(by_history), milliseconds(by_text)
+        peak = peak_memory(resource.RUSAGE_SELF)
+        on_shelf = catalog.keys[catalog.on_shelf(SHELF)]
+        return Asked(
+            history_ms,
+            text_ms,
+            recall(
+                by_history[:CHECKED],
+                [history_parts(history, generation, settings) for history in histories[:CHECKED]],
+                np.sort(catalog.keys),
+                [item_keys(history) for history in histories[:CHECKED]],
+                generation,
+                settings,
+            ),
+            recall(
+                by_text[:CHECKED],
+                [text_parts(text, texts[text], generation) for text in list(texts)[:CHECKED]],
+                np.sort(on_shelf),
+                [np.empty(0, np.uint64)] * CHECKED,
+                generation,
+                settings,
+            ),
+            opened,
+            peak,
+        )
+
+
+def texts_for(generation: Generation, catalog: SyntheticCatalog, count: int) -> dict[str, Float1D]:
+    """Return texts with their vectors, each near some item; its words are a topic's and a number."""
+    rng = np.random.default_rng(3)
+    numbers = rng.choice(catalog.n_items, count, replace=False)
+    vectors = generation.index.vectors(TEXT, catalog.keys[numbers])
+    near = unit_rows(vectors + rng.normal(size=vectors.shape).astype(np.float32) * 0.3 / DIMENSION**0.5)
+    return {f"topic{n % catalog.n_topics} {n}": row for n, row in zip(numbers.tolist(), near, strict=True)}
+
+
+def milliseconds(calls: Sequence[Callable[[], object]]) -> list[float]:
+    """Return how long each call of the second half takes; the first half is made before."""
+    spent = []
+    for call in calls:
+        started = time.perf_counter()
+        call()
+        spent.append(1000 * (time.perf_counter() - started))
+    return spent[len(calls) // 2 :]
+
+
+def history_parts(history: list[str], generation: Generation, settings: Settings) -> list[SignalQuery]:
+    """Return what every signal makes of a history."""
+    known = known_history([Event(name) for name in history], generation, settings)
+    centred = generation.text_signal.centred(known.keys)
+    interests = find_interests(centred, known.weights, settings.max_interests)
+    question = Question(None, None, known.keys, known.weights, interests, 1)
+    return [part for signal in generation.signals for part in signal.ask(question)]
+
+
+def text_parts(text: str, vector: Float1D, generation: Generation) -> list[SignalQuery]:
+    """Return what every signal makes of a text."""
+    nothing = np.empty(0, np.float32)
+    question = Question(text, vector, nothing.astype(np.uint64), nothing, nothing.astype(np.int64), 1)
+    return [part for signal in generation.signals for part in signal.ask(question)]
+
+
+def recall(
+    calls: Sequence[Callable[[], object]],
+    asked: Sequence[list[SignalQuery]],
+    keys: Keys,
+    hidden: Sequence[Keys],
+    generation: Generation,
+    settings: Settings,
+) -> float:
+    """Return the share of the ten best items, found by scoring every item, that the answers have.
+
+    Parameters
+    ----------
+    calls : give the answers.
+    asked : the parts of each query.
+    keys : of all items that may be recommended, ascending.
+    hidden : keys that each query hides.
+    generation, settings : as the answers are made with.
+    """
+    every = [np.empty(len(keys), np.float32) for _ in asked]
+    with one_blas_thread():
+        for start in range(0, len(keys), CHUNK):
+            chunk = keys[start : start + CHUNK]
+            for scores, parts in zip(every, asked, strict=True):
+                n_history = max((len(part.offsets) for part in parts if part.origin == "history"), default=0)
+                scores[start : start + CHUNK] = scored(
+                    chunk,
+                    parts,
+                    generation,
+                    weights=settings.signal_weights,
+                    asked_weights={},
+                    n_history=n_history,
+                ).scores
+    shares = []
+    for call, scores, hide in zip(calls, every, hidden, strict=True):
+        scores[np.isin(keys, hide)] = -np.inf
+        best = set(keys[best_first(scores, keys)[:K]].tolist())
+        found = set(item_keys(item.item_id for item in call()).tolist())  # type: ignore[attr-defined]
+        shares.append(len(best & found) / K)
+    return float(np.mean(shares))
+
+
+def peak_memory(who: int) -> int:
+    """Return the most bytes that were resident in this process or its largest child."""
+    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def in_own_process(function: Callable[[Path, int], T], folder: Path, n_items: int) -> T:
+    """Return what the function returns in a fresh process, so that peak memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, folder, n_items).result()
+
+
+def built(folder: Path, n_items: int) -> Built:
+    """Return what building cost; what is there already is not built again."""
+    figures = folder / "built.json"
+    if not figures.exists():
+        cost = in_own_process(build, folder, n_items)
+        figures.write_text(json.dumps(asdict(cost)))
+    return Built(**json.loads(figures.read_text()))
+
+
+def report_size(n_items: int, cost: Built, asked: Asked, first: Asked | None) -> None:
+    """Print the figures of one size; `first` are those of the smallest one."""
+    of = f"{n_items:,} items"
+    for name, seconds in (
+        ("make the vectors", cost.made_s),
+        ("write the points", cost.written_s),
+        ("build the search structures", cost.optimized_s),
+        ("open the index", asked.opened_s),
+    ):
+        report("scale", f"{name}, {of}", seconds, "s")
+    for name, size in (
+        ("size of the folder", cost.folder),
+        ("peak memory of the build", cost.peak),
+        ("peak memory of building the search structures", cost.optimize_peak),
+        ("peak memory of asking", asked.peak),
+    ):
+        report("scale", f"{name}, {of}", size / 2**20, "MiB")
+    for name, spent in (
+        ("recommend by history", asked.history_ms),
+        ("filtered text query", asked.text_ms),
+    ):
+        for percent in (50, 95, 99):
+            report("scale", f"{name}, p{percent}, {of}", float(np.percentile(spent, percent)), "ms")
+    report("scale", f"recall@10 by history, {of}", asked.history_recall, "share", least=0.98)
+    report("scale", f"recall@10 of the filtered text query, {of}", asked.text_recall, "share", least=0.98)
+    if first:
+        for name, here, there in (
+            ("by history", asked.history_ms, first.history_ms),
+            ("filtered text query", asked.text_ms, first.text_ms),
+        ):
+            ratio = float(np.median(here) / np.median(there))
+            report("scale", f"{name}, p50 at {of} over the smallest size", ratio, "x", most=4)
+
+
+def plot(path: Path, name: str, sizes: Sequence[int], y_label: str, series: Sequence[Line]) -> None:
+    """Write a line chart as a file of its own."""
+    chart = lines(series, [f"{size:,}" for size in sizes], "items", y_label, name)
+    named = [
+        tag("text", line.name, x=60, y=36 + 16 * place, class_=f"dot {line.style}")
+        for place, line in enumerate(series)
+    ]
+    background = tag("rect", width="100%", height="100%", fill="var(--page)")
+    parts = (tag("style", Markup(STYLE + COLOURS)), background, chart, *named)
+    path.write_text(tag("svg", *parts, xmlns="http://www.w3.org/2000/svg", viewBox="0 0 420 280") + "\n")
+
+
+def plots(folder: Path, sizes: Sequence[int], costs: Sequence[Built], answers: Sequence[Asked]) -> None:
+    """Write both plots."""
+
+    def spread(name: str, spent: list[float]) -> Point:
+        low, middle, high = np.percentile(spent, (5, 50, 95)).tolist()
+        return Point(name, middle, low, high)
+
+    def exact(name: str, value: float) -> Point:
+        return Point(name, value, value, value)
+
+    queries = [
+        Line("recommend by history", tuple(spread("history", a.history_ms) for a in answers), "s0"),
+        Line("filtered text query", tuple(spread("text", a.text_ms) for a in answers), "s1"),
+    ]
+    plot(folder / "scale-queries.svg", "A query", sizes, "ms, median and 5 to 95 %", queries)
+    each = list(zip(sizes, costs, strict=True))
+    building = [
+        Line("write the points", tuple(exact("write", 1e3 * c.written_s / n) for n, c in each), "s0"),
+        Line("search structures", tuple(exact("optimize", 1e3 * c.optimized_s / n) for n, c in each), "s1"),
+    ]
+    plot(folder / "scale-build.svg", "Building", sizes, "ms an item", building)
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a small run, to see that it works")
+    parser.add_argument("--sizes", type=int, nargs="+", help="numbers of items, ascending")
+    parser.add_argument("--keep", type=Path, help="build here, and ask again what was built here before")
+    parser.add_argument("--plots", type=Path, help="folder of the plots; without it a quick run writes none")
+    options = parser.parse_args()
+    sizes = options.sizes or (QUICK_SIZES if options.quick else SIZES)
+    announce()
+    costs: list[Built] = []
+    answers: list[Asked] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for n_items in sizes:
+            folder = (options.keep or Path(temporary)) / str(n_items)
+            costs.append(built(folder, n_items))
+            answers.append(in_own_process(ask, folder, n_items))
+            report_size(n_items, costs[-1], answers[-1], answers[0] if len(answers) > 1 else None)
+    where = options.plots or (None if options.quick else Path(__file__).parent)
+    if where:
+        plots(where, sizes, costs, answers)
+
+
+if __name__ == "__main__":
+    main()
