@@ -17,6 +17,15 @@ from semrec.errors import ConfigError
 
 KIND_WEIGHTS = {"view": 1.0, "click": 1.0, "buy": 3.0, "rate": 1.0, "dislike": -1.0}
 
+SIGNAL_WEIGHTS = {"text": 1.0, "words": 0.5, "taste": 0.1}
+"""Taste told from a text is weighted so that it does not hide what the words name: with 0.1 the title of a
+film still finds that film (MRR 0.953 with and without), and what its users also used is found more often
+(NDCG@10 0.039 against 0.033); with 0.25 a piece of its plot finds it less often (0.79 against 0.85).
+"""
+
+USUAL_SCALE = (1.0, 5.0)
+"""Of ratings, where nothing tells another one."""
+
 
 def user_cache_folder() -> Path:
     """Return `semrec` in the user's cache folder: XDG_CACHE_HOME, else ~/.cache."""
@@ -79,8 +88,10 @@ class Settings(BaseSettings):
         default_factory=lambda: dict(KIND_WEIGHTS),
         description="Weight of each kind of event; below 0 it counts against.",
     )
-    rating_scale: tuple[float, float] = Field(
-        (1.0, 5.0), description="Lowest and highest rating; below the middle a rating counts against."
+    rating_scale: tuple[float, float] | None = Field(
+        None,
+        description="Lowest and highest rating; below the middle a rating counts against. None: `fit` "
+        "guesses it from the ratings; before, 1 to 5.",
     )
     events_url: SecretStr | None = Field(
         None,
@@ -99,8 +110,8 @@ class Settings(BaseSettings):
     )
     max_interests: int = Field(16, ge=1, le=64, description="Most interests of one history.")
     signal_weights: dict[str, float] = Field(
-        default_factory=lambda: {"text": 1.0, "words": 0.5},
-        description="Weight of each signal in the blend.",
+        default_factory=lambda: dict(SIGNAL_WEIGHTS),
+        description="Weight of each signal, where `fit` has learned none: for texts, and before any fit.",
     )
     candidates: int = Field(
         200, ge=10, le=10_000, description="Items that a search of a signal finds; many searches get fewer."
@@ -133,8 +144,8 @@ class Settings(BaseSettings):
 
     @field_validator("rating_scale")
     @classmethod
-    def _goes_up(cls, scale: tuple[float, float]) -> tuple[float, float]:
-        if not scale[0] < scale[1]:
+    def _goes_up(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
+        if scale is not None and not scale[0] < scale[1]:
             raise ValueError("the lowest rating must be below the highest")
         return scale
 

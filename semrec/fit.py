@@ -137,7 +137,7 @@ def training_data(interactions: Interactions, index: Index, catalog: CatalogItem
     matrix = csr_array(interactions.matrix)
     timed = len(interactions.times) > 0 and bool(np.isfinite(interactions.times).all())
     order = (
-        csr_array((interactions.times, matrix.indices, matrix.indptr), shape=matrix.shape) if timed else None
+        csr_array((interactions.places, matrix.indices, matrix.indptr), shape=matrix.shape) if timed else None
     )
     return TrainingData(matrix, order, index.vectors(TEXT, catalog.keys))
 

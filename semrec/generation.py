@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from semrec.blend import Contributions, Part, balance, best_first, blended_scores, contributions
-from semrec.config import Settings
+from semrec.config import USUAL_SCALE, Settings
 from semrec.diversify import mmr
 from semrec.errors import UnknownItemError
 from semrec.explain import Reasons, nearest_pair, reasons
@@ -145,12 +145,6 @@ def known_history(events: Sequence[Event], generation: Generation, settings: Set
         The index holds none of them.
     """
     learned = generation.learned
-    weights = event_weights(
-        events,
-        kind_weights=settings.kind_weights,
-        rating_scale=rating_scale_of(generation, settings),
-        half_life_days=settings.half_life_days,
-    )
     item_ids = np.array(list(dict.fromkeys(event.item_id for event in events)), dtype=object)
     keys = item_keys(item_ids)
     there = generation.index.contains(keys)
@@ -160,19 +154,21 @@ def known_history(events: Sequence[Event], generation: Generation, settings: Set
             f"no item of the history is in the index: {_some(unknown)}. Check the ids, or index them first."
         )
     skipped = set(unknown)
-    known = np.array([event.item_id not in skipped for event in events], bool)
-    totals = item_weights(
-        [event for event, is_known in zip(events, known, strict=True) if is_known],
-        weights[known],
-        learned.half_life_events if learned else None,
+    known = [event for event in events if event.item_id not in skipped]
+    weights = event_weights(
+        known,
+        kind_weights=settings.kind_weights,
+        rating_scale=rating_scale_of(generation, settings),
+        half_life_days=settings.half_life_days,
     )
+    totals = item_weights(known, weights, learned.half_life_events if learned else None)
     return History(tuple(totals), keys[there], np.array(list(totals.values()), np.float32), unknown)
 
 
 def rating_scale_of(generation: Generation, settings: Settings) -> tuple[float, float]:
-    """Return the scale of the ratings that were learned from, else that of the settings."""
+    """Return the scale of ratings: that of the settings, else the one that was learned from."""
     learned = generation.learned
-    return (learned.rating_scale if learned else None) or settings.rating_scale
+    return settings.rating_scale or (learned.rating_scale if learned else None) or USUAL_SCALE
 
 
 def _some(item_ids: Sequence[str]) -> str:

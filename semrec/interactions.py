@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -22,6 +22,9 @@ from semrec.event_frame import ITEM, KIND, RATE, TIME, USER, VALUE, as_event_fra
 from semrec.types import Float1D
 
 SECONDS_A_DAY = 86_400.0
+PART_EVENTS = 500_000
+"""Events that are cleaned at once: bounds the memory."""
+
 RatingScale: TypeAlias = tuple[float, float]
 """The lowest and the highest rating."""
 Neutral: TypeAlias = float | Literal["user"] | None
@@ -115,6 +118,7 @@ class Interactions:
     dislikes : CSR float32, the same shape, weights above 0 of what speaks against it. No pair is in both.
     ratings : CSR float32, the same shape, the latest rating as given; a stored 0 is a rating.
     times : float64 (matrix.nnz,), unix seconds of the latest event of each entry of `matrix`; NaN unknown.
+    places : int64 (matrix.nnz,), place of that event by time; of equal times, the later row is later.
     report : how the events were cleaned.
     """
 
@@ -124,6 +128,7 @@ class Interactions:
     dislikes: csr_matrix
     ratings: csr_matrix
     times: NDArray[np.float64]
+    places: NDArray[np.int64]
     report: CleaningReport
 
     @property
@@ -149,6 +154,7 @@ def build_interactions(
     items: Sequence[str] | None = None,
     rating_scale: RatingScale | None = None,
     neutral_rating: Neutral = None,
+    half_life_days: float | None = None,
     rules: CleaningRules | None = None,
     now: float | None = None,
 ) -> Interactions:
@@ -161,12 +167,13 @@ def build_interactions(
     Parameters
     ----------
     events : event frames, those of each user in order; of equal or unknown times the later row is later,
-        and an event without a time is older than all with one. At the peak about 250 bytes an event
-        are held.
+        and an event without a time is older than all with one. Held are about 60 bytes an event, and what
+        it takes to clean `PART_EVENTS` of them.
     kind_weights : weight of each kind; below 0 it counts against.
     items : the ids of the catalog; None takes all items of the events.
     rating_scale : None guesses it, see `guess_scale`; the report tells.
     neutral_rating : see `Neutral`.
+    half_life_days : age, from the user's newest event, at which one counts half; None: any counts alike.
     rules : what counts as honest; None takes the defaults.
     now : unix seconds, to know the future; None asks the clock.
 
@@ -182,14 +189,13 @@ def build_interactions(
     bots = _drop_bots(sieve, rules)
     unknown_kinds = _drop_unknown(sieve, codes, kind_weights)
     scale, notes = _drop_outside_scale(sieve, rating_scale)
-    _drop_repeats(sieve, rules)
-    honest = sieve.events
-    sieve.events = honest.with_columns(weight=_weight(codes, kind_weights, scale, neutral_rating))
-    sieve.drop("no_weight", pl.col("weight") == 0)
-    _drop_taken_back(sieve)
+    weight = _weight(codes, kind_weights, scale, neutral_rating) * _decay(half_life_days)
+    parts = _by_user(sieve.events.with_row_index("row"))
+    sieve.events = _EMPTY
+    pairs = [_add_up(_Sieve(part, sieve.dropped), rules, weight) for part in parts]
     report = CleaningReport(
         events=codes.n_events,
-        used=len(sieve.events),
+        used=sum(part.n_used for part in pairs),
         dropped=_in_order(codes.dropped | sieve.dropped),
         unknown_kinds=unknown_kinds,
         unknown_items=codes.n_unknown_items,
@@ -197,24 +203,25 @@ def build_interactions(
         rating_scale=scale,
         notes=tuple(notes),
     )
-    return _matrices(honest, sieve.events, codes, report)
+    return _matrices(pairs, codes, report)
 
 
 def guess_scale(ratings: Float1D) -> RatingScale:
     """Return the scale that ratings are on.
 
     The narrowest common scale that holds all of them and whose upper half they reach; else one that holds
-    99 of 100, so that a stray 999 does not turn all others into bad ratings; else from least to most.
+    all but one, or 19 of 20, so that a stray 999 does not turn all others into bad ratings; else from least
+    to most.
 
     Parameters
     ----------
     ratings : float32 (n,), n at least 1, finite.
     """
     if ratings.min() < ratings.max():
-        top = np.quantile(ratings, 0.99)
-        for enough in (1.0, 0.99):
+        for n_strays in (0, max(1, len(ratings) // 20)):
             for low, high in COMMON_SCALES:
-                if np.mean((ratings >= low) & (ratings <= high)) >= enough and top > (low + high) / 2:
+                held = ratings[(ratings >= low) & (ratings <= high)]
+                if len(held) >= max(2, len(ratings) - n_strays) and held.max() > (low + high) / 2:
                     return float(low), float(high)
     return float(ratings.min()), float(ratings.max())
 
@@ -254,7 +261,7 @@ class _Codes:
 
     def encode_all(self, frames: Iterable[pl.DataFrame], rules: CleaningRules, now: float) -> pl.DataFrame:
         """Return user, item, kind: int32, value: float32, time: float64, null when unknown."""
-        return pl.concat([_EMPTY, *(self._encode(frame, rules, now) for frame in frames)], rechunk=True)
+        return pl.concat([_EMPTY, *(self._encode(frame, rules, now) for frame in frames)])
 
     def _encode(self, frame: pl.DataFrame, rules: CleaningRules, now: float) -> pl.DataFrame:
         self.n_events += len(frame)
@@ -306,12 +313,16 @@ class _Sieve:
 
 def _drop_bots(sieve: _Sieve, rules: CleaningRules) -> list[int]:
     """Leave out all events of a user that made too many; return the users."""
-    in_all = sieve.events.group_by("user").len().filter(pl.col("len") > rules.max_user_events)
-    days = sieve.events.filter(_IS_TIMED).group_by("user", pl.col("time") // SECONDS_A_DAY).len()
-    in_a_day = days.filter(pl.col("len") > rules.max_user_events_a_day)
-    bots = pl.concat([in_all["user"], in_a_day["user"]]).unique()
+    bots = pl.concat([_bots(part, rules) for part in _by_user(sieve.events)])
     sieve.drop("bot", pl.col("user").is_in(bots.implode()))
     return bots.to_list()
+
+
+def _bots(events: pl.DataFrame, rules: CleaningRules) -> pl.Series:
+    in_all = events.group_by("user").len().filter(pl.col("len") > rules.max_user_events)
+    days = events.filter(_IS_TIMED).group_by("user", pl.col("time") // SECONDS_A_DAY).len()
+    in_a_day = days.filter(pl.col("len") > rules.max_user_events_a_day)
+    return pl.concat([in_all["user"], in_a_day["user"]]).unique()
 
 
 def _drop_unknown(sieve: _Sieve, codes: _Codes, kind_weights: Mapping[str, float]) -> dict[str, int]:
@@ -332,7 +343,17 @@ def _drop_outside_scale(sieve: _Sieve, given: RatingScale | None) -> tuple[Ratin
         return given, []
     scale = given or guess_scale(ratings)
     sieve.drop("outside_scale", _IS_RATING & ~pl.col("value").is_between(*scale))
-    return scale, [] if given else [f"rating scale: {scale[0]:g} to {scale[1]:g} (guessed)"]
+    if given:
+        return scale, []
+    how = "guessed" if scale in COMMON_SCALES else "guessed: the lowest and the highest that occurred"
+    return scale, [f"rating scale: {scale[0]:g} to {scale[1]:g} ({how})"]
+
+
+def _by_user(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield the events of some users at a time: sorting takes many times the memory of the events."""
+    n_parts = max(1, -(-len(events) // PART_EVENTS))
+    for part in range(n_parts):
+        yield events.filter(pl.col("user") % n_parts == part)
 
 
 def _drop_repeats(sieve: _Sieve, rules: CleaningRules) -> None:
@@ -342,10 +363,8 @@ def _drop_repeats(sieve: _Sieve, rules: CleaningRules) -> None:
     """
     moment = pl.coalesce("time", pl.col("value").cast(pl.Float64), pl.lit(1.0))
     alike = ("user", "item", "kind", _IS_TIMED.alias("timed"))
-    sieve.events = (
-        sieve.events.with_row_index("row")
-        .with_columns(moment.alias("moment"), alike[-1])
-        .sort("user", "item", "kind", "timed", "moment", "row")
+    sieve.events = sieve.events.with_columns(moment.alias("moment"), alike[-1]).sort(
+        "user", "item", "kind", "timed", "moment", "row"
     )
     again = pl.all_horizontal(_is_as_next(name) for name in ("user", "item", "kind", "timed"))
     soon = pl.col("moment").shift(-1) - pl.col("moment") <= pl.when("timed").then(rules.burst_s).otherwise(
@@ -354,7 +373,7 @@ def _drop_repeats(sieve: _Sieve, rules: CleaningRules) -> None:
     sieve.drop("burst", again & soon)
     sieve.events = sieve.events.sort("user", "item", "kind", "timed", "time", "row")
     sieve.drop("superseded", _IS_RATING & pl.all_horizontal(_is_as_next(n) for n in ("user", "item", "kind")))
-    sieve.events = sieve.events.sort("user", "item", "timed", "time", "row").drop("moment", "timed", "row")
+    sieve.events = sieve.events.sort("user", "item", "timed", "time", "row").drop("moment", "timed")
 
 
 def _is_as_next(name: str) -> pl.Expr:
@@ -401,6 +420,14 @@ def _weight(
     return (of_kind * opinion.fill_null(1.0)).cast(pl.Float32)
 
 
+def _decay(half_life_days: float | None) -> pl.Expr:
+    """Return what an event still counts, by its age at the user's newest event; 1 for unknown times."""
+    if half_life_days is None:
+        return pl.lit(1.0, pl.Float32)
+    age_days = (pl.col("time").max().over("user") - pl.col("time")) / SECONDS_A_DAY
+    return (0.5 ** (age_days / half_life_days)).fill_null(1.0).cast(pl.Float32)
+
+
 def _opinion(rating: pl.Expr, scale: RatingScale, neutral: Neutral) -> pl.Expr:
     """Return what ratings say, from -1 to 1; always 1 where all ratings are equal."""
     low, high = scale
@@ -413,30 +440,76 @@ def _opinion(rating: pl.Expr, scale: RatingScale, neutral: Neutral) -> pl.Expr:
     return pl.when(rating == middle).then(0.0).otherwise((rating - middle) / width)
 
 
-def _matrices(
-    honest: pl.DataFrame, used: pl.DataFrame, codes: _Codes, report: CleaningReport
-) -> Interactions:
-    """Add up the weights of each user and item."""
-    users, new_users = _relabelled(codes.users, honest["user"])
-    items, new_items = _item_labels(codes, honest["item"])
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """What some users say of each item: frames of user, item, value, time and place, in codes.
 
-    def to_csr(events: pl.DataFrame, value: pl.Expr) -> tuple[csr_matrix, NDArray[np.float64]]:
-        pairs = (
-            events.with_columns(pl.Series("user", new_users[events["user"]]))
-            .with_columns(pl.Series("item", new_items[events["item"]]))
-            .group_by(_PAIR)
-            .agg(value.alias("value"), pl.col("time").max())
-            .sort(_PAIR)
-        )
+    Parameters
+    ----------
+    likes, dislikes, ratings : one row a pair.
+    users, items : codes of all that have an honest event.
+    n_used : events behind likes and dislikes.
+    """
+
+    likes: pl.DataFrame
+    dislikes: pl.DataFrame
+    ratings: pl.DataFrame
+    users: pl.Series
+    items: pl.Series
+    n_used: int
+
+
+def _add_up(sieve: _Sieve, rules: CleaningRules, weight: pl.Expr) -> _Pairs:
+    """Clean the events of some users, and add up the weights of each pair."""
+    _drop_repeats(sieve, rules)
+    honest = sieve.events
+    sieve.events = honest.with_columns(weight=weight)
+    sieve.drop("no_weight", pl.col("weight") == 0)
+    _drop_taken_back(sieve)
+    used = sieve.events
+    return _Pairs(
+        likes=_pairs_of(used.filter(pl.col("weight") > 0), pl.col("weight").sum()),
+        dislikes=_pairs_of(used.filter(pl.col("weight") < 0), -pl.col("weight").sum()),
+        ratings=_pairs_of(honest.filter(_IS_RATING, pl.col("value").is_not_null()), pl.col("value").last()),
+        users=honest["user"].unique(),
+        items=honest["item"].unique(),
+        n_used=len(used),
+    )
+
+
+def _pairs_of(events: pl.DataFrame, value: pl.Expr) -> pl.DataFrame:
+    """Return one row a pair; `events` are ordered by user, item and time."""
+    pairs = events.group_by(_PAIR, maintain_order=True)
+    return pairs.agg(value.alias("value"), pl.col("time").max(), pl.col("row").last())
+
+
+def _matrices(parts: Sequence[_Pairs], codes: _Codes, report: CleaningReport) -> Interactions:
+    """Put the pairs of all users into matrices."""
+    users, new_users = _relabelled(codes.users, pl.concat([part.users for part in parts]))
+    items, new_items = _item_labels(codes, pl.concat([part.items for part in parts]))
+
+    def to_csr(frames: Iterable[pl.DataFrame]) -> tuple[csr_matrix, pl.DataFrame]:
+        joined = pl.concat(list(frames))
+        pairs = joined.with_columns(
+            pl.Series("user", new_users[joined["user"]]), pl.Series("item", new_items[joined["item"]])
+        ).sort(_PAIR)
         starts = np.searchsorted(pairs["user"].to_numpy(), np.arange(len(users) + 1))
-        parts = (pairs["value"].to_numpy(), pairs["item"].to_numpy(), starts)
-        matrix = csr_matrix(parts, shape=(len(users), len(items)), dtype=np.float32)
-        return matrix, pairs["time"].fill_null(math.nan).to_numpy()
+        entries = (pairs["value"].to_numpy(), pairs["item"].to_numpy(), starts)
+        return csr_matrix(entries, shape=(len(users), len(items)), dtype=np.float32), pairs
 
-    matrix, times = to_csr(used.filter(pl.col("weight") > 0), pl.col("weight").sum())
-    dislikes, _ = to_csr(used.filter(pl.col("weight") < 0), -pl.col("weight").sum())
-    ratings, _ = to_csr(honest.filter(_IS_RATING, pl.col("value").is_not_null()), pl.col("value").last())
-    return Interactions(users, items, matrix, dislikes, ratings, times, report)
+    matrix, pairs = to_csr(part.likes for part in parts)
+    dislikes, _ = to_csr(part.dislikes for part in parts)
+    ratings, _ = to_csr(part.ratings for part in parts)
+    times = pairs["time"].fill_null(math.nan).to_numpy()
+    return Interactions(users, items, matrix, dislikes, ratings, times, _places(pairs), report)
+
+
+def _places(pairs: pl.DataFrame) -> NDArray[np.int64]:
+    """Return the place of every pair's latest event among those of all pairs."""
+    order = pairs.select(pl.arg_sort_by("time", "row", nulls_last=False)).to_series().to_numpy()
+    places = np.empty(len(pairs), np.int64)
+    places[order] = np.arange(len(pairs))
+    return places
 
 
 def _item_labels(codes: _Codes, used: pl.Series) -> tuple[list[str], NDArray[np.int32]]:

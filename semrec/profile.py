@@ -82,7 +82,8 @@ def item_weights(
     last: dict[str, int] = {}
     for place, (event, weight) in enumerate(zip(events, weights.tolist(), strict=True)):
         said.setdefault(event.item_id, []).append((event.kind, weight))
-        last[event.item_id] = place
+        if weight or event.item_id not in last:
+            last[event.item_id] = place
     totals = {item_id: _last_word(opinions) for item_id, opinions in said.items()}
     if half_life_events is None:
         return totals

@@ -53,11 +53,14 @@ from semrec.where import parse_where
 from semrec.workspace import Workspace, find_workspace, make_workspace
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from indexer.pipeline import IndexReport
     from indexer.read import FieldMapping, Reject
     from semrec.event_source import EventMapping
     from semrec.events import AppendReport, EventLog
     from semrec.fit import FitReport
+    from semrec.interactions import Interactions
     from semrec.study import Study
 
 
@@ -427,17 +430,10 @@ class Recommender:
             There is no event log, or the store failed.
         """
         from semrec.fit import catalog_items, fit_generation
-        from semrec.interactions import CleaningRules, build_interactions
 
         generation = self._open_generation()
         catalog = catalog_items(generation.index)
-        settings = self._settings
-        interactions = build_interactions(
-            self.event_log(create=False).frame(),
-            kind_weights=settings.kind_weights,
-            items=catalog.item_ids,
-            rules=CleaningRules(settings.max_user_events, settings.max_user_events_a_day, settings.burst_s),
-        )
+        interactions = self._interactions(self.event_log(create=False).frame(), catalog.item_ids)
         store = self._open_store(find_workspace(self._folder))
         report = fit_generation(
             store, generation.index, generation.manifest, catalog, interactions, seed=seed, progress=progress
@@ -469,16 +465,11 @@ class Recommender:
         """
         from semrec.event_source import EventMapping, open_events
         from semrec.fit import catalog_items
-        from semrec.interactions import build_interactions
         from semrec.study import study
 
         generation = self._open_generation()
         catalog = catalog_items(generation.index)
-        interactions = build_interactions(
-            open_events(source, mapping or EventMapping()),
-            kind_weights=self._settings.kind_weights,
-            items=catalog.item_ids,
-        )
+        interactions = self._interactions(open_events(source, mapping or EventMapping()), catalog.item_ids)
         if interactions.shortage:
             raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
         texts = [" ".join(record.passages) for record in generation.index.records(catalog.keys)]
@@ -491,6 +482,20 @@ class Recommender:
             seed=seed,
             with_baselines=with_baselines,
             progress=progress,
+        )
+
+    def _interactions(self, events: Iterable[pl.DataFrame], item_ids: Sequence[str]) -> Interactions:
+        """Return who used what, by the rules of the settings."""
+        from semrec.interactions import CleaningRules, build_interactions
+
+        settings = self._settings
+        return build_interactions(
+            events,
+            kind_weights=settings.kind_weights,
+            items=item_ids,
+            rating_scale=settings.rating_scale,
+            half_life_days=settings.half_life_days,
+            rules=CleaningRules(settings.max_user_events, settings.max_user_events_a_day, settings.burst_s),
         )
 
     def event_log(self, *, create: bool = True) -> EventLog:

@@ -536,7 +536,7 @@ def test_an_unknown_user_with_a_text_gets_the_text(shop):
     answer = shop.recommend(user="nobody", text="blue round", k=3)
     assert values(answer) == values(shop.recommend(text="blue round", k=3))
     assert answer.notes == ("user 'nobody' has no events on known items",)
-    assert set(answer[0].signals) <= {"text", "words"}
+    assert set(answer[0].signals) <= {"text", "words", "taste"}
 
 
 def test_a_user_and_a_text(shop):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semrec import interactions
 from semrec.errors import ConfigError
 from semrec.event_frame import SCHEMA
 from semrec.interactions import REASONS, CleaningRules, build_interactions, guess_scale
@@ -79,10 +80,52 @@ def test_the_scale_is_guessed_and_told():
         ([1, 3, 5], (1, 5)), ([0.5, 4], (0.5, 5)), ([0, 1], (0, 1)), ([-1, 1], (-1, 1)), ([2, 7, 7], (1, 7)),
         ([3, 9], (1, 10)), ([20, 90], (0, 100)), ([2, 2], (2, 2)), ([1, 250], (1, 250)),
         ([1, 2, 3, 4, 5] * 40 + [50], (1, 5)), ([1, 2, 3, 4, 5] * 40 + [999], (1, 5)),
+        ([1, 2, 5, 999], (1, 5)), ([5, 4, -7], (1, 5)), ([1, 500, 999], (1, 999)),
     ],
 )  # fmt: skip
 def test_guess_scale(ratings, scale):
     assert guess_scale(np.array(ratings, np.float32)) == scale
+
+
+def test_a_stray_rating_is_counted_and_stretches_no_scale():
+    found = build(*((f"u{n}", "x", "rate", float(n)) for n in (1, 3, 5, 999)))
+    assert found.report.rating_scale == (1.0, 5.0)
+    assert found.report.dropped == {"outside_scale": 1, "no_weight": 1}
+
+
+def test_an_odd_scale_is_told_to_be_what_occurred():
+    found = build(*((f"u{n}", "x", "rate", float(n)) for n in (1, 500, 999)))
+    assert "1 to 999 (guessed: the lowest and the highest that occurred)" in found.report.notes[0]
+
+
+def test_old_events_count_less_where_age_matters():
+    rows = (("a", "x", "view", None, NOW), ("a", "y", "view", None, NOW - 10 * DAY), ("a", "z", "view"))
+    assert cells(build(*rows)) == {("a", "x"): 1.0, ("a", "y"): 1.0, ("a", "z"): 1.0}
+    assert cells(build(*rows, half_life_days=5)) == {("a", "x"): 1.0, ("a", "y"): 0.25, ("a", "z"): 1.0}
+
+
+def test_equal_times_are_in_order_of_rows():
+    found = build(("a", "y", "view", None, NOW), ("a", "x", "view", None, NOW), ("b", "x", "view", None, 1e9))
+    assert list(cells(found)) == [("a", "x"), ("a", "y"), ("b", "x")]
+    assert found.places.tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("part_events", [1, 3, 7])
+def test_cleaning_in_parts_is_the_same(monkeypatch, part_events):
+    rng = np.random.default_rng(0)
+    kinds = rng.choice(["view", "rate", "dislike"], 60)
+    rows = [
+        (f"u{rng.integers(6)}", f"i{rng.integers(5)}", kind, int(rng.integers(1, 6)), NOW - at // 3)
+        for at, kind in enumerate(kinds)
+    ]
+    whole = build(*rows)
+    monkeypatch.setattr(interactions, "PART_EVENTS", part_events)
+    parts = build(*rows)
+    assert parts.report == whole.report
+    for name in ("matrix", "dislikes", "ratings"):
+        assert cells(parts, name) == cells(whole, name)
+    np.testing.assert_array_equal(parts.times, whole.times)
+    np.testing.assert_array_equal(parts.places, whole.places)
 
 
 def test_equal_ratings_all_speak_for_the_item():
