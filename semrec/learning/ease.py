@@ -4,12 +4,12 @@ EASE (Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019):
 
     P = (XᵀX + λI)⁻¹,  B[h, i] = -P[h, i] / P[i, i],  B[i, i] = 0,  score(i) = Σ_h w_h·B[h, i].
 
-Of every item i only `keep` weights stay: those that are expected to add most, by |B[h, i]|·√n_h.
+Of every item i only `keep` weights stay; by what they are chosen, validation decides (`WORTHS`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -26,14 +26,44 @@ MOST_DENSE = 20_000
 BLOCK_CELLS = 1 << 24
 """Cells of the inverse that are handled at once: bounds the memory."""
 
+WORTHS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "size and use": lambda weights, root_counts: weights.abs() * root_counts,
+    "size": lambda weights, root_counts: weights.abs(),
+    "positive size and use": lambda weights, root_counts: weights.clamp(min=0) * root_counts,
+    "positive size": lambda weights, root_counts: weights.clamp(min=0),
+}
+"""What a weight is worth, by (weights, √n_h): the largest are kept, and none that is worth 0.
+
+Measured on validation parts (NDCG@10, λ as chosen): with √n is best on debian_deps (0.485 against 0.472),
+positive without it on citeulike_a (0.187 against 0.182; all weights 0.189), size on ml_latest_small (0.113
+against 0.111).
+"""
+
+FIRST_WORTH = "size and use"
+
 Blocks = Iterator[tuple[int, torch.Tensor]]
 """First item, and rows of P from that item on."""
 
 
 def train(
-    user_items: sparse.csr_array, reg: float, keep: int = KEEP, most_dense: int = MOST_DENSE
+    user_items: sparse.csr_array,
+    reg: float,
+    worth: str = FIRST_WORTH,
+    keep: int = KEEP,
+    most_dense: int = MOST_DENSE,
 ) -> sparse.csc_array:
-    """Train the item-item model on the items that have events.
+    """Train the item-item model on the items that have events; see `train_each`."""
+    return train_each(user_items, reg, (worth,), keep, most_dense)[worth]
+
+
+def train_each(
+    user_items: sparse.csr_array,
+    reg: float,
+    worths: Sequence[str],
+    keep: int = KEEP,
+    most_dense: int = MOST_DENSE,
+) -> dict[str, sparse.csc_array]:
+    """Train the model once, and keep its weights by each of some `WORTHS`.
 
     The inverse is taken on the smaller side: items × items, or users × users by the identity
     P = (I - Xᵀ(XXᵀ + λI)⁻¹X) / λ. When both sides are larger than `most_dense`, every item is regressed
@@ -43,23 +73,23 @@ def train(
     ----------
     user_items : float32 (n_users, n_items).
     reg : λ, greater than 0.
+    worths : names of `WORTHS`. A large catalog has its own choice of neighbours, whatever is asked.
     keep : weights kept of every item.
 
     Returns
     -------
-    float32 (n_items, n_items); column i is what is stored with item i.
+    float32 (n_items, n_items) by worth; column i is what is stored with item i.
     """
     n_items = user_items.shape[1]
     active = np.flatnonzero(np.bincount(user_items.indices, minlength=n_items))
     x = user_items[np.flatnonzero(np.diff(user_items.indptr))][:, active]
     if min(x.shape, default=0) == 0:
-        return sparse.csc_array((n_items, n_items), dtype=np.float32)
+        return dict.fromkeys(worths, sparse.csc_array((n_items, n_items), dtype=np.float32))
     if min(x.shape) > most_dense:
-        columns = train_local(x, reg, keep)
-    else:
-        blocks = primal(x, reg) if x.shape[1] <= x.shape[0] else dual(x, reg)
-        columns = prune(blocks, _root_counts(x), keep)
-    return spread(columns, active, n_items)
+        return dict.fromkeys(worths, spread(train_local(x, reg, keep), active, n_items))
+    blocks = primal(x, reg) if x.shape[1] <= x.shape[0] else dual(x, reg)
+    kept = prune(blocks, _root_counts(x), worths, keep)
+    return {worth: spread(columns, active, n_items) for worth, columns in kept.items()}
 
 
 def primal(x: sparse.csr_array, reg: float) -> Blocks:
@@ -91,8 +121,10 @@ def weights_of(rows: torch.Tensor, first: int) -> torch.Tensor:
     return weights
 
 
-def prune(blocks: Blocks, root_counts: Float1D, keep: int) -> sparse.csc_array:
-    """Keep the `keep` weights of every item with the largest |B[h, i]|·√n_h.
+def prune(
+    blocks: Blocks, root_counts: Float1D, worths: Sequence[str], keep: int
+) -> dict[str, sparse.csc_array]:
+    """Keep the `keep` weights of every item that are worth most, by each of some `WORTHS`.
 
     Parameters
     ----------
@@ -101,15 +133,20 @@ def prune(blocks: Blocks, root_counts: Float1D, keep: int) -> sparse.csc_array:
     scale = torch.from_numpy(root_counts)
     n_items = len(root_counts)
     width = min(keep, n_items)
-    data, rows = [], []
+    kept: dict[str, list[tuple[NDArray[np.float32], NDArray[np.int64]]]] = {worth: [] for worth in worths}
     for first, block in blocks:
         weights = weights_of(block, first)
-        chosen = (weights.abs() * scale).topk(width, dim=1, sorted=False).indices.sort(dim=1).values
-        data.append(weights.gather(1, chosen).flatten().numpy())
-        rows.append(chosen.flatten().numpy())
+        for worth in worths:
+            worth_of = WORTHS[worth](weights, scale)
+            chosen = worth_of.topk(width, dim=1, sorted=False).indices.sort(dim=1).values
+            data = weights.gather(1, chosen) * (worth_of.gather(1, chosen) > 0)
+            kept[worth].append((data.flatten().numpy(), chosen.flatten().numpy()))
     indptr = np.arange(0, width * n_items + 1, width)
-    pruned = sparse.csc_array((np.concatenate(data), np.concatenate(rows), indptr), shape=(n_items, n_items))
-    pruned.eliminate_zeros()
+    pruned = {}
+    for worth, parts in kept.items():
+        values, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+        pruned[worth] = sparse.csc_array((values, rows, indptr), shape=(n_items, n_items))
+        pruned[worth].eliminate_zeros()
     return pruned
 
 

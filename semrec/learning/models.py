@@ -51,7 +51,7 @@ class LearnReport:
     notes : what could not be learned, and what was done instead.
     """
 
-    chosen: Mapping[str, float | int | None]
+    chosen: Mapping[str, float | int | str | None]
     n_validation: Mapping[str, int]
     warm: Mapping[str, float]
     short: Mapping[str, float]

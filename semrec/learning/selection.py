@@ -174,27 +174,45 @@ def found_again(
     return float(values.mean()) if len(values) else -1.0
 
 
+@dataclass(frozen=True, slots=True)
+class NeighboursConfig:
+    """How neighbours are trained: λ, and by which of `ease.WORTHS` weights are kept."""
+
+    reg: float = DEFAULT_EASE_REG
+    worth: str = ease.FIRST_WORTH
+
+
 def choose_neighbours(
     validation: Validation, regs: Sequence[float] = EASE_REGS
-) -> tuple[float, float | None]:
-    """Return the λ and the half life with which the neighbours find most again.
+) -> tuple[NeighboursConfig, float | None]:
+    """Return the settings and the half life with which the neighbours find most again.
 
-    Of half lives that are nearly as good as the best, the middle one is taken: the best is partly luck.
+    λ and half life first, then by what weights are kept. Of half lives that are nearly as good as the best,
+    the middle one is taken: the best is partly luck.
     """
     queries, known = validation.queries, _known(validation.training)
     halves: Sequence[float | None] = HALF_LIVES if queries.order is not None else (None,)
-    found: dict[tuple[float, float | None], float] = {}
+    most, best, half, kept = -1.0, DEFAULT_EASE_REG, None, {}
     for reg in regs:
-        model = ease.train(validation.training.user_items, reg)
-        for half in halves:
-            found[reg, half] = found_again(partial(neighbour_scores, model), queries, half, known)
-    best, _ = max(found, key=lambda setting: found[setting])
-    most = max(found.values())
+        models = ease.train_each(validation.training.user_items, reg, tuple(ease.WORTHS))
+        score = partial(neighbour_scores, models[ease.FIRST_WORTH])
+        found = [found_again(score, queries, half, known) for half in halves]
+        if max(found) > most:
+            most, best, half, kept = max(found), reg, _middle(halves, found), models
     if most <= 0:
-        return DEFAULT_EASE_REG, None
-    enough = NEARLY * most
-    nearly = [half for half in halves if found[best, half] >= enough]
-    return best, nearly[(len(nearly) - 1) // 2]
+        return NeighboursConfig(), None
+    by_worth = {
+        worth: found_again(partial(neighbour_scores, model), queries, half, known)
+        for worth, model in kept.items()
+    }
+    return NeighboursConfig(best, max(by_worth, key=lambda worth: by_worth[worth])), half
+
+
+def _middle(halves: Sequence[float | None], found: Sequence[float]) -> float | None:
+    """Return the middle one of the half lives that are nearly as good as the best."""
+    enough = NEARLY * max(found)
+    nearly = [half for half, now in zip(halves, found, strict=True) if now >= enough]
+    return nearly[(len(nearly) - 1) // 2]
 
 
 def choose_taste(

@@ -31,8 +31,8 @@ from semrec.learning.scoring import (
     standardise,
 )
 from semrec.learning.selection import (
-    DEFAULT_EASE_REG,
     SHORT_LENGTHS,
+    NeighboursConfig,
     Queries,
     Validation,
     choose_neighbours,
@@ -75,7 +75,7 @@ class Settings:
     """What validation chooses."""
 
     taste: ials.TasteConfig
-    neighbours_reg: float
+    neighbours: NeighboursConfig
     half_life_events: float | None
 
 
@@ -131,7 +131,7 @@ def train_signals(data: TrainingData, settings: Settings, seed: int) -> Signals:
     """Train all signals with given settings."""
     user_items = data.user_items
     events = np.bincount(user_items.indices, minlength=user_items.shape[1]).astype(np.float32)
-    neighbours = ease.train(user_items, settings.neighbours_reg)
+    neighbours = ease.train(user_items, settings.neighbours.reg, settings.neighbours.worth)
     own = ials.train(user_items, settings.taste, seed)
     text_map = cold.learn_text_map(data.text_vectors, own, events)
     factors = cold.hand_over(own, text_map.predicted_taste(data.text_vectors), events)
@@ -188,12 +188,12 @@ def _choose(warm: Validation, seed: int, log: _Log) -> Settings:
     ranks = tuple(sorted({min(rank, warm.training.user_items.shape[1]) for rank in RANKS}))
     if not len(warm.queries):
         log.note("no user has two events: settings and weights are the defaults")
-        return Settings(ials.TasteConfig(rank=max(1, ranks[-1])), DEFAULT_EASE_REG, None)
+        return Settings(ials.TasteConfig(rank=max(1, ranks[-1])), NeighboursConfig(), None)
     with log.stage("choose neighbours"):
-        reg, half = choose_neighbours(warm)
+        neighbours, half = choose_neighbours(warm)
     with log.stage("choose taste"):
         taste = choose_taste(warm, half, ranks, seed)
-    return Settings(taste, reg, half)
+    return Settings(taste, neighbours, half)
 
 
 def _warm_tables(warm: Validation, settings: Settings, seed: int, log: _Log) -> tuple[Table, Table]:
@@ -258,13 +258,14 @@ def _report(
     column = torch.tensor([row[1] for row in weights.table])
     new = torch.tensor(weights.table[-1][0])
     warm_rows, short_rows = column[_bucket(everywhere)], column[_bucket(short)]
-    chosen = {
+    chosen: dict[str, float | int | str | None] = {
         "rank": settings.taste.rank,
         "alpha": settings.taste.alpha,
         "reg": settings.taste.reg,
         "nu": settings.taste.nu,
         "epochs": settings.taste.epochs,
-        "neighbours_reg": settings.neighbours_reg,
+        "neighbours_reg": settings.neighbours.reg,
+        "neighbours_kept_by": settings.neighbours.worth,
         "half_life_events": settings.half_life_events,
         "cold_factor": factor,
     }

@@ -35,15 +35,28 @@ def test_primal_is_dual(monkeypatch):
     np.testing.assert_allclose(np.concatenate(one), np.concatenate(other), atol=1e-5)
 
 
-def test_the_weights_kept_are_those_that_are_expected_to_add_most():
+@pytest.mark.parametrize("worth", ease.WORTHS)
+def test_the_weights_kept_are_those_that_are_worth_most(worth):
     events = random_events(80, 30, 3, share=0.4)
     weights = naive(events.toarray().astype(np.float64), 5.0)
-    worth = np.abs(weights) * np.sqrt((events.toarray() > 0).sum(axis=0))[:, None]
-    pruned = ease.train(events, 5.0, keep=7)
+    worths = np.maximum(weights, 0) if worth.startswith("positive") else np.abs(weights)
+    if worth.endswith("use"):
+        worths = worths * np.sqrt((events.toarray() > 0).sum(axis=0))[:, None]
+    pruned = ease.train(events, 5.0, worth, keep=7)
     assert set(np.diff(pruned.indptr)) == {7}
     for item in range(30):
-        kept = pruned.indices[pruned.indptr[item] : pruned.indptr[item + 1]]
-        assert set(kept) == set(np.argsort(-worth[:, item])[:7])
+        entries = slice(pruned.indptr[item], pruned.indptr[item + 1])
+        kept = pruned.indices[entries]
+        assert set(kept) == set(np.argsort(-worths[:, item])[:7])
+        np.testing.assert_allclose(pruned.data[entries], weights[kept, item], atol=1e-5)
+
+
+def test_no_weight_is_kept_that_is_worth_nothing():
+    events = random_events(80, 30, 3, share=0.4)
+    pruned = ease.train(events, 5.0, "positive size", keep=30)
+    assert pruned.data.min() > 0
+    expected = np.maximum(naive(events.toarray().astype(np.float64), 5.0), 0)
+    np.testing.assert_allclose(pruned.toarray(), expected, atol=1e-5)
 
 
 def test_items_without_events_have_no_weights():
