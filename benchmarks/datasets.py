@@ -58,9 +58,9 @@ class DataSet:
             events = events.filter(pl.col("user_id").is_in(users.sample(MOST_USERS, seed=SEED).implode()))
         return events
 
-    def warm_split(self) -> Split:
-        """Return the split that every method is measured on."""
-        return SPLITS[self.split](self.events(), share=0.2, seed=SEED, items=self.item_ids())
+    def warm_split(self, seed: int = SEED) -> Split:
+        """Return the split that every method is measured on; a split by time has no other seed."""
+        return SPLITS[self.split](self.events(), share=0.2, seed=seed, items=self.item_ids())
 
     def item_ids(self) -> list[str]:
         """Return the ids of the catalog."""

@@ -2,6 +2,10 @@
 
 The test part is held out with one seed and never looked at while learning; three seeds learn. There is one
 configuration for all data sets; what is chosen is chosen by `learn` itself. At most 2,500 users are asked.
+
+`learn` mostly uses one core: on two, run two sets side by side (--sets). The baselines do not depend on the
+training seed and are trained once. --split-seed holds out another test part, where a choice was made after
+figures of the first had been seen; a split by time is always the same.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -79,9 +84,9 @@ def text_vectors(data_set: DataSet, items: Sequence[str]) -> Float2D:
         return recommender._open_generation().index.vectors("text", item_keys(items))
 
 
-def case_of(split: Split, text: Float2D) -> Case:
-    """Return the case of a split; at most `MOST_ASKED` users are asked."""
-    asked = np.sort(np.random.default_rng(SEED).permutation(split.test_users)[:MOST_ASKED])
+def case_of(split: Split, text: Float2D, most_asked: int = MOST_ASKED) -> Case:
+    """Return the case of a split; at most so many users are asked."""
+    asked = np.sort(np.random.default_rng(SEED).permutation(split.test_users)[:most_asked])
     order = order_of(split)
     return Case(
         TrainingData(split.train, order, text),
@@ -258,12 +263,12 @@ MEASURES: dict[str, Callable[[DataSet, Case, Sequence[int]], None]] = {
 }
 
 
-def split_for(part: str, data_set: DataSet) -> Split:
+def split_for(part: str, data_set: DataSet, seed: int) -> Split:
     """Return how a data set is split for one of `MEASURES`."""
     if part == "warm":
-        return data_set.warm_split()
+        return data_set.warm_split(seed)
     split = split_cold_items if part == "cold-items" else split_cold_users
-    return split(data_set.events(), seed=SEED, items=data_set.item_ids())
+    return split(data_set.events(), seed=seed, items=data_set.item_ids())
 
 
 def arguments() -> argparse.Namespace:
@@ -273,6 +278,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=len(TRAINING_SEEDS), help="training seeds")
     parser.add_argument("--sets", nargs="*", help="names of the data sets; all")
     parser.add_argument("--parts", nargs="*", choices=list(MEASURES), default=list(MEASURES))
+    parser.add_argument("--users", type=int, default=MOST_ASKED, help="most users that are asked")
+    parser.add_argument("--split-seed", type=int, default=SEED, help="of the test part")
     return parser.parse_args()
 
 
@@ -284,10 +291,13 @@ def main() -> None:
     for data_set in present(*(sets[:1] if options.quick else sets)):
         text = text_vectors(data_set, data_set.item_ids())
         for part in options.parts:
-            split = split_for(part, data_set)
+            split = split_for(part, data_set, options.split_seed)
             if options.quick:
                 split = fewer_users(split)
-            MEASURES[part](data_set, case_of(split, text), range(1 if options.quick else options.seeds))
+            case = case_of(split, text, options.users)
+            started = time.monotonic()
+            MEASURES[part](data_set, case, range(1 if options.quick else options.seeds))
+            sys.stderr.write(f"{data_set.name}, {part}: {time.monotonic() - started:.0f} s\n")
 
 
 def fewer_users(split: Split) -> Split:
