@@ -536,7 +536,7 @@ def test_an_unknown_user_with_a_text_gets_the_text(shop):
     answer = shop.recommend(user="nobody", text="blue round", k=3)
     assert values(answer) == values(shop.recommend(text="blue round", k=3))
     assert answer.notes == ("user 'nobody' has no events on known items",)
-    assert set(answer[0].signals) <= {"text", "words", "taste"}
+    assert set(answer[0].signals) <= {"text", "words"}
 
 
 def test_a_user_and_a_text(shop):
@@ -790,3 +790,15 @@ def test_new_items_have_the_taste_that_the_stored_map_tells(shop):
     assert len(new)
     told = generation.learned.text_map.predicted_taste(generation.index.vectors("text", new))
     np.testing.assert_allclose(told, generation.index.vectors("taste", new), atol=1e-5)
+
+
+def test_a_text_asks_for_taste_where_that_is_wanted(shop):
+    plain, both = (
+        shop.recommend(text="red square", k=5),
+        shop.recommend(text="red square", k=5, weights={"taste": 1.0}),
+    )
+    assert "taste" not in plain[0].signals
+    assert any("taste" in found.signals for found in both)
+    assert all(
+        sum(share for share in found.signals.values() if share > 0) == pytest.approx(1) for found in both
+    )

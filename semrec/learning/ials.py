@@ -13,6 +13,7 @@ exactly, so the objective never rises. No user factors are kept: a history is fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -89,12 +90,11 @@ def train(
     items = items.to(device)
     users = torch.zeros(n_users, config.rank, device=device)
     item_users = user_items.T.tocsr()
-    with single_thread():
-        for epoch in range(config.epochs):
-            solve_rows(user_items, items, users, config)
-            solve_rows(item_users, users, items, config)
-            if progress is not None:
-                progress(epoch + 1)
+    for epoch in range(config.epochs):
+        solve_rows(user_items, items, users, config)
+        solve_rows(item_users, users, items, config)
+        if progress is not None:
+            progress(epoch + 1)
     factors: Float2D = items.cpu().numpy()
     return factors
 
@@ -118,7 +118,26 @@ def solve_with(
     out: torch.Tensor,
     config: TasteConfig,
 ) -> None:
-    """Do what `solve_rows` does with a given Gram matrix (rank, rank) of the other side."""
+    """Do what `solve_rows` does with a given Gram matrix (rank, rank) of the other side.
+
+    Every worker solves its own rows on one thread, so the result does not depend on how many there are.
+    """
+    n_workers = torch.get_num_threads()
+    with (
+        single_thread(),
+        ThreadPoolExecutor(n_workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        _solve_in(pool, rows, other, gram, out, config)
+
+
+def _solve_in(
+    pool: ThreadPoolExecutor,
+    rows: sparse.csr_array,
+    other: torch.Tensor,
+    gram: torch.Tensor,
+    out: torch.Tensor,
+    config: TasteConfig,
+) -> None:
     base = config.alpha * gram
     values, basis = torch.linalg.eigh(base.double())
     values, basis = values.clamp(min=0).to(other.dtype), basis.to(other.dtype)
@@ -126,13 +145,18 @@ def solve_with(
     out.zero_()
     evidence = np.abs(rows).sum(axis=1)
     ridge = torch.from_numpy(config.ridge(evidence, rows.shape[1])).to(other)
-    for ids, columns, weights in _padded(rows):
-        ids, columns, weights = ids.to(other.device), columns.to(other.device), weights.to(other)
+
+    def solve(some: NDArray[np.int64]) -> None:
+        ids, columns, weights = (part.to(other.device) for part in _padded(rows, some))
+        weights = weights.to(other.dtype)
         if columns.shape[1] < other.shape[1] and bool((weights >= 0).all()):
             inverse = 1 / (values[None, :] + ridge[ids][:, None])
             out[ids] = _solve_short(rotated[columns], weights, inverse) @ basis.T
         else:
             out[ids] = _solve_long(other[columns], weights, base, ridge[ids])
+
+    for _ in pool.map(solve, _batches(rows)):
+        pass  # an error of a worker is raised here
 
 
 def fold_in(
@@ -154,8 +178,7 @@ def fold_in(
     """
     config = TasteConfig(rank=factors.shape[1], alpha=alpha, reg=reg, nu=nu)
     out = torch.zeros(histories.shape[0], factors.shape[1])
-    with single_thread():
-        solve_with(histories, torch.from_numpy(factors), torch.from_numpy(gram), out, config)
+    solve_with(histories, torch.from_numpy(factors), torch.from_numpy(gram), out, config)
     folded: Float2D = out.numpy()
     return folded
 
@@ -237,8 +260,8 @@ def _solve_long(
     return torch.cholesky_solve(right, torch.linalg.cholesky(left))[:, :, 0]
 
 
-def _padded(rows: sparse.csr_array) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Yield row numbers, padded columns and weights of the rows that are not empty, longest first."""
+def _batches(rows: sparse.csr_array) -> Iterator[NDArray[np.int64]]:
+    """Yield the numbers of rows that are solved together: about equally long ones, longest first."""
     lengths = np.diff(rows.indptr)
     order = np.argsort(-lengths, kind="stable")
     order = order[lengths[order] > 0]
@@ -246,9 +269,21 @@ def _padded(rows: sparse.csr_array) -> Iterator[tuple[torch.Tensor, torch.Tensor
     while start < len(order):
         width = int(lengths[order[start]])
         ids = order[start : start + max(1, min(BATCH_ROWS, BATCH_CELLS // max(width, 16)))]
-        inside = np.arange(width)[None, :] < lengths[ids][:, None]
-        at = np.where(inside, rows.indptr[ids][:, None].astype(np.int64) + np.arange(width)[None, :], 0)
-        columns = rows.indices[at].astype(np.int64)
-        weights = np.where(inside, rows.data[at], 0)
-        yield torch.from_numpy(ids), torch.from_numpy(columns), torch.from_numpy(weights)
+        yield ids
         start += len(ids)
+
+
+def _padded(
+    rows: sparse.csr_array, ids: NDArray[np.int64]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return row numbers, and columns and weights of the rows, padded to the length of the first."""
+    lengths = np.diff(rows.indptr)[ids]
+    places = np.arange(lengths[0])[None, :]
+    inside = places < lengths[:, None]
+    at = np.where(inside, rows.indptr[ids][:, None].astype(np.int64) + places, 0)
+    columns = rows.indices[at].astype(np.int64)
+    return (
+        torch.from_numpy(ids),
+        torch.from_numpy(columns),
+        torch.from_numpy(np.where(inside, rows.data[at], 0)),
+    )
