@@ -14,6 +14,7 @@ from pydantic import Field
 
 from semrec.catalog_map import CatalogMap
 from semrec.service.errors import ServiceError
+from semrec.service.guard import READ
 from semrec.service.models import MOST_IDS, Id, Out, Strict
 from semrec.service.state import Service, ServiceDep
 
@@ -72,7 +73,7 @@ class DrawnMap:
             self._drawn = time.monotonic()
 
 
-@router.get("/map", response_model=MapOut)
+@router.get("/map", response_model=MapOut, dependencies=[READ])
 async def catalog_map(
     request: Request, service: ServiceDep, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
@@ -95,7 +96,7 @@ async def catalog_map(
     return Response(gzip.decompress(drawn.body), media_type="application/json", headers=headers)
 
 
-@router.post("/map/places")
+@router.post("/map/places", dependencies=[READ])
 async def places(asked: PlacesAsked, service: ServiceDep) -> PlacesOut:
     """Return where items are on the map."""
     found = await service.answering.run(service.recommender.places, asked.item_ids)

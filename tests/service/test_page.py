@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from semrec import Item, Recommender
 from semrec.config import load_settings
 from semrec.service.app import create_app
+from semrec.service.keys import KeyRing
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -45,16 +48,46 @@ NASTY = Item(
 )
 
 
+def bought(catalog):
+    """Events of 60 users who each like two categories: 8 items of each."""
+    by_category = [group["item_id"].to_list() for _, group in sorted(catalog.group_by("categories"))]
+    chance = random.Random(0)
+    return [
+        {"user": f"user-{user}", "item": item, "kind": "buy", "time": 1.7e9 + 1000 * user + n}
+        for user in range(60)
+        for n, item in enumerate(
+            item
+            for liked in (user % len(by_category), (user + 1) % len(by_category))
+            for item in chance.sample(by_category[liked], min(8, len(by_category[liked])))
+        )
+    ]
+
+
 @pytest.fixture(scope="module")
-def address(indexed, bundled, tmp_path_factory):
-    """The address of a service on `catalog` and an item whose every field is markup."""
+def shop(indexed, bundled, catalog, tmp_path_factory):
+    """A shop with `catalog`, events that were learned from, and an item whose every field is markup."""
+    folder = shutil.copytree(indexed, tmp_path_factory.mktemp("page") / "shop")
+    with Recommender(folder, load_settings(), encoder=bundled) as recommender:
+        recommender.put_items([NASTY])
+        recommender.add_events(bought(catalog))
+        recommender.fit()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(shop, bundled):
+    """The address of a service on `shop`."""
+    with serving(shop, bundled) as address:
+        yield address
+
+
+@contextmanager
+def serving(folder, encoder, keys=None):
+    """Serve a shop from a thread, on a free port of this machine."""
     import uvicorn
 
-    folder = shutil.copytree(indexed, tmp_path_factory.mktemp("page") / "shop")
     settings = load_settings()
-    with Recommender(folder, settings, encoder=bundled) as recommender:
-        recommender.put_items([NASTY])
-    app = create_app(lambda: Recommender(folder, settings, encoder=bundled), settings)
+    app = create_app(lambda: Recommender(folder, settings, encoder=encoder), settings, keys=keys)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -77,12 +110,22 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def guarded(shop, bundled, tmp_path_factory):
+    """The address of a service that needs a key, and the key."""
+    folder = shutil.copytree(shop, tmp_path_factory.mktemp("guarded") / "shop")
+    ring = KeyRing(tmp_path_factory.mktemp("keys"))
+    written, _ = ring.create("page", "read")
+    with serving(folder, bundled, ring) as address:
+        yield address, written
+
+
 @pytest.fixture
 def visit(browser, address):
     """Return a function that opens the page as a new person; a complaint in the console fails the test."""
     contexts, complaints = [], []
 
-    def open_page(path="", *, theme="light", language="en-US", size=None, allowed=()):
+    def open_page(path="", *, theme="light", language="en-US", size=None, allowed=(), at=None):
         context = browser.new_context(
             viewport=size or {"width": 1280, "height": 900}, color_scheme=theme, locale=language
         )
@@ -93,7 +136,9 @@ def visit(browser, address):
         page.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on(
             "request",
-            lambda request: request.url.startswith(address) or complaints.append(f"elsewhere: {request.url}"),
+            lambda request: (
+                request.url.startswith(at or address) or complaints.append(f"elsewhere: {request.url}")
+            ),
         )
         page.on(
             "console",
@@ -103,7 +148,7 @@ def visit(browser, address):
                 and complaints.append(f"{said.type}: {said.text}")
             ),
         )
-        page.goto(address + path)
+        page.goto(f"{at or address}{path}")
         return page
 
     yield open_page
@@ -171,7 +216,7 @@ def test_a_sentence_two_clicks_and_the_reasons(visit):
     answered(page, lambda: page.get_by_label("What are you looking for?").fill(""))
 
     reason = cards(page).first.locator(".why").inner_text()
-    assert reason.startswith("Like ")
+    assert reason.startswith(("Like ", "Those who use "))
     assert any(item_id in reason for item_id in chosen)
     assert page.locator("#interests li").count()
     shot(page, "desktop-light")
@@ -211,9 +256,32 @@ def test_dials_change_the_order(visit):
     assert ids(page) != before
     set_dial(page, "Diversity", 0)
     assert ids(page) == before
-    # Nothing was learned from events here: there is no taste to set against the text.
+
+    assert page.locator("#balance-says").inner_text() == "as learned"
+    set_dial(page, "Text against taste", 0)
+    assert page.locator("#balance-says").inner_text() == "100% : 0%"
+    by_text = ids(page)
+    assert "taste" not in page.locator("#results").inner_text()
+    set_dial(page, "Text against taste", 100)
+    by_taste = ids(page)
+    assert by_taste != by_text
+    assert "meaning" not in page.locator("#results").inner_text()
+    assert "Those who use" in page.locator("#results").inner_text()
+
+
+@pytest.mark.slow
+def test_without_events_there_is_no_taste_to_set_against_the_text(visit):
+    page = visit()
+    page.route("**/ready", lambda route: route.fulfill(json=only_text(route)))
+    page.reload()
+    page.locator("summary", has_text="Fine-tune").click()
+    page.locator("#balance-says", has_text="nothing has been learned").wait_for()
     assert page.get_by_label("Text against taste").is_disabled()
-    assert "nothing has been learned" in page.locator("#balance-says").inner_text()
+
+
+def only_text(route):
+    """What `/ready` says, of an index without events."""
+    return {**route.fetch().json(), "signals": ["text", "words"]}
 
 
 @pytest.mark.slow
@@ -256,7 +324,7 @@ def test_another_language_is_one_choice_away(visit):
     cards(page)
     page.get_by_label("Language").select_option("zh")
     assert page.get_by_role("heading", name="推荐").is_visible()
-    assert "与您在用的 python3-numpy" in cards(page).first.inner_text()
+    assert "python3-numpy（" in cards(page).first.inner_text()
     assert page.locator("html").get_attribute("lang") == "zh-CN"
     page.reload()
     assert "语义" in cards(page).first.inner_text()  # it is remembered
@@ -386,6 +454,22 @@ def test_a_service_that_is_gone_is_told_and_can_be_asked_again(visit):
     page.unroute("**/recommend")
     answered(page, lambda: page.get_by_role("button", name="Try again").click())
     assert cards(page).count() == 10
+
+
+@pytest.mark.slow
+def test_a_service_with_keys_asks_for_one(visit, guarded):
+    at, key = guarded
+    page = visit(at=at, allowed=["401"])
+    page.get_by_role("heading", name="This service needs a key").wait_for()
+    page.get_by_label("API key").fill("not a key")
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("alert").filter(has_text="does not open").wait_for()
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Open").click()
+    page.get_by_role("heading", name="Say what you need").wait_for()
+    search(page, "plot scientific data")
+    assert cards(page).count() == 10
+    assert key not in page.url
 
 
 @pytest.mark.slow

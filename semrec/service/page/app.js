@@ -339,8 +339,14 @@ async function begin() {
   state.signals = ready.signals;
   showCatalog();
   showDials();
-  await Promise.all([loadMap({ use: (item) => addToHistory(item), whyNot: (item) => whyNot(item) }).then(rememberTitles), learnTitles()]);
-  await ask();
+  try {
+    await Promise.all([loadMap({ use: (item) => addToHistory(item), whyNot }).then(rememberTitles), learnTitles()]);
+    await ask();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    failed = error;
+    render();
+  }
 }
 
 function rememberTitles(catalog) {

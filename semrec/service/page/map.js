@@ -29,9 +29,12 @@ const tip = byId("map-tip");
 /** Load the map; `given` is {use, whyNot}: what a chosen dot offers. */
 export async function loadMap(given) {
   actions = given;
+  box.hidden = false;
+  byId("map-panel").classList.remove("without");
   try {
     catalog = await call("map");
   } catch (error) {
+    if (error.status === 401 || error.status === 403) throw error;
     box.hidden = true;
     byId("map-panel").classList.add("without");
     byId("map-note").dataset.key = error.code === "no_map" ? "map.none" : "map.failed";
