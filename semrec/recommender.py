@@ -31,16 +31,16 @@ from semrec.generation import (
     Generation,
     History,
     choose,
+    counting_events,
     explained,
     find_candidates,
     known_history,
     open_generation,
     plain,
-    rating_scale_of,
     read_generation,
     signal_names,
 )
-from semrec.profile import find_interests, usable_events
+from semrec.profile import find_interests
 from semrec.query import Query, read_history
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from indexer.pipeline import IndexReport
     from indexer.read import FieldMapping, Reject
+    from semrec.batch import BatchReport
     from semrec.event_source import EventMapping
     from semrec.events import AppendReport, EventLog
     from semrec.fit import FitReport
@@ -370,7 +371,7 @@ class Recommender:
             hidden=np.union1d(item_keys(query.exclude), known.keys[: None if query.exclude_seen else 0]),
             weights=self._settings.signal_weights,
             asked_weights=query.weights,
-            n_history=int(np.count_nonzero(known.weights > 0) or np.count_nonzero(known.weights)),
+            n_history=known.length,
         )
         chosen = choose(candidates, query.k, query.diversity, generation.text_signal)
         recommendations, interests = (
@@ -379,6 +380,48 @@ class Recommender:
             else (plain(chosen, candidates, index), ())
         )
         return Recommendations(query.to_dict(), recommendations, interests, known.unknown, notes)
+
+    def recommend_all(
+        self,
+        output: str | Path,
+        *,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        popular: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> BatchReport:
+        """Recommend to every user of the event log, into one Parquet file.
+
+        Every item of the catalog is scored for every user, as `recommend(user=...)` scores its candidates;
+        items of the user's history are left out. A run that was killed goes on where it stopped when it is
+        started again with the same arguments; until all is done the file is not there, or is the old one.
+
+        Parameters
+        ----------
+        output : the file: user_id, rank, item_id, score, and the share of every signal.
+        k : recommendations for each user, 1 to 1000; fewer where the catalog or the filters leave fewer.
+        where : metadata filters, see `parse_where`.
+        popular : users without events that say anything get what is popular; else they are left out. Before
+            the first `fit` nothing is known to be popular.
+        progress : hears how many users are done with, and of how many.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be written, or another process is writing it.
+        QueryError
+            A filter or an option does not fit.
+        StoreError
+            There is no event log, or the store failed.
+        """
+        from semrec.batch import Batch, recommend_all
+
+        Query(k=k).check()
+        generation = self._open_generation()
+        batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
+        log = self.event_log(create=False)
+        with one_blas_thread():
+            return recommend_all(generation, log, Path(output), batch, self._settings, progress)
 
     # -- learning ----------------------------------------------------------------------------------
 
@@ -634,18 +677,8 @@ class Recommender:
 
     def _stored_history(self, user: str, generation: Generation) -> list[Event]:
         """Return the events of a user that count, by the rules of `fit`."""
-        from semrec.interactions import CleaningRules
-
-        settings, rules = self._settings, CleaningRules()
-        events = self.event_log(create=False).history(user, limit=settings.max_user_events)
-        return usable_events(
-            events,
-            kind_weights=settings.kind_weights,
-            rating_scale=rating_scale_of(generation, settings),
-            earliest=rules.earliest,
-            latest=time.time() + rules.max_ahead_s,
-            burst_s=settings.burst_s,
-        )
+        events = self.event_log(create=False).history(user, limit=self._settings.max_user_events)
+        return counting_events(events, generation, self._settings, time.time())
 
 
 def _check_signals(query: Query, generation: Generation) -> None:
