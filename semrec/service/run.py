@@ -16,6 +16,7 @@ from semrec.recommender import Recommender
 from semrec.service.app import create_app
 from semrec.service.keys import KeyRing
 from semrec.service.logs import write_logs
+from semrec.service.protocol import ImpatientProtocol
 from semrec.workspace import find_workspace
 
 GRACE_S = 10
@@ -62,6 +63,7 @@ def run(workspace: Path, settings: Settings, *, host: str, port: int, workers: i
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=ImpatientProtocol,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE_S,
     )

@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 log = logging.getLogger("semrec.service")
 
+CLOSE_S = 5.0
+"""Longest wait for each kind of threads when the service stops."""
+
 RETRY_S = 1.0
 """Seconds between two tries to open what is not there yet."""
 
@@ -87,9 +90,11 @@ class Service:
 
     def close(self) -> None:
         """Finish what was begun and let go of the store."""
-        for workers in (self.writer, self.answering, self.watching):
-            workers.close()
-        self.recommender.close()
+        ended = [workers.close(CLOSE_S) for workers in (self.writer, self.answering, self.watching)]
+        if all(ended):
+            self.recommender.close()
+        else:
+            log.warning("a task did not end in %g s; what it holds is let go of with the process", CLOSE_S)
 
 
 async def service_of(request: Request) -> Service:

@@ -53,10 +53,11 @@ class EventWriter:
         # A client that gives up does not take its events back: others of the group are stored with them.
         return await asyncio.shield(asyncio.wrap_future(future))
 
-    def close(self) -> None:
-        """Store what waits, and end the thread."""
+    def close(self, wait_s: float) -> bool:
+        """Store what waits, and end the thread; return whether it ended in time."""
         self._queue.put(None)
-        self._thread.join()
+        self._thread.join(wait_s)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while (group := self._next_group()) is not None:
