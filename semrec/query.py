@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from semrec.errors import QueryError
@@ -43,6 +43,35 @@ class Query:
         """Raise `QueryError` when an option is out of range."""
         _check_options(self.k, self.diversity)
         _check_weights(self.weights)
+
+
+def make_query(
+    *,
+    text: str | None = None,
+    history: Sequence[str | Event | Mapping[str, Any]] = (),
+    where: Mapping[str, Any] | None = None,
+    exclude: Sequence[str] = (),
+    weights: Mapping[str, float] | None = None,
+    **options: Any,
+) -> Query:
+    """Return the arguments of `Recommender.recommend` as a query.
+
+    Raises
+    ------
+    QueryError
+        An argument is unknown, or an entry of the history cannot be read.
+    """
+    unknown = set(options) - {field.name for field in fields(Query)}
+    if unknown:
+        raise QueryError(f"a query has no {sorted(unknown)[0]!r}.")
+    return Query(
+        text=text.strip() if text else None,
+        history=read_history(history),
+        where=where or {},
+        exclude=tuple(exclude),
+        weights=weights or {},
+        **options,
+    )
 
 
 def _check_options(k: int, diversity: float) -> None:

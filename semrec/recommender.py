@@ -6,8 +6,7 @@ question -> profile -> candidates of every signal -> terms -> blend -> diversify
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -18,55 +17,70 @@ import numpy as np
 
 from semrec.catalog_map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
-from semrec.encoder import PRECISIONS, Encoder, load_encoder
-from semrec.encoder.cached import LazyEncoder
-from semrec.encoder.fingerprint import known_fingerprint
+from semrec.encoder import Encoder, load_encoder
+from semrec.encoder.cached import cached
 from semrec.errors import (
     ConfigError,
     EmptyProfileError,
     EncoderError,
     QueryError,
-    StoreLockedError,
     UnknownItemError,
     WorkspaceError,
 )
 from semrec.generation import (
+    Candidates,
     Generation,
     History,
     choose,
-    counting_events,
     explained,
     find_candidates,
     known_history,
     open_generation,
     plain,
+    rating_scale_of,
     read_generation,
     signal_names,
 )
-from semrec.profile import find_interests
-from semrec.query import Query, read_history
+from semrec.profile import find_interests, usable_events
+from semrec.query import Query, make_query
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT, unit_rows
 from semrec.store import Manifest, Record, Store, open_store
 from semrec.store.build import building
 from semrec.threads import one_blas_thread
-from semrec.types import ChangeReport, Event, Float1D, Item, Recommendations, item_keys
+from semrec.types import (
+    ChangeReport,
+    Condition,
+    Event,
+    Float1D,
+    Float2D,
+    Item,
+    Keys,
+    Recommendations,
+    item_keys,
+)
+from semrec.user_profile import DeletedUser, UserProfile, describe_user, interests_of, preferred, wanted
 from semrec.where import parse_where
-from semrec.workspace import MARKER, Workspace, find_workspace, make_workspace
+from semrec.why_not import Rules, WhyNot, judge
+from semrec.workspace import Workspace, find_workspace, make_workspace
 
 if TYPE_CHECKING:
     import polars as pl
 
     from indexer.pipeline import IndexReport
-    from indexer.read import Catalog, FieldMapping, Reject
-    from indexer.update import Current
-    from semrec.batch import BatchReport
+    from indexer.read import FieldMapping, Reject
     from semrec.event_source import EventMapping
     from semrec.events import AppendReport, EventLog
     from semrec.fit import FitReport
     from semrec.interactions import Interactions
     from semrec.study import Study
+
+
+MOST_WANTED = 10
+"""How much an interest can count at most."""
+
+MODELS_ARE_OLD = "the models of the last fit belong to the old index; run: semrec fit"
 
 
 class Recommender:
@@ -139,16 +153,10 @@ class Recommender:
         *,
         mapping: FieldMapping | None = None,
         format: str | None = None,  # noqa: A002 - the word people use
-        sync: bool = False,
-        yes: bool = False,
-        rebuild: bool = False,
         progress: Callable[[int], None] | None = None,
         announce: Callable[[Any], None] | None = None,
     ) -> IndexReport:
-        """Bring the index up to date with a catalog: encode and write what differs, nothing else.
-
-        What is not asked for (encoder, template, passage length) stays as the index has it. Items that the
-        catalog does not name are kept. Many changes make a new generation, which answers when it is complete.
+        """Build a new generation from a catalog and make it current.
 
         Parameters
         ----------
@@ -156,124 +164,42 @@ class Recommender:
             Arrow table, or an iterable of `Item` or of dicts.
         mapping : which column is what; what it leaves open is guessed and reported in the notes.
         format : csv, tsv, jsonl or parquet; None: by the name or the first bytes.
-        sync : delete the items that the catalog does not name.
-        yes : also when that is more than a fifth of them.
-        rebuild : build the index from this catalog alone, whatever there is, without what `fit` learned.
         progress : hears of rows that are done with.
         announce : is given the opened catalog (notes, number of rows) before the work starts.
 
         Raises
         ------
         CatalogError, EncoderError, StoreError, WorkspaceError
-            The previous index goes on answering.
+            Nothing was changed: the previous index goes on answering.
         """
-        from indexer.read import DEFAULT_TEMPLATE, FieldMapping, open_catalog
+        from indexer.pipeline import index_catalog
+        from indexer.read import FieldMapping, open_catalog
 
-        before = None if rebuild else self._current_manifest()
-        mapping = mapping or FieldMapping()
-        if before and mapping.template is None and before.template != DEFAULT_TEMPLATE:
-            mapping = replace(mapping, template=before.template)
         catalog = open_catalog(
-            source,
-            mapping,
-            format=format,
-            max_text_bytes=self._settings.max_text_bytes,
-            fields=before.fields if before else {},
+            source, mapping or FieldMapping(), format=format, max_text_bytes=self._settings.max_text_bytes
         )
         if announce:
             announce(catalog)
         workspace = self._make_workspace()
         store = self._open_store(workspace)
-        with building(store, self._folder):
-            if before:
-                return self._update(catalog, before, store, workspace, progress, sync=sync, yes=yes)
-            return self._build(catalog, store, workspace, progress)
-
-    def _build(
-        self, catalog: Catalog, store: Store, workspace: Workspace, progress: Callable[[int], None] | None
-    ) -> IndexReport:
-        """Index a catalog for the first time, or as if it were."""
-        from indexer.pipeline import index_catalog
-
-        with LazyEncoder(self._index_encoder, self._settings) as encoder:
+        with building(store, self._folder), cached(self._index_encoder(), self._settings) as encoder:
+            before = store.current()
+            had_models = before is not None and bool(store.manifest(before).models)
             report = index_catalog(
                 catalog,
-                encoder(),
+                encoder,
                 store,
                 rejects=workspace.rejects,
                 passage_tokens=self._settings.passage_tokens,
                 progress=progress,
             )
         self._release()
-        return told_by(encoder, report)
-
-    def _update(
-        self,
-        catalog: Catalog,
-        before: Manifest,
-        store: Store,
-        workspace: Workspace,
-        progress: Callable[[int], None] | None,
-        *,
-        sync: bool,
-        yes: bool,
-    ) -> IndexReport:
-        """Bring the index up to date with a catalog."""
-        from indexer.update import update_catalog, updated_manifest
-
-        other = self._other_encoder(before)
-        draft = updated_manifest(
-            before,
-            catalog,
-            other,
-            template=catalog.mapping.template,
-            passage_tokens=self._settings.passage_tokens or before.passage_tokens,
+        return replace(
+            report,
+            n_encoded=encoder.n_encoded,
+            n_cached=encoder.n_cached,
+            notes=(*report.notes, *encoder.notes, *([MODELS_ARE_OLD] if had_models else [])),
         )
-        load = (lambda: other) if other else (lambda: self._query_encoder(before))
-        with self._current(store) as current, LazyEncoder(load, self._settings) as encoder:
-            report = update_catalog(
-                catalog,
-                current,
-                draft,
-                encoder,
-                store,
-                rejects=workspace.rejects,
-                sync=sync,
-                yes=yes,
-                progress=progress,
-            )
-        if self._generation and report.generation == self._generation.number:
-            self._look_again(store.manifest(report.generation))
-        else:
-            self._release()
-        return told_by(encoder, report)
-
-    @contextmanager
-    def _current(self, store: Store) -> Iterator[Current]:
-        """Open the generation that answers, or a copy of it when another process owns it."""
-        from indexer.update import Current
-
-        number = int(store.current() or 0)
-        if self._generation and self._generation.number == number:
-            yield Current(number, self._generation.index, self._generation.manifest)
-            return
-        manifest = store.manifest(number)
-        try:
-            current = Current(number, store.open(number), manifest)
-        except StoreLockedError:
-            current = Current(number, store.borrow(number), manifest, writable=False)
-        try:
-            yield current
-        finally:
-            current.index.close()
-
-    def _current_manifest(self) -> Manifest | None:
-        """Return the manifest of the generation that answers; None before the first one."""
-        if not (self._folder / MARKER).exists():
-            return None
-        store = self._open_store(find_workspace(self._folder))
-        number = store.current()
-        return None if number is None else store.manifest(number)
 
     def put_items(self, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
         """Write items into the index that answers; they can be found at once.
@@ -316,17 +242,11 @@ class Recommender:
         generation = self._open_generation()
         if manifest != generation.manifest:
             self._open_store(find_workspace(self._folder)).rewrite_manifest(generation.number, manifest)
-            self._look_again(manifest)
-
-    def _look_again(self, manifest: Manifest) -> None:
-        """Read anew what is kept in memory of the open generation."""
-        old = self._open_generation()
-        if manifest != old.manifest:
-            self._generation = read_generation(old.number, old.index, manifest, self._settings)
+            self._generation = read_generation(generation.number, generation.index, manifest, self._settings)
 
     def _make_workspace(self) -> Workspace:
         remembered = None
-        if (self._folder / MARKER).exists():
+        if (self._folder / "semrec.json").exists():
             remembered = find_workspace(self._folder)
         qdrant = self._settings.qdrant or (remembered.qdrant if remembered else None)
         collection = self._settings.collection or (remembered.collection if remembered else None)
@@ -338,18 +258,6 @@ class Recommender:
         if self._encoder is None or self._encoder.name != wanted:
             self._encoder = load_encoder(wanted, self._settings)
         return self._encoder
-
-    def _other_encoder(self, manifest: Manifest) -> Encoder | None:
-        """Return the encoder asked for when it is not that of the manifest; that one is not even loaded."""
-        name = self._settings.model or manifest.encoder
-        automatic = self._settings.encoder == "auto"
-        precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder]
-        if self._encoder is None and known_fingerprint(name, precision) == manifest.encoder_fingerprint:
-            return None
-        loaded = self._encoder
-        if loaded is None or loaded.name != name or not (automatic or loaded.precision == precision):
-            loaded = self._encoder = load_encoder(name, self._settings, precision=precision)
-        return None if loaded.fingerprint == manifest.encoder_fingerprint else loaded
 
     def _open_store(self, workspace: Workspace) -> Store:
         if self._store is None:
@@ -410,16 +318,16 @@ class Recommender:
         EncoderError
             The index was built with another encoder.
         """
-        query = Query(
-            text=text.strip() if text else None,
+        query = make_query(
+            text=text,
             user=user,
-            history=read_history(history),
+            history=history,
             k=k,
-            where=where or {},
-            exclude=tuple(exclude),
+            where=where,
+            exclude=exclude,
             exclude_seen=exclude_seen,
             diversity=diversity,
-            weights=weights or {},
+            weights=weights,
             explain=explain,
         )
         with one_blas_thread():
@@ -463,23 +371,8 @@ class Recommender:
         conditions = parse_where(query.where, generation.manifest.fields)
         known, notes = self._known_history(query, generation)
         centred = generation.text_signal.centred(known.keys)
-        question = Question(
-            text=query.text,
-            text_vector=self._encode_text(query.text, generation.manifest) if query.text else None,
-            history=known.keys,
-            weights=known.weights,
-            interests=find_interests(centred, known.weights, self._settings.max_interests),
-            limit=max(self._settings.candidates, 2 * query.k),
-        )
-        candidates = find_candidates(
-            [part for signal in generation.signals for part in signal.ask(question)],
-            generation,
-            where=conditions,
-            hidden=np.union1d(item_keys(query.exclude), known.keys[: None if query.exclude_seen else 0]),
-            weights=self._settings.signal_weights,
-            asked_weights=query.weights,
-            n_history=known.length,
-        )
+        question = self._question(query, known, centred, generation)
+        candidates = self._candidates(query, question, known, generation, conditions)
         chosen = choose(candidates, query.k, query.diversity, generation.text_signal)
         recommendations, interests = (
             explained(chosen, candidates, question, known, centred, index)
@@ -488,47 +381,158 @@ class Recommender:
         )
         return Recommendations(query.to_dict(), recommendations, interests, known.unknown, notes)
 
-    def recommend_all(
-        self,
-        output: str | Path,
-        *,
-        k: int = 10,
-        where: Mapping[str, Any] | None = None,
-        popular: bool = True,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> BatchReport:
-        """Recommend to every user of the event log, into one Parquet file.
+    def _question(self, query: Query, known: History, centred: Float2D, generation: Generation) -> Question:
+        """Return what the signals get to see of a query."""
+        return Question(
+            text=query.text,
+            text_vector=self._encode_text(query.text, generation.manifest) if query.text else None,
+            history=known.keys,
+            weights=known.weights,
+            interests=find_interests(centred, known.weights, self._settings.max_interests),
+            limit=max(self._settings.candidates, 2 * query.k),
+        )
 
-        Every item of the catalog is scored for every user, as `recommend(user=...)` scores its candidates;
-        items of the user's history are left out. A run that was killed goes on where it stopped when it is
-        started again with the same arguments; until all is done the file is not there, or is the old one.
+    def _candidates(
+        self,
+        query: Query,
+        question: Question,
+        known: History,
+        generation: Generation,
+        conditions: tuple[Condition, ...],
+        also: Keys | None = None,
+    ) -> Candidates:
+        """Return what is considered for an answer, and the items of `also`."""
+        return find_candidates(
+            [part for signal in generation.signals for part in signal.ask(question)],
+            generation,
+            where=conditions,
+            hidden=item_keys([*query.exclude, *(known.item_ids if query.exclude_seen else ())]),
+            weights=self._settings.signal_weights,
+            asked_weights=query.weights,
+            n_history=int(np.count_nonzero(known.weights > 0) or np.count_nonzero(known.weights)),
+            also=also,
+        )
+
+    def why_not(self, item_id: str, **asked: Any) -> WhyNot:
+        """Tell why an item is not among the recommendations, exactly.
 
         Parameters
         ----------
-        output : the file: user_id, rank, item_id, score, and the share of every signal.
-        k : recommendations for each user, 1 to 1000; fewer where the catalog or the filters leave fewer.
-        where : metadata filters, see `parse_where`.
-        popular : users without events that say anything get what is popular; else they are left out. Before
-            the first `fit` nothing is known to be popular.
-        progress : hears how many users are done with, and of how many.
+        item_id : the item.
+        asked : the arguments of `recommend`.
 
         Raises
         ------
-        ConfigError
-            The file cannot be written, or another process is writing it.
         QueryError
-            A filter or an option does not fit.
-        StoreError
-            There is no event log, or the store failed.
+            As `recommend` does; an item that is not in the index is an answer, not an error.
         """
-        from semrec.batch import Batch, recommend_all
-
-        Query(k=k).check()
-        generation = self._open_generation()
-        batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
-        log = self.event_log(create=False)
+        query = make_query(**asked)
+        query.check()
         with one_blas_thread():
-            return recommend_all(generation, log, Path(output), batch, self._settings, progress)
+            generation = self._open_generation()
+            return self._why_not(item_id, query, generation)
+
+    def _why_not(self, item_id: str, query: Query, generation: Generation) -> WhyNot:
+        _check_signals(query, generation)
+        conditions = parse_where(query.where, generation.manifest.fields)
+        known, _ = self._known_history(query, generation)
+        key = item_keys([item_id])
+        if not generation.index.contains(key)[0]:
+            return WhyNot(item_id, "", "not_indexed", "the index does not hold it; index it first")
+        (record,) = generation.index.records(key)
+        seen = frozenset(known.item_ids) if query.exclude_seen else frozenset()
+        kept_out = Rules(conditions, seen, frozenset(query.exclude)).against(
+            item_id, record.title, record.metadata
+        )
+        if kept_out:
+            return kept_out
+        centred = generation.text_signal.centred(known.keys)
+        question = self._question(query, known, centred, generation)
+        found = self._candidates(query, question, known, generation, conditions)
+        chosen = found.keys[choose(found, query.k, query.diversity, generation.text_signal)]
+        was_found = bool(np.isin(key, found.keys)[0])
+        if not was_found:
+            found = self._candidates(query, question, known, generation, conditions, also=key)
+        return judge(
+            item_id,
+            record.title,
+            int(key[0]),
+            found,
+            chosen=np.searchsorted(found.keys, chosen),
+            chosen_ids=[other.item_id for other in generation.index.records(chosen)],
+            was_found=was_found,
+        )
+
+    # -- users -------------------------------------------------------------------------------------
+
+    def user_profile(self, user: str, *, recent: int = 20) -> UserProfile:
+        """Return what is known of a user: interests with their central items, and the latest events.
+
+        Parameters
+        ----------
+        user : a user; an unknown one has an empty profile.
+        recent : latest events to tell.
+        """
+        generation = self._open_generation()
+        events = self._stored_history(user, generation)
+        try:
+            history = known_history(events, generation, self._settings)
+        except UnknownItemError:
+            unknown = tuple(dict.fromkeys(event.item_id for event in events))
+            history = replace(known_history([], generation, self._settings), unknown=unknown)
+        return describe_user(
+            user,
+            events,
+            history,
+            generation,
+            self._preferences(user),
+            max_interests=self._settings.max_interests,
+            recent=recent,
+        )
+
+    def set_interests(self, user: str, weights: Mapping[str, float]) -> UserProfile:
+        """Set how much interests of a user count, and return the profile.
+
+        Parameters
+        ----------
+        user : a user of the event log.
+        weights : by an item of each interest: 0 mutes it, 1 is as usual, 2 counts double.
+
+        Raises
+        ------
+        QueryError
+            A weight is no number from 0 to 10, or an item is not in the user's history.
+        """
+        from semrec.preferences import Preferences
+
+        for item_id, weight in weights.items():
+            if not 0 <= weight <= MOST_WANTED:
+                raise QueryError(
+                    f"the weight of an interest is from 0 to {MOST_WANTED}; {item_id!r} got {weight}."
+                )
+        held = {item_id for interest in self.user_profile(user).interests for item_id in interest.item_ids}
+        strange = [item_id for item_id in weights if item_id not in held]
+        if strange:
+            raise QueryError(f"no interest of user {user!r} holds the item {strange[0]!r}; see the profile.")
+        Preferences(self.event_log()).set(user, weights)
+        return self.user_profile(user)
+
+    def delete_user(self, user: str) -> DeletedUser:
+        """Delete all that is stored of a user, and return what it was.
+
+        What `fit` learned holds no user: items are described, and users only by their history.
+        """
+        from semrec.preferences import Preferences
+
+        log = self.event_log()
+        deleted = DeletedUser(user, log.delete_user(user), Preferences(log).delete(user))
+        log.wipe()
+        return deleted
+
+    def _preferences(self, user: str) -> dict[str, float]:
+        from semrec.preferences import Preferences
+
+        return Preferences(self.event_log(create=False)).of(user)
 
     # -- learning ----------------------------------------------------------------------------------
 
@@ -770,6 +774,9 @@ class Recommender:
             if query.history:
                 raise
             known = known_history([], generation, self._settings)
+        if query.user is not None and (preferences := self._preferences(query.user)):
+            interests = interests_of(known, generation, self._settings.max_interests)
+            known = preferred(known, interests, wanted(known, interests, preferences))
         if np.any(known.weights):
             return known, ()
         if query.text:
@@ -784,8 +791,18 @@ class Recommender:
 
     def _stored_history(self, user: str, generation: Generation) -> list[Event]:
         """Return the events of a user that count, by the rules of `fit`."""
-        events = self.event_log(create=False).history(user, limit=self._settings.max_user_events)
-        return counting_events(events, generation, self._settings, time.time())
+        from semrec.interactions import CleaningRules
+
+        settings, rules = self._settings, CleaningRules()
+        events = self.event_log(create=False).history(user, limit=settings.max_user_events)
+        return usable_events(
+            events,
+            kind_weights=settings.kind_weights,
+            rating_scale=rating_scale_of(generation, settings),
+            earliest=rules.earliest,
+            latest=time.time() + rules.max_ahead_s,
+            burst_s=settings.burst_s,
+        )
 
 
 def _check_signals(query: Query, generation: Generation) -> None:
@@ -793,12 +810,3 @@ def _check_signals(query: Query, generation: Generation) -> None:
     for name in query.weights:
         if name not in names:
             raise QueryError(f"there is no signal {name!r}; the index has {', '.join(sorted(names))}.")
-
-
-def told_by(encoder: LazyEncoder, report: IndexReport) -> IndexReport:
-    """Return the report with what its encoder tells, where it was needed."""
-    used = encoder.loaded
-    if used is None:
-        return report
-    notes = (*report.notes, *used.notes)
-    return replace(report, device=used.device, n_encoded=used.n_encoded, n_cached=used.n_cached, notes=notes)

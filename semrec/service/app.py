@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from semrec import __version__
 from semrec.config import Settings
 from semrec.recommender import Recommender
-from semrec.service import catalog_map, events, health, items, recommend
+from semrec.service import catalog_map, events, health, items, recommend, users, why_not
 from semrec.service.errors import tell_errors
 from semrec.service.front import add_page
 from semrec.service.gate import Gate
@@ -77,8 +77,8 @@ def create_app(
         generate_unique_id_function=_operation_id,
         responses=ERRORS,
     )
-    for router in (recommend.router, items.router, events.router, catalog_map.router, health.router):
-        app.include_router(router)
+    for part in (recommend, why_not, items, users, events, catalog_map, health):
+        app.include_router(part.router)
     add_page(app)
     tell_errors(app)
     app.state.metrics, app.state.guard = metrics, guard

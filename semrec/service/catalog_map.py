@@ -21,7 +21,7 @@ from semrec.service.state import Service, ServiceDep
 MAX_AGE_S = 60
 """Seconds for which a map that was drawn is shown; what changed since comes with the next one."""
 
-router = APIRouter(tags=["map"])
+router = APIRouter(tags=["map"], dependencies=[READ])
 
 
 class MapOut(Out):

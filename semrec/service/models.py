@@ -153,6 +153,18 @@ class EventsIn(Strict):
     events: list[EventIn] = Field(min_length=1, max_length=10_000)
 
 
+class InterestsIn(Strict):
+    """How much interests count."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"weights": {"python3-numpy": 0.0}}]})
+
+    weights: dict[Id, Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]] = Field(
+        min_length=1,
+        max_length=64,
+        description="By an item of each interest: 0 mutes it, 1 is as usual, 2 counts double.",
+    )
+
+
 # -- what goes out -------------------------------------------------------------------------------------
 
 
@@ -223,6 +235,67 @@ class ItemsOut(Out):
 
     items: list[ItemOut]
     unknown_items: list[str] = []
+
+
+class EventOut(Out):
+    """What a user did with an item."""
+
+    item_id: str
+    kind: str
+    value: float | None = None
+    time: float | None = None
+
+
+class UserInterestOut(Out):
+    """A group of like items of a user's history."""
+
+    item_id: str = Field(description="Its most central item; mute or weight it by this id.")
+    titles: list[str] = Field(description="Of its most central items.")
+    item_ids: list[str] = Field(description="Most central first.")
+    share: float = Field(description="Its part of the weight of the whole history, as the user wants it.")
+    weight: float = Field(description="How much the user wants of it: 0 is muted, 1 is as usual.")
+
+
+class UserOut(Out):
+    """What is known of a user."""
+
+    user_id: str
+    interests: list[UserInterestOut] = Field(description="The heaviest first, as if none were muted.")
+    recent: list[EventOut] = Field(description="The latest events, newest first.")
+    n_events: int
+    unknown_items: list[str] = Field([], description="Ids of the history that are not in the index.")
+
+
+class DeletedUserOut(Out):
+    """What was stored of a user and is gone. Learned models hold no user."""
+
+    user_id: str
+    events: int
+    preferences: int
+
+
+class StandingOut(Out):
+    """Where an item stands among the candidates."""
+
+    item_id: str
+    score: float
+    signals: dict[str, float] = Field(description="What each signal adds; the sum is the score.")
+    rank: int
+
+
+class WhyNotOut(Out):
+    """Why an item is not among the recommendations."""
+
+    item_id: str
+    title: str
+    verdict: Literal[
+        "recommended", "not_indexed", "seen", "excluded", "filtered", "not_found", "outranked", "diversity"
+    ]
+    reason: str = Field(description="The same in words.")
+    failed: list[str] = Field([], description="Filters that do not hold, in words.")
+    standing: StandingOut | None = Field(None, description="The item's; null when a rule keeps it out.")
+    last: StandingOut | None = Field(None, description="That of the last one that was recommended.")
+    n_candidates: int = 0
 
 
 class ChangeOut(Out):

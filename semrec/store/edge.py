@@ -525,10 +525,7 @@ def _shard_config(fields: Sequence[VectorField]) -> qe.EdgeConfig:
     return qe.EdgeConfig(
         vectors={field.name: _dense_params(field) for field in fields if field.kind != "sparse"},
         sparse_vectors={
-            # Mapped from the disk: pinned, 200 weights of a million items would take 2.4 GB and be as fast.
-            field.name: qe.EdgeSparseVectorParams(
-                modifier=qe.Modifier.Idf if field.idf else None, memory=qe.Memory.Cached
-            )
+            field.name: qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf if field.idf else None)
             for field in fields
             if field.kind == "sparse"
         },
