@@ -36,11 +36,18 @@ class Compared:
     fate: Fate
 
 
-def compare(items: Sequence[Item], index: Index, manifest: Manifest) -> list[Compared]:
-    """Return every item beside what the generation holds of it, in order."""
+def compare(items: Sequence[Item], index: Index | None, manifest: Manifest) -> list[Compared]:
+    """Return every item beside what the generation holds of it, in order.
+
+    Parameters
+    ----------
+    items : as they shall be.
+    index : the generation; None: there is none, so that all are new.
+    manifest : its template and passage length say what would be encoded.
+    """
     keys = item_keys(item.item_id for item in items)
     texts = [render(item, manifest.template) for item in items]
-    records = find_records(index, keys)
+    records = find_records(index, keys) if index else [None] * len(items)
     return [
         Compared(item, text, record, _fate(item, text, record, manifest.passage_tokens))
         for item, text, record in zip(items, texts, records, strict=True)

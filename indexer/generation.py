@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import numpy as np
@@ -49,22 +49,15 @@ class GenerationBuilder:
     Parameters
     ----------
     store : where it is built; its current generation goes on answering.
-    encoder : what the vectors come from.
-    template : what of an item is encoded.
-    passage_tokens : longest passage; None: as long as the encoder reads.
+    draft : its manifest, but for what only the points tell.
     """
 
-    def __init__(
-        self, store: Store, encoder: Encoder, template: str, passage_tokens: int | None = None
-    ) -> None:
-        self._passage_tokens = passage_tokens
-        self._encoder = encoder
-        self._template = template
-        self._vectors = (*text_fields(encoder.dimension), *WORDS_FIELDS)
-        self._build = Build(store, self._vectors)
-        self._sum = np.zeros(encoder.dimension, np.float64)
-        self.n_items = 0
-        self.n_passages = 0
+    def __init__(self, store: Store, draft: Manifest) -> None:
+        self._draft = draft
+        self._build = Build(store, draft.vectors)
+        self._sum = np.zeros(draft.dimension, np.float64)
+        self._n_items = 0
+        self._n_passages = 0
 
     def __enter__(self) -> GenerationBuilder:
         self._build.__enter__()
@@ -80,53 +73,54 @@ class GenerationBuilder:
         """The number of the generation that is built."""
         return self._build.generation
 
-    def add(self, batch: Batch, passage_vectors: Float2D) -> None:
-        """Write a batch.
-
-        Parameters
-        ----------
-        batch : the items.
-        passage_vectors : float32 (n_passages, dim), rows of unit length, in the order of `flat_passages`.
-        """
-        points = item_points(batch, passage_vectors, self._passage_tokens)
+    def add(self, points: Sequence[Point]) -> None:
+        """Write points of items that were not written yet."""
+        if not points:
+            return
         self._build.index.upsert(points)
         self._sum += text_vectors(points).sum(axis=0, dtype=np.float64)
-        self.n_items += len(points)
-        self.n_passages += len(passage_vectors)
+        self._n_items += len(points)
+        self._n_passages += sum(len(point.record.passages) for point in points)
 
-    def complete(self, fields: Mapping[str, FieldType]) -> Manifest:
+    def complete(self) -> Manifest:
         """Finish the build, check it, and make it current.
-
-        Parameters
-        ----------
-        fields : type of every metadata field.
 
         Raises
         ------
         CatalogError
             Nothing was written.
         """
-        if self.n_items == 0:
+        if self._n_items == 0:
             raise CatalogError("nothing was indexed; the previous index, if any, still answers.")
-        manifest = Manifest(
-            encoder=self._encoder.name,
-            encoder_fingerprint=self._encoder.fingerprint,
-            dimension=self._encoder.dimension,
-            query_prompt=self._encoder.query_prompt,
-            document_prompt=self._encoder.document_prompt,
-            template=self._template,
-            vectors=self._vectors,
-            fields=dict(fields),
-            text_mean=tuple((self._sum / self.n_items).tolist()),
-            n_items=self.n_items,
-            n_passages=self.n_passages,
+        manifest = replace(
+            self._draft,
+            text_mean=tuple((self._sum / self._n_items).tolist()),
+            n_items=self._n_items,
+            n_passages=self._n_passages,
+            n_changes=0,
             built_at=time.time(),
             landmarks=choose_landmarks(self._build.index),
-            precision=self._encoder.precision,
-            passage_tokens=self._passage_tokens,
         )
         self._build.complete(manifest)
         return manifest
+
+
+def draft_manifest(
+    encoder: Encoder, template: str, passage_tokens: int | None, fields: Mapping[str, FieldType]
+) -> Manifest:
+    """Return the manifest of a generation from a catalog alone, without what only its points tell."""
+    return Manifest(
+        encoder=encoder.name,
+        encoder_fingerprint=encoder.fingerprint,
+        dimension=encoder.dimension,
+        query_prompt=encoder.query_prompt,
+        document_prompt=encoder.document_prompt,
+        template=template,
+        vectors=(*text_fields(encoder.dimension), *WORDS_FIELDS),
+        fields=dict(fields),
+        precision=encoder.precision,
+        passage_tokens=passage_tokens,
+    )
 
 
 def item_points(batch: Batch, passage_vectors: Float2D, passage_tokens: int | None) -> list[Point]:

@@ -8,25 +8,26 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from indexer.chunk import Chunker
-from indexer.generation import Batch, GenerationBuilder
-from indexer.read import DEFAULT_TEMPLATE, Catalog, Reject, render
+from indexer.compare import Compared, Fate, compare
+from indexer.generation import Batch, GenerationBuilder, draft_manifest, item_points
+from indexer.read import DEFAULT_TEMPLATE, Catalog, Reject
+from indexer.upsert import BATCH_ITEMS, in_batches, with_learned
 from semrec.encoder.protocol import Encoder
 from semrec.errors import StoreError
-from semrec.store import Store
-from semrec.types import Item
+from semrec.store import Index, Manifest, Point, Record, Store
+from semrec.types import Float2D, Item, Keys, item_keys
 
 T = TypeVar("T")
-
-BATCH_ITEMS = 512
-"""Items read, encoded and written at a time: enough to sort by length, few enough for any memory."""
 
 AHEAD = 4
 """Batches that wait between two stages."""
@@ -39,13 +40,15 @@ class IndexReport:
     Parameters
     ----------
     generation : its number; it is current now.
-    n_items, n_passages : what was written.
+    n_items, n_passages : what it holds.
     rejected : reason -> number of rows that could not be used.
     rejects : the file that lists them; None when there are none.
     seconds : time from the first row to the switch.
-    encoder, device : what made the vectors, and where.
+    encoder, device : what makes the vectors, and where; no device when nothing had to be encoded.
     notes : what was guessed about the source.
     n_encoded, n_cached : passages that were encoded, and those whose vectors were known from before.
+    n_added, n_changed, n_metadata, n_unchanged, n_deleted : items that were new; that had another text; that
+        had the same text with another title or metadata; that were there just so; that are gone.
     """
 
     generation: int
@@ -59,6 +62,11 @@ class IndexReport:
     notes: tuple[str, ...]
     n_encoded: int = 0
     n_cached: int = 0
+    n_added: int = 0
+    n_changed: int = 0
+    n_metadata: int = 0
+    n_unchanged: int = 0
+    n_deleted: int = 0
 
     @property
     def n_rejected(self) -> int:
@@ -71,6 +79,11 @@ class IndexReport:
             "generation": self.generation,
             "n_items": self.n_items,
             "n_passages": self.n_passages,
+            "n_added": self.n_added,
+            "n_changed": self.n_changed,
+            "n_metadata": self.n_metadata,
+            "n_unchanged": self.n_unchanged,
+            "n_deleted": self.n_deleted,
             "n_encoded": self.n_encoded,
             "n_cached": self.n_cached,
             "n_rejected": self.n_rejected,
@@ -117,10 +130,7 @@ def index_catalog(
     passage_tokens: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> IndexReport:
-    """Build a generation from a catalog and make it current.
-
-    Reading and cutting run in one thread, writing in another, encoding here: what costs is encoding, and
-    nothing else makes it wait.
+    """Build a generation from a catalog alone and make it current.
 
     Parameters
     ----------
@@ -140,62 +150,185 @@ def index_catalog(
     """
     started = time.monotonic()
     rejected = RejectsFile(rejects)
-    chunker = Chunker(encoder, passage_tokens)
     template = catalog.mapping.template or DEFAULT_TEMPLATE
+    draft = draft_manifest(encoder, template, passage_tokens, catalog.fields)
+    source = Comparison(catalog, None, draft, rejected)
+    steps = (prepared(compared, draft, lambda: encoder, n_rows) for compared, n_rows in source)
+    generation, manifest = build_generation(store, draft, lambda: encoder, steps, None, progress)
+    return replace(source.report(generation, manifest, started), device=encoder.device)
+
+
+class Comparison:
+    """One pass over a catalog, its rows beside the generation that answers; it counts as it goes.
+
+    Parameters
+    ----------
+    catalog : the source.
+    index : the generation that answers; None: there is none.
+    manifest : what would be encoded, see `compare`.
+    rejected : where rows go that are no items.
+
+    Attributes
+    ----------
+    fates : fate -> number of items.
+    """
+
+    def __init__(
+        self, catalog: Catalog, index: Index | None, manifest: Manifest, rejected: RejectsFile
+    ) -> None:
+        self._catalog = catalog
+        self._index = index
+        self._manifest = manifest
+        self._rejected = rejected
+        self._items = [np.empty(0, np.uint64)]
+        self._refused = [np.empty(0, np.uint64)]
+        self._differing = [np.empty(0, np.uint64)]
+        self.fates: Counter[Fate] = Counter()
+
+    def __iter__(self) -> Iterator[tuple[list[Compared], int]]:
+        """Yield batches of items beside their records, and how many rows each took from the source."""
+        for rows in in_batches(self._catalog, BATCH_ITEMS):
+            items: list[Item] = []
+            for row in rows:
+                if isinstance(row, Reject):
+                    self._rejected.add(row)
+                else:
+                    items.append(row)
+            compared = compare(items, self._index, self._manifest)
+            self.fates.update(one.fate for one in compared)
+            self._items.append(item_keys(item.item_id for item in items))
+            self._refused.append(
+                item_keys(row.item_id for row in rows if isinstance(row, Reject) and row.item_id)
+            )
+            self._differing.append(item_keys(one.item.item_id for one in compared if one.fate != "unchanged"))
+            yield compared, len(rows)
+
+    @property
+    def items(self) -> Keys:
+        """The items of the source, ascending: 8 bytes each, whatever is in them."""
+        return np.unique(np.concatenate(self._items))
+
+    @property
+    def named(self) -> Keys:
+        """The items that the source names, ascending: also those whose row cannot be used."""
+        return np.unique(np.concatenate([*self._items, *self._refused]))
+
+    @property
+    def differing(self) -> Keys:
+        """The items that are not just so in the generation, ascending."""
+        return np.unique(np.concatenate(self._differing))
+
+    @property
+    def n_items(self) -> int:
+        """Rows of the source that are items."""
+        return self.fates.total()
+
+    @property
+    def n_rejected(self) -> int:
+        """Rows of the source that are none."""
+        return self._rejected.counts.total()
+
+    def report(
+        self, generation: int, manifest: Manifest, started: float, *, n_deleted: int = 0
+    ) -> IndexReport:
+        """Return what was done, once all is."""
+        return IndexReport(
+            generation=generation,
+            n_items=manifest.n_items,
+            n_passages=manifest.n_passages,
+            rejected=dict(self._rejected.counts),
+            rejects=self._rejected.path if self._rejected.counts else None,
+            seconds=time.monotonic() - started,
+            encoder=manifest.encoder,
+            device="",
+            notes=tuple(self._catalog.notes),
+            n_added=self.fates["added"],
+            n_changed=self.fates["changed"],
+            n_metadata=self.fates["metadata"],
+            n_unchanged=self.fates["unchanged"],
+            n_deleted=n_deleted,
+        )
+
+
+NOTHING = Batch((), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is written at a time into a generation that is built.
+
+    Parameters
+    ----------
+    batch : items to encode.
+    records : of each item of the batch what the old generation holds.
+    copied : points that are ready.
+    n_rows : rows of the source that are done with then.
+    """
+
+    batch: Batch = NOTHING
+    records: Sequence[Record | None] = ()
+    copied: Sequence[Point] = ()
+    n_rows: int = 0
+
+
+def prepared(
+    compared: Sequence[Compared],
+    draft: Manifest,
+    encoder: Callable[[], Encoder],
+    n_rows: int = 0,
+    copied: Sequence[Point] = (),
+) -> Step:
+    """Return the step that encodes these items, cut into passages."""
+    if not compared:
+        return Step(copied=copied, n_rows=n_rows)
+    texts = [one.text for one in compared]
+    passages = Chunker(encoder(), draft.passage_tokens).split(texts)
+    batch = Batch([one.item for one in compared], texts, passages)
+    return Step(batch, [one.record for one in compared], copied, n_rows)
+
+
+def build_generation(
+    store: Store,
+    draft: Manifest,
+    encoder: Callable[[], Encoder],
+    steps: Iterator[Step],
+    old: Index | None,
+    progress: Callable[[int], None] | None,
+) -> tuple[int, Manifest]:
+    """Build a generation step by step and make it current; return its number and its manifest.
+
+    Steps are made (read, compared, cut) in one thread and written in another, encoding is done here: what
+    costs is encoding, and nothing else makes it wait.
+    """
     with (
-        GenerationBuilder(store, encoder, template, passage_tokens) as builder,
+        GenerationBuilder(store, draft) as builder,
         ThreadPoolExecutor(1, thread_name_prefix="semrec-write") as writer,
     ):
         writing = None
-        for batch, n_rows in in_background(batches(catalog, template, chunker, rejected), AHEAD):
-            if batch.items:
-                vectors = encoder.encode_documents(batch.flat_passages)
-                if writing:
-                    writing.result()
-                writing = writer.submit(builder.add, batch, vectors)
+        for step in in_background(steps, AHEAD):
+            passages = step.batch.flat_passages
+            vectors = encoder().encode_documents(passages) if passages else None
+            if writing:
+                writing.result()
+            writing = writer.submit(_write, builder, draft, step, vectors, old)
             if progress:
-                progress(n_rows)
+                progress(step.n_rows)
         if writing:
             writing.result()
-        builder.complete(catalog.fields)
-    return IndexReport(
-        generation=builder.generation,
-        n_items=builder.n_items,
-        n_passages=builder.n_passages,
-        rejected=dict(rejected.counts),
-        rejects=rejects if rejected.counts else None,
-        seconds=time.monotonic() - started,
-        encoder=encoder.name,
-        device=encoder.device,
-        notes=tuple(catalog.notes),
-    )
+        manifest = builder.complete()
+    return builder.generation, manifest
 
 
-def batches(
-    catalog: Catalog, template: str, chunker: Chunker, rejected: RejectsFile
-) -> Iterator[tuple[Batch, int]]:
-    """Yield batches of items with their passages, and how many rows each took from the source."""
-    items: list[Item] = []
-    n_rows = 0
-    for row in catalog:
-        n_rows += 1
-        if isinstance(row, Reject):
-            rejected.add(row)
-        else:
-            items.append(row)
-        if n_rows == BATCH_ITEMS:
-            yield _batch(items, template, chunker), n_rows
-            items, n_rows = [], 0
-    if n_rows:
-        yield _batch(items, template, chunker), n_rows
+def _write(
+    builder: GenerationBuilder, draft: Manifest, step: Step, vectors: Float2D | None, old: Index | None
+) -> None:
+    if vectors is not None:
+        points = item_points(step.batch, vectors, draft.passage_tokens)
+        builder.add(with_learned(points, draft, step.records, old))
+    builder.add(step.copied)
 
 
-def _batch(items: list[Item], template: str, chunker: Chunker) -> Batch:
-    texts = [render(item, template) for item in items]
-    return Batch(items, texts, chunker.split(texts))
-
-
-def in_background(source: Iterator[T], ahead: int) -> Iterator[T]:
+def in_background(source: Iterator[T], ahead: int) -> Generator[T, None, None]:
     """Yield what `source` yields, produced by a thread of its own, at most `ahead` values in advance.
 
     An error of the source is raised here. When the consumer stops early, so does the thread.

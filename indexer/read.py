@@ -27,7 +27,7 @@ from indexer.mapping import (
 )
 from indexer.template import DEFAULT_TEMPLATE, known, render
 from indexer.textfile import RawRow
-from indexer.values import MisfitError, plain, split_list, to_id, to_text, to_value
+from indexer.values import MisfitError, common_type, plain, split_list, to_id, to_text, to_value
 from semrec.errors import CatalogError
 from semrec.store.protocol import FieldType
 from semrec.types import Item, Value
@@ -68,7 +68,13 @@ class Catalog:
     n_rows : None when only reading tells.
     """
 
-    def __init__(self, tables: list[Table], mapping: FieldMapping, max_text_bytes: int) -> None:
+    def __init__(
+        self,
+        tables: list[Table],
+        mapping: FieldMapping,
+        max_text_bytes: int,
+        fields: Mapping[str, FieldType],
+    ) -> None:
         first = tables[0]
         self._tables = tables
         self._max_text_bytes = max_text_bytes
@@ -77,7 +83,8 @@ class Catalog:
         self.notes = [note for table in tables for note in table.notes]
         self.mapping, guesses = resolve(mapping, profiles, source=first.name, keep_all=first.keep_all)
         self.notes += guesses
-        self.fields = field_types(self.mapping, profiles, first.schema, self.notes)
+        found = field_types(self.mapping, profiles, first.schema, self.notes)
+        self.fields = {name: common_type({kind, fields.get(name, kind)}) for name, kind in found.items()}
         if profiles[str(self.mapping.item_id)].kinds & {"integer", "float"} and not first.parse:
             self.notes.append("item id: numbers are turned into strings")
         sizes = [table.n_rows for table in tables]
@@ -145,6 +152,7 @@ def open_catalog(
     *,
     format: str | None = None,  # noqa: A002
     max_text_bytes: int,
+    fields: Mapping[str, FieldType] | None = None,
 ) -> Catalog:
     """Open a catalog: find its columns, and read on when it is iterated over.
 
@@ -156,6 +164,7 @@ def open_catalog(
     mapping : which column is what; the rest is guessed from the first source and told in `Catalog.notes`.
     format : csv, tsv, jsonl or parquet, when the name of a file does not tell.
     max_text_bytes : rows with a text (or title, or metadata) that is longer, in UTF-8, are rejected.
+    fields : types that metadata fields have already; where the source has others, they become wide enough.
 
     Raises
     ------
@@ -163,7 +172,7 @@ def open_catalog(
         A source cannot be read, a column is not there, or none looks like the item id. Also while
         iterating, when a file breaks off.
     """
-    return Catalog(open_tables(sources, format), mapping or FieldMapping(), max_text_bytes)
+    return Catalog(open_tables(sources, format), mapping or FieldMapping(), max_text_bytes, fields or {})
 
 
 def _item_maker(

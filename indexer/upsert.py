@@ -26,7 +26,7 @@ from semrec.signals.popularity import item_vectors as popularity_vectors
 from semrec.signals.taste import TASTE
 from semrec.signals.text import PASSAGES, TEXT
 from semrec.signals.words import WORDS
-from semrec.store import FieldType, Index, Manifest, Point, Vector
+from semrec.store import FieldType, Index, Manifest, Point, Record, Vector
 from semrec.types import ChangeReport, Float2D, Item, Value, item_keys
 
 BATCH_ITEMS = 512
@@ -69,7 +69,7 @@ def read_items(
 
 
 def write_items(
-    index: Index, manifest: Manifest, encoder: Callable[[], Encoder], items: Sequence[Item]
+    index: Index, manifest: Manifest, encoder: Callable[[], Encoder], items: Iterable[Item]
 ) -> Written:
     """Write items into an open generation; what is there just so is left alone.
 
@@ -80,7 +80,7 @@ def write_items(
     ----------
     index, manifest : the generation.
     encoder : loads the encoder of the manifest; called only when there is a text to encode.
-    items : as `read_items` returns them.
+    items : as `read_items` returns them; walked over twice.
     """
     fields = _new_fields(items, manifest.fields)
     if fields:
@@ -133,19 +133,26 @@ def encoded(
     return batch, encoder.encode_documents(batch.flat_passages)
 
 
-def with_learned(points: Sequence[Point], manifest: Manifest, old: Sequence[Point | None]) -> list[Point]:
+def with_learned(
+    points: Sequence[Point], manifest: Manifest, records: Sequence[Record | None], old: Index | None
+) -> list[Point]:
     """Return points with the vectors, too, that are not made from text alone.
 
     Parameters
     ----------
     points : as `item_points` makes them.
     manifest : its models, when there are any, tell the taste of new items.
-    old : every item as it was, for what was learned of it; None for a new one.
+    records : what the old generation holds of each item; None for a new one.
+    old : that generation; None when there is none.
     """
+    if not manifest.models:
+        return list(points)
     told = _told_from_text(manifest, text_vectors(points))
+    there = [record.item_id for record in records if record]
+    found = iter(old.points(item_keys(there)) if old and there else [])
     return [
-        Point(point.record, {**point.vectors, **(_learned(before) if before else new)})
-        for point, before, new in zip(points, old, told, strict=True)
+        Point(point.record, {**point.vectors, **(_learned(next(found)) if record else new)})
+        for point, record, new in zip(points, records, told, strict=True)
     ]
 
 
@@ -182,13 +189,8 @@ def _write(
         return 0
     batch, vectors = encoded(texts, encoder(), manifest.passage_tokens)
     points = item_points(batch, vectors, manifest.passage_tokens)
-    index.upsert(with_learned(points, manifest, _old_points(texts, index)))
+    index.upsert(with_learned(points, manifest, [one.record for one in texts], index))
     return len(vectors) - sum(len(one.record.passages) for one in texts if one.record)
-
-
-def _old_points(compared: Sequence[Compared], index: Index) -> list[Point | None]:
-    changed = iter(index.points(item_keys(one.item.item_id for one in compared if one.record)))
-    return [next(changed) if one.record else None for one in compared]
 
 
 def _counted(manifest: Manifest, index: Index, report: ChangeReport, n_passages: int) -> Manifest:
@@ -246,7 +248,7 @@ def _checked_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
     return metadata
 
 
-def _new_fields(items: Sequence[Item], fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+def _new_fields(items: Iterable[Item], fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
     """Return the type of every metadata field that is not known yet."""
     kinds: dict[str, set[Kind]] = {}
     for item in items:

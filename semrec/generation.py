@@ -5,7 +5,7 @@ The order of the steps is the recommender's; nothing here knows what comes befor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from semrec.diversify import mmr
 from semrec.errors import UnknownItemError
 from semrec.explain import Reasons, nearest_pair, reasons
 from semrec.learned import LearnedSettings
-from semrec.profile import central_items, event_weights, item_weights
+from semrec.profile import central_items, event_weights, item_weights, usable_events
 from semrec.signals import Question, Signal, SignalQuery
 from semrec.signals.neighbours import NEIGHBOURS, NeighboursSignal
 from semrec.signals.popularity import POPULARITY, PopularitySignal
@@ -63,6 +63,11 @@ class History:
     keys: Keys
     weights: Float1D
     unknown: tuple[str, ...]
+
+    @property
+    def length(self) -> int:
+        """Items that speak for something; where none does, those that speak against something."""
+        return int(np.count_nonzero(self.weights > 0) or np.count_nonzero(self.weights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +141,43 @@ def signal_names(manifest: Manifest) -> list[str]:
     return [*from_text, TASTE, NEIGHBOURS, POPULARITY] if "learned" in manifest.models else from_text
 
 
-def known_history(events: Sequence[Event], generation: Generation, settings: Settings) -> History:
+def counting_events(
+    events: Sequence[Event], generation: Generation, settings: Settings, now: float
+) -> list[Event]:
+    """Return the events of a stored history that count, by the rules of `fit`.
+
+    Parameters
+    ----------
+    events : of one user, oldest first.
+    generation, settings : they know the rating scale, the kinds and the rest.
+    now : unix seconds, to know the future.
+    """
+    from semrec.interactions import CleaningRules  # it loads polars, which few questions need
+
+    rules = CleaningRules()
+    return usable_events(
+        events,
+        kind_weights=settings.kind_weights,
+        rating_scale=rating_scale_of(generation, settings),
+        earliest=rules.earliest,
+        latest=now + rules.max_ahead_s,
+        burst_s=settings.burst_s,
+    )
+
+
+def known_history(
+    events: Sequence[Event],
+    generation: Generation,
+    settings: Settings,
+    contains: Callable[[Keys], np.ndarray] | None = None,
+) -> History:
     """Return the items of a history that the index holds, with how much each counts.
+
+    Parameters
+    ----------
+    events : oldest first.
+    generation, settings : they know what an event weighs.
+    contains : keys (n,) -> bool (n,), which of them the index holds; None asks the index.
 
     Raises
     ------
@@ -147,7 +187,7 @@ def known_history(events: Sequence[Event], generation: Generation, settings: Set
     learned = generation.learned
     item_ids = np.array(list(dict.fromkeys(event.item_id for event in events)), dtype=object)
     keys = item_keys(item_ids)
-    there = generation.index.contains(keys)
+    there = (contains or generation.index.contains)(keys)
     unknown = tuple(item_ids[~there])
     if len(events) and not there.any():
         raise UnknownItemError(
@@ -196,12 +236,14 @@ def find_candidates(
     generation : where they are looked for.
     where, hidden : conditions that candidates must meet, and keys that are none.
     weights, asked_weights, n_history : see `scored`.
+    also : keys that are scored whether they are found or not.
     """
     searches = [
         replace(search, where=where, exclude=hidden) for query in queries for search in query.searches
     ]
     hits = generation.index.search(searches)
-    keys = np.unique(np.concatenate([np.empty(0, np.uint64), *(hit.keys for hit in hits)]))
+    given = np.empty(0, np.uint64) if also is None else also
+    keys = np.unique(np.concatenate([given, *(hit.keys for hit in hits)]))
     return scored(
         keys, queries, generation, weights=weights, asked_weights=asked_weights, n_history=n_history
     )

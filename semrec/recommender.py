@@ -6,7 +6,8 @@ question -> profile -> candidates of every signal -> terms -> blend -> diversify
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -17,13 +18,15 @@ import numpy as np
 
 from semrec.catalog_map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
-from semrec.encoder import Encoder, load_encoder
-from semrec.encoder.cached import cached
+from semrec.encoder import PRECISIONS, Encoder, load_encoder
+from semrec.encoder.cached import LazyEncoder
+from semrec.encoder.fingerprint import known_fingerprint
 from semrec.errors import (
     ConfigError,
     EmptyProfileError,
     EncoderError,
     QueryError,
+    StoreLockedError,
     UnknownItemError,
     WorkspaceError,
 )
@@ -32,16 +35,16 @@ from semrec.generation import (
     Generation,
     History,
     choose,
+    counting_events,
     explained,
     find_candidates,
     known_history,
     open_generation,
     plain,
-    rating_scale_of,
     read_generation,
     signal_names,
 )
-from semrec.profile import find_interests, usable_events
+from semrec.profile import find_interests
 from semrec.query import Query, make_query
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
@@ -63,13 +66,15 @@ from semrec.types import (
 from semrec.user_profile import DeletedUser, UserProfile, describe_user, interests_of, preferred, wanted
 from semrec.where import parse_where
 from semrec.why_not import Rules, WhyNot, judge
-from semrec.workspace import Workspace, find_workspace, make_workspace
+from semrec.workspace import MARKER, Workspace, find_workspace, make_workspace
 
 if TYPE_CHECKING:
     import polars as pl
 
     from indexer.pipeline import IndexReport
-    from indexer.read import FieldMapping, Reject
+    from indexer.read import Catalog, FieldMapping, Reject
+    from indexer.update import Current
+    from semrec.batch import BatchReport
     from semrec.event_source import EventMapping
     from semrec.events import AppendReport, EventLog
     from semrec.fit import FitReport
@@ -79,8 +84,6 @@ if TYPE_CHECKING:
 
 MOST_WANTED = 10
 """How much an interest can count at most."""
-
-MODELS_ARE_OLD = "the models of the last fit belong to the old index; run: semrec fit"
 
 
 class Recommender:
@@ -153,10 +156,16 @@ class Recommender:
         *,
         mapping: FieldMapping | None = None,
         format: str | None = None,  # noqa: A002 - the word people use
+        sync: bool = False,
+        yes: bool = False,
+        rebuild: bool = False,
         progress: Callable[[int], None] | None = None,
         announce: Callable[[Any], None] | None = None,
     ) -> IndexReport:
-        """Build a new generation from a catalog and make it current.
+        """Bring the index up to date with a catalog: encode and write what differs, nothing else.
+
+        What is not asked for (encoder, template, passage length) stays as the index has it. Items that the
+        catalog does not name are kept. Many changes make a new generation, which answers when it is complete.
 
         Parameters
         ----------
@@ -164,42 +173,124 @@ class Recommender:
             Arrow table, or an iterable of `Item` or of dicts.
         mapping : which column is what; what it leaves open is guessed and reported in the notes.
         format : csv, tsv, jsonl or parquet; None: by the name or the first bytes.
+        sync : delete the items that the catalog does not name.
+        yes : also when that is more than a fifth of them.
+        rebuild : build the index from this catalog alone, whatever there is, without what `fit` learned.
         progress : hears of rows that are done with.
         announce : is given the opened catalog (notes, number of rows) before the work starts.
 
         Raises
         ------
         CatalogError, EncoderError, StoreError, WorkspaceError
-            Nothing was changed: the previous index goes on answering.
+            The previous index goes on answering.
         """
-        from indexer.pipeline import index_catalog
-        from indexer.read import FieldMapping, open_catalog
+        from indexer.read import DEFAULT_TEMPLATE, FieldMapping, open_catalog
 
+        before = None if rebuild else self._current_manifest()
+        mapping = mapping or FieldMapping()
+        if before and mapping.template is None and before.template != DEFAULT_TEMPLATE:
+            mapping = replace(mapping, template=before.template)
         catalog = open_catalog(
-            source, mapping or FieldMapping(), format=format, max_text_bytes=self._settings.max_text_bytes
+            source,
+            mapping,
+            format=format,
+            max_text_bytes=self._settings.max_text_bytes,
+            fields=before.fields if before else {},
         )
         if announce:
             announce(catalog)
         workspace = self._make_workspace()
         store = self._open_store(workspace)
-        with building(store, self._folder), cached(self._index_encoder(), self._settings) as encoder:
-            before = store.current()
-            had_models = before is not None and bool(store.manifest(before).models)
+        with building(store, self._folder):
+            if before:
+                return self._update(catalog, before, store, workspace, progress, sync=sync, yes=yes)
+            return self._build(catalog, store, workspace, progress)
+
+    def _build(
+        self, catalog: Catalog, store: Store, workspace: Workspace, progress: Callable[[int], None] | None
+    ) -> IndexReport:
+        """Index a catalog for the first time, or as if it were."""
+        from indexer.pipeline import index_catalog
+
+        with LazyEncoder(self._index_encoder, self._settings) as encoder:
             report = index_catalog(
                 catalog,
-                encoder,
+                encoder(),
                 store,
                 rejects=workspace.rejects,
                 passage_tokens=self._settings.passage_tokens,
                 progress=progress,
             )
         self._release()
-        return replace(
-            report,
-            n_encoded=encoder.n_encoded,
-            n_cached=encoder.n_cached,
-            notes=(*report.notes, *encoder.notes, *([MODELS_ARE_OLD] if had_models else [])),
+        return told_by(encoder, report)
+
+    def _update(
+        self,
+        catalog: Catalog,
+        before: Manifest,
+        store: Store,
+        workspace: Workspace,
+        progress: Callable[[int], None] | None,
+        *,
+        sync: bool,
+        yes: bool,
+    ) -> IndexReport:
+        """Bring the index up to date with a catalog."""
+        from indexer.update import update_catalog, updated_manifest
+
+        other = self._other_encoder(before)
+        draft = updated_manifest(
+            before,
+            catalog,
+            other,
+            template=catalog.mapping.template,
+            passage_tokens=self._settings.passage_tokens or before.passage_tokens,
         )
+        load = (lambda: other) if other else (lambda: self._query_encoder(before))
+        with self._current(store) as current, LazyEncoder(load, self._settings) as encoder:
+            report = update_catalog(
+                catalog,
+                current,
+                draft,
+                encoder,
+                store,
+                rejects=workspace.rejects,
+                sync=sync,
+                yes=yes,
+                progress=progress,
+            )
+        if self._generation and report.generation == self._generation.number:
+            self._look_again(store.manifest(report.generation))
+        else:
+            self._release()
+        return told_by(encoder, report)
+
+    @contextmanager
+    def _current(self, store: Store) -> Iterator[Current]:
+        """Open the generation that answers, or a copy of it when another process owns it."""
+        from indexer.update import Current
+
+        number = int(store.current() or 0)
+        if self._generation and self._generation.number == number:
+            yield Current(number, self._generation.index, self._generation.manifest)
+            return
+        manifest = store.manifest(number)
+        try:
+            current = Current(number, store.open(number), manifest)
+        except StoreLockedError:
+            current = Current(number, store.borrow(number), manifest, writable=False)
+        try:
+            yield current
+        finally:
+            current.index.close()
+
+    def _current_manifest(self) -> Manifest | None:
+        """Return the manifest of the generation that answers; None before the first one."""
+        if not (self._folder / MARKER).exists():
+            return None
+        store = self._open_store(find_workspace(self._folder))
+        number = store.current()
+        return None if number is None else store.manifest(number)
 
     def put_items(self, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
         """Write items into the index that answers; they can be found at once.
@@ -242,11 +333,17 @@ class Recommender:
         generation = self._open_generation()
         if manifest != generation.manifest:
             self._open_store(find_workspace(self._folder)).rewrite_manifest(generation.number, manifest)
-            self._generation = read_generation(generation.number, generation.index, manifest, self._settings)
+            self._look_again(manifest)
+
+    def _look_again(self, manifest: Manifest) -> None:
+        """Read anew what is kept in memory of the open generation."""
+        old = self._open_generation()
+        if manifest != old.manifest:
+            self._generation = read_generation(old.number, old.index, manifest, self._settings)
 
     def _make_workspace(self) -> Workspace:
         remembered = None
-        if (self._folder / "semrec.json").exists():
+        if (self._folder / MARKER).exists():
             remembered = find_workspace(self._folder)
         qdrant = self._settings.qdrant or (remembered.qdrant if remembered else None)
         collection = self._settings.collection or (remembered.collection if remembered else None)
@@ -258,6 +355,18 @@ class Recommender:
         if self._encoder is None or self._encoder.name != wanted:
             self._encoder = load_encoder(wanted, self._settings)
         return self._encoder
+
+    def _other_encoder(self, manifest: Manifest) -> Encoder | None:
+        """Return the encoder asked for when it is not that of the manifest; that one is not even loaded."""
+        name = self._settings.model or manifest.encoder
+        automatic = self._settings.encoder == "auto"
+        precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder]
+        if self._encoder is None and known_fingerprint(name, precision) == manifest.encoder_fingerprint:
+            return None
+        loaded = self._encoder
+        if loaded is None or loaded.name != name or not (automatic or loaded.precision == precision):
+            loaded = self._encoder = load_encoder(name, self._settings, precision=precision)
+        return None if loaded.fingerprint == manifest.encoder_fingerprint else loaded
 
     def _open_store(self, workspace: Workspace) -> Store:
         if self._store is None:
@@ -406,10 +515,10 @@ class Recommender:
             [part for signal in generation.signals for part in signal.ask(question)],
             generation,
             where=conditions,
-            hidden=item_keys([*query.exclude, *(known.item_ids if query.exclude_seen else ())]),
+            hidden=np.union1d(item_keys(query.exclude), known.keys[: None if query.exclude_seen else 0]),
             weights=self._settings.signal_weights,
             asked_weights=query.weights,
-            n_history=int(np.count_nonzero(known.weights > 0) or np.count_nonzero(known.weights)),
+            n_history=known.length,
             also=also,
         )
 
@@ -533,6 +642,50 @@ class Recommender:
         from semrec.preferences import Preferences
 
         return Preferences(self.event_log(create=False)).of(user)
+
+    # -- everybody ---------------------------------------------------------------------------------
+
+    def recommend_all(
+        self,
+        output: str | Path,
+        *,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        popular: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> BatchReport:
+        """Recommend to every user of the event log, into one Parquet file.
+
+        Every item of the catalog is scored for every user, as `recommend(user=...)` scores its candidates;
+        items of the user's history are left out. A run that was killed goes on where it stopped when it is
+        started again with the same arguments; until all is done the file is not there, or is the old one.
+
+        Parameters
+        ----------
+        output : the file: user_id, rank, item_id, score, and the share of every signal.
+        k : recommendations for each user, 1 to 1000; fewer where the catalog or the filters leave fewer.
+        where : metadata filters, see `parse_where`.
+        popular : users without events that say anything get what is popular; else they are left out. Before
+            the first `fit` nothing is known to be popular.
+        progress : hears how many users are done with, and of how many.
+
+        Raises
+        ------
+        ConfigError
+            The file cannot be written, or another process is writing it.
+        QueryError
+            A filter or an option does not fit.
+        StoreError
+            There is no event log, or the store failed.
+        """
+        from semrec.batch import Batch, recommend_all
+
+        Query(k=k).check()
+        generation = self._open_generation()
+        batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
+        log = self.event_log(create=False)
+        with one_blas_thread():
+            return recommend_all(generation, log, Path(output), batch, self._settings, progress)
 
     # -- learning ----------------------------------------------------------------------------------
 
@@ -791,18 +944,8 @@ class Recommender:
 
     def _stored_history(self, user: str, generation: Generation) -> list[Event]:
         """Return the events of a user that count, by the rules of `fit`."""
-        from semrec.interactions import CleaningRules
-
-        settings, rules = self._settings, CleaningRules()
-        events = self.event_log(create=False).history(user, limit=settings.max_user_events)
-        return usable_events(
-            events,
-            kind_weights=settings.kind_weights,
-            rating_scale=rating_scale_of(generation, settings),
-            earliest=rules.earliest,
-            latest=time.time() + rules.max_ahead_s,
-            burst_s=settings.burst_s,
-        )
+        events = self.event_log(create=False).history(user, limit=self._settings.max_user_events)
+        return counting_events(events, generation, self._settings, time.time())
 
 
 def _check_signals(query: Query, generation: Generation) -> None:
@@ -810,3 +953,12 @@ def _check_signals(query: Query, generation: Generation) -> None:
     for name in query.weights:
         if name not in names:
             raise QueryError(f"there is no signal {name!r}; the index has {', '.join(sorted(names))}.")
+
+
+def told_by(encoder: LazyEncoder, report: IndexReport) -> IndexReport:
+    """Return the report with what its encoder tells, where it was needed."""
+    used = encoder.loaded
+    if used is None:
+        return report
+    notes = (*report.notes, *used.notes)
+    return replace(report, device=used.device, n_encoded=used.n_encoded, n_cached=used.n_cached, notes=notes)

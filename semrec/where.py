@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from semrec.errors import QueryError, UnknownFieldError
-from semrec.types import AnyOf, Condition, Range
+from semrec.types import AnyOf, Condition, Range, Value
 
 BOUNDS = ("gte", "gt", "lte", "lt")
 OPERATORS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
@@ -91,6 +91,34 @@ def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not math.isfinite(number):
         raise QueryError(f"{name!r} is a number: filter it by a number, not by {value!r}.")
     return number
+
+
+def meets(metadata: Mapping[str, Value], conditions: Iterable[Condition]) -> bool:
+    """Tell whether an item with this metadata satisfies all conditions, as the store would."""
+    return all(_meets(metadata.get(condition.field), condition) for condition in conditions)
+
+
+def _meets(stored: Value | None, condition: Condition) -> bool:
+    values = stored if isinstance(stored, tuple) else () if stored is None else (stored,)
+    if isinstance(condition, Range):
+        return any(_is_within(value, condition) for value in values)
+    # True is no 1 here, and 3 is 3.0.
+    return any(
+        value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
+        for value in values
+        for wanted in condition.values
+    )
+
+
+def _is_within(value: str | float, bounds: Range) -> bool:
+    if isinstance(value, str | bool):
+        return False
+    return (
+        (bounds.gte is None or value >= bounds.gte)
+        and (bounds.gt is None or value > bounds.gt)
+        and (bounds.lte is None or value <= bounds.lte)
+        and (bounds.lt is None or value < bounds.lt)
+    )
 
 
 def parse_filters(filters: Sequence[str]) -> dict[str, Any]:

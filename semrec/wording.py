@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from semrec.types import Because, Interest, Recommendation
+
+if TYPE_CHECKING:
+    from indexer.pipeline import IndexReport
 
 QUOTE_CHARACTERS = 120
 
@@ -72,3 +76,22 @@ def quote(passage: str, characters: int = QUOTE_CHARACTERS) -> str:
     whole_words = cut.rsplit(" ", 1)[0]
     # Chinese and Japanese have no spaces: cut between characters there.
     return (whole_words if len(whole_words) > characters // 2 else cut) + "…"
+
+
+def indexing_in_words(report: IndexReport) -> str:
+    """Return what indexing did, in one line."""
+    counts = {
+        "new": report.n_added,
+        "changed": report.n_changed,
+        "with other metadata": report.n_metadata,
+        "unchanged": report.n_unchanged,
+        "deleted": report.n_deleted,
+    }
+    did = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    known = f" ({report.n_cached:,} of them known from before)" if report.n_cached else ""
+    passages = f"{report.n_encoded + report.n_cached:,} passages{known}"
+    encoded = f", {passages} with {report.encoder} on {report.device}" if report.device else ""
+    return (
+        f"{did}: {report.n_items:,} items in generation {report.generation}, "
+        f"in {report.seconds:.1f} s{encoded}."
+    )

@@ -78,6 +78,8 @@ def make_workspace(folder: Path, *, qdrant: str | None, collection: str | None) 
             )
     workspace = Workspace(folder, qdrant, collection)
     content = {"format": 1, **{k: v for k, v in asdict(workspace).items() if k != "folder"}}
+    if (folder / MARKER).exists() and find_workspace(folder) == workspace:
+        return workspace
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = folder / f"{MARKER}.new"

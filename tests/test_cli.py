@@ -98,7 +98,8 @@ def test_bad_use_exits_2_with_nothing_on_stdout(run, arguments):
 def test_indexing_reports_on_stderr_only(run, books, tmp_path):
     status, out, err = run("index", books, "-w", tmp_path / "shop")
     assert (status, out) == (0, "")
-    assert "indexed 3 items (3 passages)" in err
+    assert "3 new: 3 items in generation 1, in " in err
+    assert "3 passages with bundled on " in err
     assert "with bundled on" in err
     status, out, _ = run(
         "recommend",

@@ -95,6 +95,17 @@ def test_history_is_in_order_of_time_then_of_storing(log):
     assert log.history("nobody") == []
 
 
+def test_histories_of_many_users_are_those_of_each(log):
+    log.append(frame(("u", "late", "view", None, 3e9), ("u", "second"), ("v", "x", "rate", 2.5, 1.6e9)))
+    log.append(
+        frame(("other", "x"), ("u", "first", "view", None, 1e9), ("u", "also late", "view", None, 3e9))
+    )
+    for limit in (1, 3, 100):
+        found = log.histories(["v", "u", "nobody"], limit=limit)
+        assert found == {user: log.history(user, limit=limit) for user in ("v", "u", "nobody")}
+    assert log.histories([], limit=1) == {}
+
+
 def test_record_stores_a_history(log):
     history = [Event("a"), Event("b", "rate", 4.0, 1.6e9)]
     assert log.record("u", history).added == 2

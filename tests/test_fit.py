@@ -24,7 +24,7 @@ from toy import ToyEncoder
 from semrec import Event, Item, Recommender
 from semrec.blend import BlendWeights
 from semrec.config import KIND_WEIGHTS, load_settings
-from semrec.errors import ConfigError, EmptyProfileError, StoreError
+from semrec.errors import EmptyProfileError
 from semrec.event_frame import frame_of
 from semrec.events import EventLog
 from semrec.explain import by_reason
@@ -34,7 +34,6 @@ from semrec.interactions import build_interactions
 from semrec.learned import LearnedSettings
 from semrec.learning import learn, scores
 from semrec.profile import find_interests
-from semrec.recommender import MODELS_ARE_OLD
 from semrec.signals import Question
 from semrec.signals.neighbours import NEIGHBOURS_FIELDS
 from semrec.signals.taste import FoldIn, TextMap
@@ -652,58 +651,42 @@ def test_the_manifest_holds_what_was_learned(shop):
 # -- indexing after learning ---------------------------------------------------------------------------
 
 
-def test_a_new_index_has_no_models_and_says_so(fitted, tmp_path):
+def test_models_survive_a_new_generation(fitted, tmp_path):
     with open_shop(shutil.copytree(fitted, tmp_path / "shop")) as shop:
-        report = shop.index(catalog())
-        assert report.notes[-1] == MODELS_ARE_OLD
-        assert "run: semrec fit" in MODELS_ARE_OLD
-        assert {name for item in shop.recommend(user="u4") for name in item.signals} == {"text"}
-        assert MODELS_ARE_OLD not in shop.index(catalog()).notes
-        shop.fit(seed=3)
-        assert {club_of(item) for item in ids(shop.recommend(user="u4", k=4))} == {"4"}
+        before = ids(shop.recommend(user="u4"))
+        learned = stored_vectors(shop)
+        added = [Item(f"later-{n}", "", "round green") for n in range(len(catalog()))]
+        report = shop.index([*catalog(), *added])
+        assert (report.generation, report.n_added) == (3, len(added))
+        assert set(before) & set(ids(shop.recommend(user="u4")))
+        after = stored_vectors(shop)
+        for key, vectors in learned.items():
+            for name in ("taste", "popularity"):
+                np.testing.assert_array_equal(after[key][name], vectors[name])
+            np.testing.assert_array_equal(after[key]["neighbours"].values, vectors["neighbours"].values)
 
 
-# -- nothing to learn from -----------------------------------------------------------------------------
+def test_a_new_item_gets_the_taste_of_its_text_and_a_changed_one_keeps_its_own(fitted, tmp_path):
+    with open_shop(shutil.copytree(fitted, tmp_path / "shop")) as shop:
+        known = catalog()[0]
+        own = stored_vectors(shop)[known.item_id]
+        shop.put_items([Item("later", "", known.text), replace(known, text=f"{known.text} square")])
+        after = stored_vectors(shop)
+        text_map = shop._open_generation().learned.text_map
+        np.testing.assert_allclose(
+            after["later"]["taste"], text_map.predicted_taste(after["later"]["text"][None])[0], atol=1e-6
+        )
+        assert after["later"]["popularity"].tolist() == [0]
+        assert len(after["later"]["neighbours"].values) == 0
+        changed = after[known.item_id]
+        np.testing.assert_array_equal(changed["taste"], own["taste"])
+        np.testing.assert_array_equal(changed["popularity"], own["popularity"])
+        assert not np.array_equal(changed["text"], own["text"])
 
 
-SHORTAGES = {
-    "an empty log": ({}, "there are none"),
-    "one event": ({"a": [Event("1-1", time=START)]}, "one user, one item"),
-    "one event, again and again": ({"a": repeated("1-1", 1, 2, 3)}, "one user, one item"),
-    "all the same item": ({f"a{n}": [Event("1-1")] for n in range(20)}, "about one item"),
-    "only unknown items": ({f"a{n}": [Event(f"gone-{n}")] for n in range(9)}, "not in the catalog: 9"),
-    "only dislikes": ({f"a{n}": [Event(f"1-{n}", "dislike")] for n in range(9)}, "speaks for an item"),
-    "only unknown kinds": ({f"a{n}": [Event(f"1-{n}", "sing")] for n in range(9)}, "no weight: 9"),
-    "only future events": ({f"a{n}": [Event(f"1-{n}", time=9e9)] for n in range(9)}, "in the future: 9"),
-}
-
-
-@pytest.mark.parametrize("with_models", [False, True], ids=["no models", "old models"])
-def test_without_a_log_nothing_is_learned(unfitted, fitted, tmp_path, with_models):
-    folder = shutil.copytree(fitted if with_models else unfitted, tmp_path / "shop")
-    (folder / "events.db").unlink()
-    with open_shop(folder) as shop:
-        before = values(shop.recommend(history=["3-1", "3-2"]))
-        with pytest.raises(StoreError, match="load events first") as raised:
-            shop.fit()
-        assert "\n" not in str(raised.value)
-        assert values(shop.recommend(history=["3-1", "3-2"])) == before
-
-
-@pytest.mark.parametrize(("users", "reason"), SHORTAGES.values(), ids=SHORTAGES)
-def test_with_nothing_to_learn_from_the_old_models_stay(fitted, tmp_path, users, reason):
-    folder = shutil.copytree(fitted, tmp_path / "shop")
-    for path in folder.glob("events.db*"):
-        path.unlink()
-    load(folder, users)
-    with open_shop(folder) as shop:
-        before = values(shop.recommend(history=["3-1", "3-2"]))
-        with pytest.raises(ConfigError, match=reason) as raised:
-            shop.fit()
-        assert str(raised.value).startswith("nothing can be learned: ")
-        assert "\n" not in str(raised.value)
-        assert shop.info()["current"] == 2
-        assert values(shop.recommend(history=["3-1", "3-2"])) == before
+def stored_vectors(shop):
+    points = [point for page in shop._open_generation().index.scan() for point in page]
+    return {point.record.item_id: point.vectors for point in points}
 
 
 def test_two_events_are_enough_to_answer(indexed):

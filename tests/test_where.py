@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from semrec.errors import QueryError, UnknownFieldError
 from semrec.types import AnyOf, Range
-from semrec.where import parse_filters, parse_where
+from semrec.where import meets, parse_filters, parse_where
 
 FIELDS = {"kind": "keyword", "year": "integer", "price": "float", "new": "bool"}
 
@@ -132,3 +132,27 @@ NAMES = st.text(st.characters(exclude_characters="<>=", exclude_categories=["Cs"
 @given(NAMES, st.text().map(str.strip))
 def test_any_name_and_any_value_can_be_typed(name, value):
     assert parse_filters([f"{name}={value}"]) == {name: [value]}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "condition", "expected"),
+    [
+        ({"kind": "book"}, AnyOf("kind", ("film", "book")), True),
+        ({"kind": ("film", "book")}, AnyOf("kind", ("book",)), True),
+        ({"kind": ()}, AnyOf("kind", ("book",)), False),
+        ({}, AnyOf("kind", ("book",)), False),
+        ({"kind": "book"}, AnyOf("kind", ()), False),
+        ({"year": 3}, AnyOf("year", (3.0,)), True),
+        ({"new": True}, AnyOf("new", (1,)), False),
+        ({"new": False}, AnyOf("new", (False,)), True),
+        ({"year": 2000}, Range("year", gte=2000, lt=2001), True),
+        ({"year": 2000}, Range("year", gt=2000), False),
+        ({"year": 2000}, Range("year", lte=1999.5), False),
+        ({}, Range("year", gt=0), False),
+        ({"year": "2000"}, Range("year", gt=0), False),
+    ],
+)
+def test_whether_an_item_meets_a_condition(metadata, condition, expected):
+    assert meets(metadata, [condition]) is expected
+    assert meets(metadata, [])
+    assert not meets(metadata, [condition, AnyOf("none", ("x",))])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +20,9 @@ from semrec.cli.options import (
     comma_separated,
     readable_errors,
 )
+from semrec.errors import ConfigError
 from semrec.terminal import err, print_json, print_rejects, say_notes
+from semrec.wording import indexing_in_words
 
 
 def index(
@@ -41,6 +45,15 @@ def index(
     source_format: Annotated[
         str | None, typer.Option("--format", help="csv, tsv, jsonl or parquet; default: by name or content.")
     ] = None,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Delete the items that the sources do not name.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --sync: even when that is more than a fifth of the items.")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Build from the sources alone, whatever there is.")
+    ] = False,
     model: ModelOption = None,
     qdrant: QdrantOption = None,
     strict: Annotated[
@@ -49,7 +62,7 @@ def index(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Index a catalog; the new index answers when it is complete, not before."""
+    """Bring the index up to date with a catalog: what differs is encoded and written, nothing else."""
     from indexer.read import FieldMapping
     from semrec.recommender import Recommender
 
@@ -62,7 +75,15 @@ def index(
             lists=comma_separated(lists),
             template=encode,
         )
-        report = run_indexing(recommender, sources, mapping=mapping, format=source_format)
+        report = run_indexing(
+            recommender,
+            sources,
+            mapping=mapping,
+            format=source_format,
+            sync=sync,
+            yes=yes,
+            rebuild=rebuild,
+        )
         if as_json:
             print_json(report.to_dict())
         if strict and report.n_rejected:
@@ -97,10 +118,46 @@ def run_indexing(recommender: Any, source: Any, **options: Any) -> Any:
     for note in report.notes:
         if note not in said:
             err.print(Text(note), style="yellow")
-    known = f", {report.n_cached:,} of them known from before" if report.n_cached else ""
-    err.print(
-        f"indexed {report.n_items:,} items ({report.n_passages:,} passages{known}) "
-        f"in {report.seconds:.1f} s, {report.n_items / report.seconds:,.0f} items/s, "
-        f"with {report.encoder} on {report.device}."
-    )
+    err.print(Text(indexing_in_words(report)), soft_wrap=True)
     return report
+
+
+def delete(
+    item_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Ids of items.")] = None,
+    from_file: Annotated[
+        str | None, typer.Option("--from", help="File with an id on every line; - is standard input.")
+    ] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    qdrant: QdrantOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Delete items from the index; ids that it does not hold are named."""
+    from semrec.recommender import Recommender
+
+    with readable_errors(debug), Recommender.open(workspace, qdrant=qdrant) as recommender:
+        wanted = [*(item_ids or []), *(ids_in(from_file) if from_file else [])]
+        if not wanted:
+            raise ConfigError("name the items to delete: semrec delete ID..., or --from FILE.")
+        report = recommender.delete_items(wanted)
+        if report.unknown:
+            unknown = ", ".join(report.unknown[:20]) + (" …" if len(report.unknown) > 20 else "")
+            err.print(Text(f"not in the index: {unknown}"), style="yellow", soft_wrap=True)
+        err.print(f"deleted {len(report.deleted):,} items; {len(report.unknown):,} were not there.")
+        if as_json:
+            print_json({"deleted": list(report.deleted), "unknown": list(report.unknown)})
+
+
+def ids_in(file: str) -> list[str]:
+    """Return the lines of a file that are not blank.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read as text.
+    """
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read ids from {file}: {error}") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from types import TracebackType
 
 import numpy as np
@@ -92,6 +93,42 @@ class CachedEncoder(Encoder):
             self._writing.result()
         self._in_writing = made
         self._writing = self._writer.submit(self._cache.put, list(made), encoded, self.fingerprint, self.name)
+
+
+class LazyEncoder:
+    """Loads an encoder, with the passage cache before it, when it is first called for; a context manager.
+
+    Parameters
+    ----------
+    load : returns the encoder.
+    settings : of the cache.
+
+    Attributes
+    ----------
+    loaded : the encoder; None when nobody has called for it.
+    """
+
+    def __init__(self, load: Callable[[], Encoder], settings: Settings) -> None:
+        self._load = load
+        self._settings = settings
+        self._lock = Lock()
+        self.loaded: CachedEncoder | None = None
+
+    def __call__(self) -> CachedEncoder:
+        """Return the encoder."""
+        with self._lock:
+            if self.loaded is None:
+                self.loaded = cached(self._load(), self._settings)
+            return self.loaded
+
+    def __enter__(self) -> LazyEncoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.loaded:
+            self.loaded.__exit__(kind, error, trace)
 
 
 def cached(encoder: Encoder, settings: Settings) -> CachedEncoder:

@@ -19,12 +19,10 @@ from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from semrec.encoder.bundled import BUNDLED, bundled_model
+from semrec.encoder.fingerprint import folder_fingerprint, with_precision
 from semrec.encoder.protocol import Encoder
 from semrec.errors import EncoderError
 from semrec.types import Float2D, Precision
-
-FINGERPRINT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
-"""What decides the vectors: weights, configuration, vocabulary."""
 
 
 class SentenceTransformerEncoder(Encoder):
@@ -180,7 +178,7 @@ def load_sentence_transformer(
         return SentenceTransformerEncoder(model, name, found, precision, batch_tokens)
     if precision == "bfloat16" and computes_bfloat16(model.device):
         return SentenceTransformerEncoder(
-            model.to(torch.bfloat16), name, f"{found}-{precision}", precision, batch_tokens
+            model.to(torch.bfloat16), name, with_precision(found, precision), precision, batch_tokens
         )
     raise EncoderError(f"this machine ({model.device}) cannot run the encoder {name!r} in {precision}.")
 
@@ -208,15 +206,9 @@ def fingerprint(model: SentenceTransformer, path: str) -> str:
     model : the loaded model.
     path : the folder it came from; for a model of the hub its weights in memory are hashed instead.
     """
+    if Path(path).is_dir():
+        return folder_fingerprint(Path(path))
     digest = hashlib.blake2b(digest_size=16)
-    folder = Path(path)
-    if folder.is_dir():
-        files = {file for pattern in FINGERPRINT_FILES for file in folder.rglob(pattern)}
-        for file in sorted(files):
-            digest.update(file.relative_to(folder).as_posix().encode())
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
-        return digest.hexdigest()
     digest.update(model.tokenizer.backend_tokenizer.to_str().encode())
     digest.update(repr(sorted(model.prompts.items())).encode())
     for parameter, value in sorted(model.state_dict().items()):

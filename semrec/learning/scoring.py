@@ -16,18 +16,14 @@ from scipy import sparse
 
 from semrec.blend import BlendWeights
 from semrec.learning.ials import fold_in
+from semrec.signals.standard import mean_and_factor
 from semrec.signals.taste import TextMap
+from semrec.signals.text import soft_nearest
 from semrec.types import Float1D, Float2D
 
 SIGNALS = ("text", "taste", "neighbours", "popularity")
-SHARPNESS = 5.0
-"""β of the soft nearest text score."""
-
 CHUNK_CELLS = 1 << 22
 """Scores of one signal that are held at once: bounds the memory."""
-
-SMALLEST_SCALE = 1e-6
-"""A signal that spreads less than this says the same of every item."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def raw_signals(
     users = fold_in(weighted, signals.factors, signals.gram, signals.alpha, signals.reg, signals.nu)
     popularity = np.log1p(signals.events).astype(np.float32)
     return [
-        soft_nearest(text, weighted),
+        soft_nearest(text, weighted, text),
         users @ signals.factors.T,
         neighbour_scores(signals.neighbours, weighted),
         np.broadcast_to(popularity, histories.shape),
@@ -113,18 +109,6 @@ def neighbour_scores(neighbours: sparse.csc_array, histories: sparse.csr_array) 
     """Return Σ_h w_h·B[h, i], float32 (n, n_items)."""
     result: Float2D = (histories @ neighbours).toarray().astype(np.float32, copy=False)
     return result
-
-
-def soft_nearest(text: Float2D, histories: sparse.csr_array) -> Float2D:
-    """Return Σ_h w_h·exp(β·cos(x_h, x_i)), float32 (n, n_items)."""
-    used = np.unique(histories.indices)
-    columns = histories[:, used].tocsc()
-    scores = np.zeros(histories.shape, np.float32)
-    step = max(1, CHUNK_CELLS // max(1, len(text)))
-    for first in range(0, len(used), step):
-        some = slice(first, first + step)
-        scores += columns[:, some] @ np.exp(np.float32(SHARPNESS) * (text[used[some]] @ text.T))
-    return scores
 
 
 def standardise(
@@ -143,13 +127,9 @@ def standardise(
     """
     counted = np.ones(raw.shape, bool) if sample is None else np.broadcast_to(sample, raw.shape).copy()
     counted[np.repeat(np.arange(len(raw)), np.diff(histories.indptr)), histories.indices] = False
-    n_counted = np.maximum(counted.sum(axis=1, keepdims=True), 1)
-    mean = np.sum(raw, axis=1, keepdims=True, where=counted, dtype=np.float64) / n_counted
-    centred: Float2D = raw - mean.astype(np.float32)
-    variance = np.sum(centred**2, axis=1, keepdims=True, where=counted, dtype=np.float64) / n_counted
-    scale = np.sqrt(variance).astype(np.float32)
-    says_something = scale > SMALLEST_SCALE * (1 + np.abs(mean))
-    centred *= np.divide(1, scale, out=np.zeros_like(scale), where=says_something)
+    mean, factor = mean_and_factor(raw, counted)
+    centred: Float2D = raw - mean
+    centred *= factor
     return centred
 
 

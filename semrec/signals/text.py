@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from semrec.signals.protocol import Question, Signal, SignalQuery
 from semrec.signals.standard import standard
@@ -31,6 +32,12 @@ TEXT = "text"
 PASSAGES = "passages"
 
 _NO_HISTORY = np.empty(0, np.uint64)
+
+SHARPNESS = 5.0
+"""β of the soft nearest score, unless the settings say otherwise."""
+
+CHUNK_CELLS = 1 << 22
+"""Cosines that are held at once when many histories are scored: bounds the memory."""
 
 Pooling = Literal["soft_nearest", "centred_mean", "mean"]
 
@@ -65,6 +72,28 @@ def item_vectors(passage_vectors: Sequence[Float2D]) -> Float2D:
     float32 (n_items, dim), rows of unit length.
     """
     return unit_rows(np.stack([vectors.mean(axis=0) for vectors in passage_vectors]))
+
+
+def soft_nearest(
+    text: Float2D, histories: csr_array, targets: Float2D, sharpness: float = SHARPNESS
+) -> Float2D:
+    """Return Σ_h w_h·exp(β·cos(x_h, x_i)) of many histories and items at once, float32 (n, n_targets).
+
+    Parameters
+    ----------
+    text : float32 (n_items, dim), centred unit vectors.
+    histories : float32 (n, n_items), the weights w.
+    targets : float32 (n_targets, dim), centred unit vectors of the items that are scored.
+    sharpness : β.
+    """
+    used = np.unique(histories.indices)
+    columns = histories[:, used].tocsc()
+    scores = np.zeros((histories.shape[0], len(targets)), np.float32)
+    step = max(1, CHUNK_CELLS // max(1, len(targets)))
+    for first in range(0, len(used), step):
+        some = slice(first, first + step)
+        scores += columns[:, some] @ np.exp(np.float32(sharpness) * (text[used[some]] @ targets.T))
+    return scores
 
 
 class TextSignal(Signal):

@@ -525,7 +525,10 @@ def _shard_config(fields: Sequence[VectorField]) -> qe.EdgeConfig:
     return qe.EdgeConfig(
         vectors={field.name: _dense_params(field) for field in fields if field.kind != "sparse"},
         sparse_vectors={
-            field.name: qe.EdgeSparseVectorParams(modifier=qe.Modifier.Idf if field.idf else None)
+            # Mapped from the disk: pinned, 200 weights of a million items would take 2.4 GB and be as fast.
+            field.name: qe.EdgeSparseVectorParams(
+                modifier=qe.Modifier.Idf if field.idf else None, memory=qe.Memory.Cached
+            )
             for field in fields
             if field.kind == "sparse"
         },

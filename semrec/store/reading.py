@@ -13,6 +13,7 @@ from semrec.store.protocol import Point, Record, SparseRows, SparseVector
 from semrec.types import Float2D, Keys
 
 _PAGE_ITEMS = 1000
+_PAGE_KEYS = 20_000
 
 
 class RawPoint(Protocol):
@@ -89,10 +90,13 @@ class PointReader(ABC):
 
     def sample(self, n_items: int) -> Keys:
         """Return the `n_items` smallest keys, ascending: a fixed random sample of the catalog."""
-        if n_items < 1:
-            return np.empty(0, np.uint64)
-        points, _ = self._page(0, n_items, payload=False, vectors=[])
-        return np.array([point.id for point in points], dtype=np.uint64)
+        pages = [np.empty(0, np.uint64)]
+        start: int | None = 0
+        while start is not None and n_items > 0:
+            points, start = self._page(start, min(n_items, _PAGE_KEYS), payload=False, vectors=[])
+            pages.append(np.array([point.id for point in points], dtype=np.uint64))
+            n_items -= len(points)
+        return np.concatenate(pages)
 
     def scan(self, batch_items: int = 1000) -> Iterator[list[Point]]:
         """Yield all points with all vectors, in order of keys."""

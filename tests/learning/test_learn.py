@@ -10,7 +10,8 @@ from scipy import sparse
 from semrec.learning import TrainingData, ease, learn, scores, selection
 from semrec.learning.cold import centred_text
 from semrec.learning.ials import taste_terms
-from semrec.learning.scoring import ages, soft_nearest, standardise, with_recency
+from semrec.learning.scoring import ages, standardise, with_recency
+from semrec.signals.text import soft_nearest
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +179,8 @@ def test_soft_nearest_is_its_definition():
     text = centred_text(text_of(7))
     history = random_events(3, 7, 1)
     expected = history.toarray() @ np.exp(5 * text @ text.T)
-    np.testing.assert_allclose(soft_nearest(text, history), expected, rtol=1e-5)
+    np.testing.assert_allclose(soft_nearest(text, history, text), expected, rtol=1e-5)
+    np.testing.assert_allclose(soft_nearest(text, history, text[2:4]), expected[:, 2:4], rtol=1e-5)
 
 
 @settings(max_examples=30, deadline=None)

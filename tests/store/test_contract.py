@@ -11,6 +11,7 @@ from samples import DIM, ODD_NAMES, VECTORS, build, ids, manifest, point, points
 from semrec.errors import StoreError
 from semrec.store import Index, Point, Record, Search, SparseVector
 from semrec.types import AnyOf, Range, item_keys
+from semrec.where import meets
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
@@ -190,7 +191,9 @@ def numbers_where(index, *where, exclude=None):
     ids=str,
 )
 def test_conditions(index, where, keep):
-    assert numbers_where(index, *where) == [n for n in range(N) if keep(n)]
+    kept = [n for n in range(N) if keep(n)]
+    assert numbers_where(index, *where) == kept
+    assert [n for n, record in enumerate(index.records(KEYS)) if meets(record.metadata, where)] == kept
 
 
 def test_exclude(index):

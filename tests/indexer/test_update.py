@@ -1,0 +1,247 @@
+"""A catalog indexed again: what differs is encoded and written, nothing else, on both engines."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from qdrant_client import QdrantClient
+from test_upsert import Counting, assert_same, encoded, found, stored
+from toy import WORDS as COLOURS
+
+from indexer.read import FieldMapping
+from semrec.config import load_settings
+from semrec.errors import CatalogError
+from semrec.recommender import Recommender
+from semrec.store.edge import EdgeStore
+from semrec.store.server import ServerStore
+from semrec.types import Item
+
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
+
+
+def items(n, first=0, **metadata):
+    """Items with all different texts."""
+    return [
+        Item(
+            f"item-{i}", f"Toy {i}", " ".join(["red"] * (i % 5) + [COLOURS[i % 5]]), {"price": i, **metadata}
+        )
+        for i in range(first, first + n)
+    ]
+
+
+@pytest.fixture(params=["edge", "memory"])
+def new_shop(request, tmp_path):
+    """Opens workspaces by name; the same name is the same workspace."""
+    stores = {}
+    opened = []
+
+    def open_shop(name="shop", encoder=None, **given):
+        folder = tmp_path / name
+        if request.param == "edge":
+            store = EdgeStore(folder)
+        else:
+            store = stores.setdefault(name, ServerStore(name, client=QdrantClient(":memory:")))
+        settings = load_settings(**{"model": "toy", "cache_folder": tmp_path / "cache", **given})
+        opened.append(Recommender(folder, settings, store=store, encoder=encoder or Counting()))
+        return opened[-1]
+
+    yield open_shop
+    for shop in opened:
+        shop.close()
+
+
+@pytest.fixture
+def shop(new_shop):
+    shop = new_shop()
+    shop.index(items(60))
+    shop._encoder.texts.clear()
+    return shop
+
+
+def counts(report):
+    return report.n_added, report.n_changed, report.n_metadata, report.n_unchanged, report.n_deleted
+
+
+def content_of(folder):
+    """What is in the files; the engine writes its JSON anew, in another order, whenever it opens an index."""
+    return {
+        str(path): json.loads(path.read_text() or "0") if path.suffix == ".json" else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_an_unchanged_catalog_writes_nothing(shop, tmp_path):
+    if not isinstance(shop._store, EdgeStore):
+        pytest.skip("has no files")
+    shop.close()
+    before = content_of(tmp_path / "shop")
+    report = shop.index(items(60))
+    shop.close()
+    assert counts(report) == (0, 0, 0, 60, 0)
+    assert (report.generation, report.n_items, report.device) == (1, 60, "")
+    assert encoded(shop) == []
+    assert content_of(tmp_path / "shop") == before
+
+
+def test_few_changes_are_written_into_the_index_that_answers(shop):
+    changed = [
+        *items(57),
+        Item("item-57", "Toy 57", "square", {"price": 57}),
+        Item("item-58", "Toy 58", items(1, 58)[0].text, {"price": 1000}),
+        Item("item-60", "Toy 60", "blue blue", {"price": 60, "new": True}),
+    ]
+    report = shop.index(changed)
+    assert (report.generation, counts(report)) == (1, (1, 1, 1, 57, 0))
+    assert encoded(shop) == ["Toy 57\nsquare", "Toy 60\nblue blue"]
+    assert report.n_items == len(stored(shop)) == 61
+    assert found(shop, "red", where={"price": 1000}) == ["item-58"]
+    assert found(shop, "red", where={"new": True}) == ["item-60"]
+
+
+def test_many_changes_make_a_new_generation_and_the_rest_is_copied(shop, new_shop):
+    report = shop.index(items(40, 40))
+    assert (report.generation, counts(report)) == (2, (20, 0, 0, 20, 0))
+    assert len(encoded(shop)) == 20
+    fresh = new_shop("fresh")
+    fresh.index(items(80))
+    assert_same(shop, fresh, where={"price": {"lt": 30}})
+    np.testing.assert_allclose(
+        shop._open_generation().manifest.text_mean, fresh._open_generation().manifest.text_mean, atol=1e-6
+    )
+
+
+def test_many_prices_change_and_nothing_is_encoded(shop, new_shop):
+    report = shop.index([Item(i.item_id, i.title, i.text, {"price": -1}) for i in items(60)])
+    assert (report.generation, counts(report), encoded(shop)) == (2, (0, 0, 60, 0, 0), [])
+    assert all(point.record.metadata == {"price": -1} for point in stored(shop).values())
+
+
+def test_changes_in_place_add_up_until_the_index_is_built_anew(shop):
+    for n in range(3):
+        report = shop.index([Item(f"new-{n}-{m}", "Toy", "blue") for m in range(4)])
+        assert report.generation == 1
+    report = shop.index([Item(f"more-{m}", "Toy", "blue") for m in range(3)])
+    assert report.generation == 2
+    assert shop._open_generation().manifest.n_changes == 0
+
+
+# -- deleting --------------------------------------------------------------------------------------
+
+
+def test_only_sync_deletes_what_the_source_does_not_name(shop):
+    assert shop.index(items(55)).n_deleted == 0
+    assert len(stored(shop)) == 60
+    report = shop.index(items(55), sync=True)
+    assert (report.generation, report.n_deleted, report.n_items) == (1, 5, 55)
+    assert sorted(stored(shop)) == sorted(item.item_id for item in items(55))
+
+
+def test_much_is_deleted_only_when_that_is_meant(shop):
+    before = stored(shop).keys()
+    with pytest.raises(
+        CatalogError,
+        match=r"names 40 items; .*20 of the 60 items .* would be deleted\. .*Nothing was .*--yes",
+    ):
+        shop.index(items(40), sync=True)
+    with pytest.raises(CatalogError, match=r"would be deleted"):
+        shop.index(items(80, 50), sync=True)  # also when a new generation was begun already
+    assert stored(shop).keys() == before
+    assert shop.info()["current"] == 1
+    report = shop.index(items(40), sync=True, yes=True)
+    assert (report.n_deleted, len(stored(shop))) == (20, 40)
+
+
+@pytest.mark.parametrize("options", [{}, {"sync": True}, {"sync": True, "yes": True}])
+def test_a_source_that_shrinks_to_nothing_changes_nothing(shop, options):
+    with pytest.raises(CatalogError, match=r"no item that can be used \(2 rows were rejected\)"):
+        shop.index([Item("item-1"), Item("item-2")], **options)
+    assert len(stored(shop)) == 60
+
+
+def test_an_item_whose_row_is_rejected_stays_as_it_was(shop):
+    report = shop.index([Item("item-0"), *items(59, 1)], sync=True)
+    assert (report.n_rejected, report.n_deleted) == (1, 0)
+    assert stored(shop)["item-0"].record.title == "Toy 0"
+
+
+def test_a_rejected_row_loses_no_item_when_all_is_encoded_anew(shop):
+    report = shop.index([Item("item-0"), *items(59, 1)], mapping=FieldMapping(template="{title}"), sync=True)
+    assert (report.generation, report.n_items, report.n_deleted) == (2, 60, 0)
+
+
+# -- another way to encode -------------------------------------------------------------------------
+
+
+def test_another_template_encodes_everything_and_keeps_what_the_source_does_not_name(shop):
+    report = shop.index(items(50), mapping=FieldMapping(template="{title}, {text}"))
+    assert (report.generation, report.n_items) == (2, 60)
+    assert (len(encoded(shop)), report.n_cached) == (50, 10), "what was kept is in the cache"
+    assert "10 items that the source does not name were kept" in report.notes[-1]
+    assert stored(shop)["item-1"].record.passages == ("Toy 1, red green",)
+    assert stored(shop)["item-59"].record.passages == (f"Toy 59\n{items(1, 59)[0].text}",)
+    shop._encoder.texts.clear()
+    assert shop.index(items(50)).generation == 2, "the template stays when none is asked for"
+    assert encoded(shop) == []
+
+
+def test_another_encoder_encodes_everything(shop, new_shop):
+    shop.close()
+    other = Counting()
+    other.name = other.fingerprint = "other"
+    again = new_shop(encoder=other, model="other")
+    report = again.index(items(10))
+    assert (report.generation, report.n_items, len(other.texts)) == (2, 60, 60)
+    assert again.info()["encoder"] == "other"
+
+
+def test_another_passage_length_encodes_everything(shop, new_shop):
+    shop.close()
+    again = new_shop(passage_tokens=8)
+    assert again.index(items(60)).generation == 2
+    assert again.index(items(60)).generation == 2
+
+
+def test_a_field_of_another_type_is_widened_for_all(shop):
+    report = shop.index([Item("new", "Toy", "blue", {"price": "free"})])
+    assert (report.generation, shop.info()["fields"]["price"]) == (2, "keyword")
+    assert stored(shop)["item-7"].record.metadata == {"price": "7"}
+    assert found(shop, "red", where={"price": "free"}) == ["new"]
+
+
+def test_rebuild_takes_the_source_alone(shop):
+    report = shop.index(items(10), rebuild=True)
+    assert (report.generation, report.n_items) == (2, 10)
+
+
+# -- killed and started again ----------------------------------------------------------------------
+
+
+def test_a_run_that_broke_goes_on_where_it_stopped(new_shop):
+    broken = new_shop(encoder=Counting(breaks_after=600))
+    many = items(1500)
+    for number, item in enumerate(many):
+        many[number] = Item(item.item_id, f"Toy{number}", item.text)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        broken.index(many)
+    n_done = 512
+    broken.close()
+    again = new_shop()
+    report = again.index(many)
+    assert len(encoded(again)) == 1500 - n_done
+    assert (report.n_items, report.n_cached) == (1500, n_done)
+
+
+def test_a_change_in_place_that_broke_is_finished_by_the_next_run(shop, monkeypatch):
+    index = shop._open_generation().index
+    monkeypatch.setattr(shop._store, "rewrite_manifest", lambda *_: 1 / 0)
+    changed = [*items(55), *items(4, 60, colour="red")]
+    with pytest.raises(ZeroDivisionError):
+        shop.index(changed, sync=True)
+    monkeypatch.undo()
+    assert index.count() == 59
+    report = shop.index(changed, sync=True)
+    assert report.n_items == 59
+    assert len(found(shop, "red", where={"colour": "red"})) == 4
