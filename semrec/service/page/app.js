@@ -4,7 +4,7 @@ import { ApiError, call, items, latest, storeKey, storedKey } from "./api.js";
 import { card, shortTitle } from "./cards.js";
 import { byId, debounced, h, remember, remembered } from "./dom.js";
 import { language, number, percent, setLanguage, t, translatePage } from "./i18n.js";
-import { nameOf, showInterests } from "./interests.js";
+import { nameOf, showInterests, showProfile } from "./interests.js";
 import { emphasise, loadMap, mapCatalog, redraw, showOnMap, translateMap } from "./map.js";
 import {
   BALANCED, MOST, PAGE, addToHistory, change, isAsked, onChange, question, readAddress, removeFromHistory, state, uses,
@@ -18,6 +18,7 @@ const START_CARDS = 6;
 
 const results = byId("results");
 let answer = null;
+let profile = null; // of the stored user that is asked for
 let ready = null;
 let failed = null;
 const titles = new Map(); // item id -> {item_id, title}
@@ -26,16 +27,15 @@ const titles = new Map(); // item id -> {item_id, title}
 
 const ask = latest(async (signal) => {
   if (!isAsked()) {
-    answer = failed = null;
+    answer = profile = failed = null;
     render();
     return;
   }
   const waiting = setTimeout(() => showWaiting(true), PATIENCE);
   try {
-    const found = await call("recommend", { body: question(), signal });
-    answer = found;
+    [answer, profile] = await Promise.all([call("recommend", { body: question(), signal }), known(signal)]);
     failed = null;
-    for (const item of found.recommendations) titles.set(item.item_id, item);
+    for (const item of answer.recommendations) titles.set(item.item_id, item);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     failed = error;
@@ -46,6 +46,18 @@ const ask = latest(async (signal) => {
   }
   render();
 });
+
+/** Return what is known of the stored user, or null. */
+async function known(signal) {
+  if (!state.user) return null;
+  if (profile?.user_id === state.user) return profile;
+  return call(`users/${encodeURIComponent(state.user)}?recent=0`, { signal });
+}
+
+function newWeights(changed) {
+  profile = changed;
+  ask();
+}
 
 const askSoon = debounced(ask, DIALLING);
 const typed = debounced(() => change({ text: byId("text").value }), TYPING);
@@ -72,7 +84,8 @@ function render() {
   else showAnswer();
   byId("more").hidden = !answer || answer.recommendations.length < state.k || state.k >= MOST;
   restoreFocus(focus);
-  showInterests(answer?.interests ?? [], titles);
+  if (answer && profile) showProfile(profile, newWeights, tellError);
+  else showInterests(answer?.interests ?? [], titles);
   showOnMap(markers());
 }
 
@@ -214,9 +227,10 @@ function markers() {
   const history = state.history.map((entry) => ({
     ...(titles.get(entry.item_id) ?? entry), kind: entry.kind === "dislike" ? "disliked" : "history",
   }));
-  const interests = (answer?.interests ?? [])
-    .filter((interest) => interest.item_ids.length > 1 || state.user)
-    .map((interest) => ({ item_id: interest.item_ids[0], title: nameOf(interest, titles), kind: "interest" }));
+  const interests = profile
+    ? profile.interests.filter(({ weight }) => weight > 0).map((interest) => ({ ...interest, title: interest.titles[0], kind: "interest" }))
+    : (answer?.interests ?? []).filter((interest) => interest.item_ids.length > 1)
+      .map((interest) => ({ item_id: interest.item_ids[0], title: nameOf(interest, titles), kind: "interest" }));
   return [...found, ...history, ...interests];
 }
 
@@ -366,7 +380,7 @@ async function learnTitles() {
   }
 }
 
-const whyNot = startWhyNot(tellError);
+const whyNot = startWhyNot(tellError, (itemId) => shortTitle(titles.get(itemId) ?? { item_id: itemId, title: itemId }));
 readAddress();
 translatePage();
 startSwitches();

@@ -89,6 +89,7 @@ const STRINGS = {
     "map.empty": "Nothing is asked yet.",
     interests: "What the history is about",
     "interests.user": "What {user} is interested in",
+    "interests.none": "No events of this user are known here.",
     "interest.items": { one: "{share}, {n} item", other: "{share}, {n} items" },
     "interest.mute": "Mute",
     "interest.unmute": "Hear again",
@@ -104,6 +105,17 @@ const STRINGS = {
     "whynot.which": "Which one?",
     "whynot.unknown": "No item is called that, and nothing reads like it.",
     "whynot.of": "Why not this?",
+    "whynot.table": "What each signal adds, next to the last one shown",
+    "whynot.figures": "What each signal adds",
+    "whynot.score": "score",
+    "verdict.recommended": "is among the recommendations, on place {rank}.",
+    "verdict.not_indexed": "is not in the index.",
+    "verdict.seen": "is something you use: what you use is not recommended again.",
+    "verdict.excluded": "was excluded by its id.",
+    "verdict.filtered": "does not belong to “{value}”, and only that is shown.",
+    "verdict.not_found": "was not even considered: no signal finds it near what you asked.",
+    "verdict.outranked": "was considered, but {n} candidates are ranked and it comes on place {rank}.",
+    "verdict.diversity": "scores high enough (place {rank}), but is too much like one that is shown already.",
     key: "This service needs a key",
     "key.label": "API key",
     "key.enter": "Open",
@@ -207,6 +219,7 @@ const STRINGS = {
     "map.empty": "还没有提问。",
     interests: "历史的主题",
     "interests.user": "{user} 的兴趣",
+    "interests.none": "这里没有该用户的行为记录。",
     "interest.items": { other: "{share}，{n} 个条目" },
     "interest.mute": "静音",
     "interest.unmute": "恢复",
@@ -222,6 +235,17 @@ const STRINGS = {
     "whynot.which": "是哪一个？",
     "whynot.unknown": "没有这个条目，也没有内容与之相近的条目。",
     "whynot.of": "为什么没有它？",
+    "whynot.table": "各信号的贡献，与最后一条推荐对比",
+    "whynot.figures": "各信号的贡献",
+    "whynot.score": "得分",
+    "verdict.recommended": "已在推荐中，排第 {rank} 位。",
+    "verdict.not_indexed": "不在索引中。",
+    "verdict.seen": "是您在用的条目：在用的不再推荐。",
+    "verdict.excluded": "已按编号排除。",
+    "verdict.filtered": "不属于“{value}”，而现在只显示该分组。",
+    "verdict.not_found": "未被考虑：没有任何信号认为它与您的提问相近。",
+    "verdict.outranked": "已被考虑，但在 {n} 个候选中只排第 {rank} 位。",
+    "verdict.diversity": "得分足够（第 {rank} 位），但与已显示的条目过于相似。",
     key: "此服务需要密钥",
     "key.label": "API 密钥",
     "key.enter": "打开",
@@ -275,6 +299,7 @@ const shown = (value) => (typeof value === "number" ? number(value) : value ?? "
 
 export const has = (key) => key in STRINGS.en;
 export const number = (value) => new Intl.NumberFormat(language).format(value);
+export const decimal = (value) => new Intl.NumberFormat(language, { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" }).format(value);
 export const percent = (value) => new Intl.NumberFormat(language, { style: "percent" }).format(value);
 
 /** Return elements or strings as "a, b and c". */

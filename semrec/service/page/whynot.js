@@ -2,36 +2,40 @@
 
 import { ApiError, call, items } from "./api.js";
 import { shortTitle, signalName } from "./cards.js";
-import { byId, h } from "./dom.js";
-import { number, t } from "./i18n.js";
-import { isAsked, question } from "./state.js";
+import { byId, flat, h } from "./dom.js";
+import { decimal, has, t } from "./i18n.js";
+import { isAsked, question, state } from "./state.js";
 
 const answer = byId("whynot-answer");
 const field = byId("whynot-item");
 const MOST_CHOICES = 5;
 
-/** Explain in words; `tellError` turns an error into an element. */
-export function startWhyNot(tellError) {
+let nameOf = (itemId) => itemId;
+let tellErrorOf = () => "";
+
+/** Explain in words; `tellError` turns an error into an element, `named` an id into a short title. */
+export function startWhyNot(tellError, named) {
+  nameOf = named;
+  tellErrorOf = tellError;
   byId("whynot").addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (field.value.trim()) await guarded(() => find(field.value.trim()), tellError);
+    if (field.value.trim()) await guarded(() => find(field.value.trim()));
   });
   return (item) => {
     field.value = item.item_id;
-    answer.scrollIntoView({ block: "nearest" });
-    return guarded(() => explain(item), tellError);
+    return guarded(() => explain(item));
   };
 }
 
 export const forget = () => answer.replaceChildren();
 
-async function guarded(action, tellError) {
+async function guarded(action) {
   try {
     answer.setAttribute("aria-busy", "true");
     await action();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    answer.replaceChildren(tellError(error));
+    answer.replaceChildren(tellErrorOf(error));
   } finally {
     answer.removeAttribute("aria-busy");
   }
@@ -56,11 +60,41 @@ async function find(words) {
   answer.replaceChildren(
     h("p", {}, t("whynot.which")),
     h("ul", { class: "choices" }, like.recommendations.map((item) =>
-      h("li", {}, h("button", { type: "button", class: "quietly", onclick: () => explain(item) }, item.title || item.item_id)))),
+      h("li", {}, h("button", { type: "button", class: "quietly", onclick: () => guarded(() => explain(item)) }, item.title || item.item_id)))),
   );
   answer.querySelector("button")?.focus();
 }
 
 async function explain(item) {
-  answer.replaceChildren(h("p", {}, h("strong", {}, shortTitle(item))));
+  const told = await call(`why-not/${encodeURIComponent(item.item_id)}`, { body: question() });
+  const last = told.last && { ...told.last, title: nameOf(told.last.item_id) };
+  answer.replaceChildren(...flat([
+    h("p", {}, h("strong", {}, shortTitle(told.title ? told : item)), " ", verdict(told)),
+    told.standing && comparison(told, last),
+  ]));
+  answer.scrollIntoView({ block: "nearest" });
+}
+
+/** Return the first thing that kept it out, in words. */
+function verdict({ verdict: kind, standing, n_candidates: n, failed }) {
+  if (kind === "filtered") {
+    return state.where ? t("verdict.filtered", { value: state.where.value }) : failed.join("; ");
+  }
+  return t(has(`verdict.${kind}`) ? `verdict.${kind}` : "verdict.outranked", { rank: standing?.rank ?? 0, n });
+}
+
+/** Return what each signal adds to the item and to the last one that was recommended, side by side. */
+function comparison({ standing, last, title, item_id }, named) {
+  const others = last && last.item_id !== item_id ? [{ ...last, name: named.title }] : [];
+  const columns = [{ ...standing, name: shortTitle({ item_id, title }) }, ...others];
+  const signals = [...new Set(columns.flatMap((column) => Object.keys(column.signals)))];
+  const points = (value) => decimal(value ?? 0);
+  return h("div", { class: "scroller" }, h("table", { class: "figures" },
+    h("caption", { class: "quiet" }, t(others.length ? "whynot.table" : "whynot.figures")),
+    h("thead", {}, h("tr", {}, h("td", {}), columns.map(({ name }) => h("th", { scope: "col" }, name)))),
+    h("tbody", {},
+      signals.map((signal) => h("tr", { data: { signal } },
+        h("th", { scope: "row" }, h("span", { class: "dot", "aria-hidden": "true" }), signalName(signal)),
+        columns.map((column) => h("td", {}, points(column.signals[signal]))))),
+      h("tr", { class: "total" }, h("th", { scope: "row" }, t("whynot.score")), columns.map(({ score }) => h("td", {}, points(score)))))));
 }
