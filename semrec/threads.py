@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
+
+_lock = Lock()
+_inside: list[Any] = []
+"""What limits the threads, once for everybody inside: the limit is one of the whole process."""
 
 
 @cache
@@ -14,10 +20,20 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()  # finding the libraries takes milliseconds, so it is done once
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Return a context in which numpy multiplies matrices in the calling thread.
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let numpy multiply matrices in the calling thread.
 
     The matrices of one answer are small: handing them to threads costs more than it saves, and many times
-    more when the processor is busy with other things.
+    more when the processor is busy with other things. When the last of several threads leaves, all is as it
+    was before the first came.
     """
-    return _controller().limit(limits=1, user_api="blas")
+    with _lock:
+        _inside.append(_inside[0] if _inside else _controller().limit(limits=1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _lock:
+            limit = _inside.pop()
+            if not _inside:
+                limit.restore_original_limits()
