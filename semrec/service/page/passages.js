@@ -2,7 +2,8 @@
 
 import { flat, h } from "./dom.js";
 
-const EXCERPT = 260;
+const EXCERPT = 260; // characters
+const SLACK = 60; // characters that an excerpt may be longer, to leave nothing short out
 const ALMOST_ALL = 0.4; // a passage with more of its words shared than this says the same: marks would tell nothing
 
 const COMMON = new Set(
@@ -23,7 +24,8 @@ function words(text) {
   });
 }
 
-const stem = (word) => (word.length > 4 ? word.replace(/(ies|ing|ed|es|s|y)$/, "") : word);
+/** Return a word without its English ending, so that "parse" marks "parsing" and "parser". */
+const stem = (word) => (word.length > 3 ? word.replace(/(ies|ing|ers?|ed|es|s|y|e)$/, "") : word);
 
 /** Return the passage without the title that it begins with, unless there is nothing else. */
 export function withoutTitle(passage, title) {
@@ -51,9 +53,9 @@ export function highlighted(passage, other, whole) {
   ]);
 }
 
-export const isLong = (passage) => passage.length > EXCERPT + 40;
+export const isLong = (passage) => passage.length > EXCERPT + SLACK;
 
-/** Return the bounds of the stretch of at most EXCERPT characters with most marks; the first of equals. */
+/** Return the bounds of the stretch of at most EXCERPT characters with most marks, from the start of a sentence. */
 function excerpt(pieces) {
   const ends = [0];
   const marks = [0];
@@ -61,16 +63,29 @@ function excerpt(pieces) {
     ends.push(ends.at(-1) + text.length);
     marks.push(marks.at(-1) + (marked ? 1 : 0));
   }
-  if (ends.at(-1) <= EXCERPT + 40) return [0, pieces.length];
-  let best = [0, 0];
-  for (let from = 0, to = 0; from < pieces.length; from += 1) {
+  if (ends.at(-1) <= EXCERPT + SLACK) return [0, pieces.length];
+  const reach = (from) => {
+    let to = from;
     while (to < pieces.length && ends[to + 1] - ends[from] <= EXCERPT) to += 1;
-    const starts = from === 0 || /[.!?。！？]\s*$/.test(pieces[from - 1].text + pieces[from].text.replace(/\S.*/, ""));
-    const isBetter = marks[to] - marks[from] > marks[best[1]] - marks[best[0]];
-    if (best[1] === 0 || (isBetter && (starts || pieces[from].text !== " "))) best = [from, to];
-    if (to === pieces.length) break;
+    return to;
+  };
+  let best = [0, reach(0)];
+  for (let from = 1, last = best[1]; from < pieces.length && last < pieces.length; from += 1) {
+    if (pieces[from].stem === null && pieces[from].text.trim() === "") continue;
+    last = reach(from);
+    if (marks[last] - marks[from] > marks[best[1]] - marks[best[0]]) best = [from, last];
   }
-  return best;
+  const from = sentenceStart(pieces, ends, best[0]);
+  return [from, Math.max(best[1], reach(from))];
+}
+
+/** Return where the sentence of a piece begins, or the piece itself when that is far before. */
+function sentenceStart(pieces, ends, place) {
+  for (let from = place; from >= 0 && ends[place] - ends[from] <= SLACK; from -= 1) {
+    if (from === 0) return 0;
+    if (pieces[from].text.trim() && /[.!?。！？]\s*$/.test(pieces.slice(Math.max(0, from - 2), from).map(({ text }) => text).join(""))) return from;
+  }
+  return place;
 }
 
 /** Join neighbours of the same kind; a space between two marks is marked too. */

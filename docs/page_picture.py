@@ -1,0 +1,37 @@
+"""Draws page.png: the page on the demo catalog. Run `make serve` beside it.
+
+python docs/page_picture.py http://127.0.0.1:8000/
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+QUESTION = "?text=draw+charts&use=python3-numpy&use=libgtk-3-dev"
+SIZE = {"width": 1280, "height": 900}
+
+
+def main(address: str) -> None:
+    """Ask, wait for the answer and the map, and write the picture in few colours."""
+    path = Path(__file__).with_name("page.png")
+    with sync_playwright() as driver:
+        chromium = shutil.which("chromium")
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-US")
+        page.goto(address + QUESTION)
+        page.locator(".marker.result").first.wait_for()
+        page.wait_for_timeout(300)
+        page.screenshot(path=path)
+        browser.close()
+    with Image.open(path) as drawn:
+        few = drawn.convert("RGB").quantize(160, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
