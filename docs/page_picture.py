@@ -9,7 +9,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import sync_playwright
 
 QUESTION = "?text=draw+charts&use=python3-numpy&use=libgtk-3-dev"
@@ -17,7 +16,7 @@ SIZE = {"width": 1280, "height": 900}
 
 
 def main(address: str) -> None:
-    """Ask, wait for the answer and the map, and write the picture in few colours."""
+    """Ask, wait for the answer and the map, and take the picture."""
     path = Path(__file__).with_name("page.png")
     with sync_playwright() as driver:
         chromium = shutil.which("chromium")
@@ -28,9 +27,6 @@ def main(address: str) -> None:
         page.wait_for_timeout(300)
         page.screenshot(path=path)
         browser.close()
-    with Image.open(path) as drawn:
-        few = drawn.convert("RGB").quantize(160, dither=Image.Dither.NONE)
-    few.save(path, optimize=True)
 
 
 if __name__ == "__main__":
