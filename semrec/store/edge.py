@@ -49,6 +49,7 @@ from semrec.store.points import (
     unpack_sparse,
 )
 from semrec.store.protocol import (
+    OVERSAMPLING,
     FieldType,
     Hits,
     Index,
@@ -75,6 +76,8 @@ _BORROWED = ".borrowed-"
 _N_LEADERS = 2048
 
 _DISTANCES = {"cosine": qe.Distance.Cosine, "dot": qe.Distance.Dot}
+_INT8 = qe.ScalarQuantizationConfig(qe.ScalarType.Int8, memory=qe.Memory.Pinned)
+_RESCORED = qe.SearchParams(quantization=qe.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING))
 _NO_GRAPH = qe.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
 _SCHEMAS = {
     "keyword": qe.PayloadSchemaType.Keyword,
@@ -348,7 +351,7 @@ class EdgeIndex(PointReader):
         """Return the exact score of every given item, float32 (n,); 0 for a missing sparse match."""
         field = check_query(vector_name, query, self._fields)
         if isinstance(query, SparseVector):
-            return self._sparse_scores(vector_name, query, keys)
+            return self._sparse_scores(field, query, keys)
         direction = unit(query[np.newaxis])[0] if field.distance == "cosine" else query
         return np.asarray(self.vectors(vector_name, keys) @ direction, dtype=np.float32)
 
@@ -453,10 +456,10 @@ class EdgeIndex(PointReader):
             vectors = [point.vectors[name] for point in points if name in point.vectors]
             rows.append(keys[has], _rows_of(self._fields[name], vectors))
 
-    def _sparse_scores(self, vector_name: str, query: SparseVector, keys: Keys) -> Float1D:
+    def _sparse_scores(self, field: VectorField, query: SparseVector, keys: Keys) -> Float1D:
         ids = keys.tolist()
         only = qe.Filter(must=[qe.HasIdCondition(set(ids))])
-        request = _request(vector_name, query, limit=len(ids), only=only)
+        request = _request(field, query, limit=len(ids), only=only)
         with _edge_errors(self.folder):
             scored = {point.id: point.score for point in self._open_shard.query(request)}
         return np.array([scored.get(key, 0.0) for key in ids], dtype=np.float32)
@@ -539,6 +542,10 @@ def _dense_params(field: VectorField) -> qe.EdgeVectorParams:
     distance = _DISTANCES[field.distance]
     if field.dimension == 1:  # one number has no neighbourhood to make a graph of
         return qe.EdgeVectorParams(1, distance, hnsw_config=_NO_GRAPH)
+    if field.quantized:
+        return qe.EdgeVectorParams(
+            field.dimension, distance, quantization_config=_INT8, memory=qe.Memory.Cold
+        )
     if field.kind == "dense":
         return qe.EdgeVectorParams(field.dimension, distance)
     return qe.EdgeVectorParams(
@@ -562,14 +569,20 @@ def _edge_vector(vector: Vector) -> qe.SparseVector | list[float] | list[list[fl
 
 
 def _query(search: Search, fields: Fields, among: qe.HasIdCondition | None) -> qe.QueryRequest:
-    check_query(search.vector_name, search.query, fields)
+    field = check_query(search.vector_name, search.query, fields)
     only = _filter(search.where, search.exclude, among)
-    return _request(search.vector_name, search.query, max(search.limit, 0), only)
+    return _request(field, search.query, max(search.limit, 0), only)
 
 
-def _request(name: str, query: Vector, limit: int, only: qe.Filter | None) -> qe.QueryRequest:
-    nearest = qe.Query.Nearest(_edge_vector(query), using=name)
-    return qe.QueryRequest(limit, query=nearest, filter=only, with_payload=False, with_vector=False)
+def _request(field: VectorField, query: Vector, limit: int, only: qe.Filter | None) -> qe.QueryRequest:
+    return qe.QueryRequest(
+        limit,
+        query=qe.Query.Nearest(_edge_vector(query), using=field.name),
+        filter=only,
+        with_payload=False,
+        with_vector=False,
+        params=_RESCORED if field.quantized else None,
+    )
 
 
 def _hits(answer: Sequence[qe.ScoredPoint]) -> Hits:

@@ -30,6 +30,8 @@ class VectorField:
     distance : `cosine` or `dot`; sparse vectors are compared by dot product.
     idf : sparse only: weigh the query by inverse document frequency.
     most : sparse only: most entries of one item, for fields read by `Index.sparse_rows`; 0: any number.
+    quantized : dense only: searched in int8, a byte a number, and what is found scored again by the exact
+        vectors, which stay on the disk. Scores are exact; a near item may be missed.
     """
 
     name: str
@@ -38,6 +40,11 @@ class VectorField:
     distance: Literal["cosine", "dot"] = "cosine"
     idf: bool = False
     most: int = 0
+    quantized: bool = False
+
+
+OVERSAMPLING = 2.0
+"""So many times the hits that are asked for are found in int8, and scored again."""
 
 
 @dataclass(frozen=True, slots=True)

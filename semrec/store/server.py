@@ -28,6 +28,7 @@ from semrec.store.manifests import dump_manifest, load_manifest
 from semrec.store.owner import describe_this_process, is_alive
 from semrec.store.points import Fields, by_name, check_points, check_query, field_path, stored, to_payload
 from semrec.store.protocol import (
+    OVERSAMPLING,
     FieldType,
     Hits,
     Index,
@@ -55,6 +56,13 @@ _EXACT_ITEMS = 1000
 _POLL_S = 0.2
 
 _DISTANCES = {"cosine": models.Distance.COSINE, "dot": models.Distance.DOT}
+_INT8 = models.ScalarQuantization(
+    scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+)
+_RESCORED = models.SearchParams(
+    quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+)
+_EXACT = models.SearchParams(quantization=models.QuantizationSearchParams(ignore=True))
 _SCHEMAS = {
     "keyword": models.PayloadSchemaType.KEYWORD,
     "integer": models.PayloadSchemaType.INTEGER,
@@ -315,11 +323,11 @@ class ServerIndex(PointReader):
 
     def scores(self, vector_name: str, query: Float1D | SparseVector, keys: Keys) -> Float1D:
         """Return the exact score of every given item, float32 (n,); 0 for a missing sparse match."""
-        check_query(vector_name, query, self._fields)
+        field = check_query(vector_name, query, self._fields)
         ids = keys.tolist()
         scored: dict[int, float] = dict.fromkeys(ids, 0.0) if isinstance(query, SparseVector) else {}
         for start in range(0, len(ids), _EXACT_ITEMS):
-            scored |= self._some_scores(vector_name, query, ids[start : start + _EXACT_ITEMS])
+            scored |= self._some_scores(field, query, ids[start : start + _EXACT_ITEMS])
         return np.array([scored[key] for key in ids], dtype=np.float32)
 
     def count(self, where: Sequence[Condition] = ()) -> int:
@@ -349,14 +357,15 @@ class ServerIndex(PointReader):
         self._closed = True
 
     def _some_scores(
-        self, vector_name: str, query: Float1D | SparseVector, ids: list[int]
+        self, field: VectorField, query: Float1D | SparseVector, ids: list[int]
     ) -> dict[int, float]:
         with self._errors():
             answer = self._client.query_points(
                 self.name,
                 query=_server_vector(query),
-                using=vector_name,
+                using=field.name,
                 limit=len(ids),
+                search_params=_EXACT if field.quantized else None,
                 query_filter=models.Filter(must=[models.HasIdCondition(has_id=list(ids))]),
                 with_payload=False,
             )
@@ -430,6 +439,10 @@ def _connect(url: str, api_key: str | None, prefer_grpc: bool, timeout_s: float)
 
 def _dense_params(field: VectorField) -> models.VectorParams:
     distance = _DISTANCES[field.distance]
+    if field.quantized:
+        return models.VectorParams(
+            size=field.dimension, distance=distance, on_disk=True, quantization_config=_INT8
+        )
     if field.kind == "dense":
         return models.VectorParams(size=field.dimension, distance=distance)
     return models.VectorParams(
@@ -479,10 +492,11 @@ def _n_floats(vector: Vector) -> int:
 
 
 def _query(search: Search, fields: Fields) -> models.QueryRequest:
-    check_query(search.vector_name, search.query, fields)
+    field = check_query(search.vector_name, search.query, fields)
     return models.QueryRequest(
         query=_server_vector(search.query),
         using=search.vector_name,
+        params=_RESCORED if field.quantized else None,
         limit=max(search.limit, 0),
         filter=_filter(search.where, search.exclude),
         with_payload=False,
