@@ -124,6 +124,12 @@ class Settings(BaseSettings):
         1_000_000, ge=1, description="Longest text of one item; longer ones are rejected."
     )
 
+    text_vectors: int = Field(4096, ge=1, description="Vectors of the latest query texts that are kept.")
+
+    service_batch_s: float = Field(
+        0.003, ge=0, description="Longest wait of a query text for others that are encoded with it."
+    )
+    service_batch_texts: int = Field(16, ge=1, description="Most query texts that are encoded together.")
     service_threads: int = Field(
         1, ge=1, le=64, description="Threads of `semrec serve` that answer; the rest of the queries wait."
     )

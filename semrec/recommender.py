@@ -51,6 +51,7 @@ from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT, unit_rows
 from semrec.store import Manifest, Record, Store, open_store
 from semrec.store.build import building
+from semrec.text_vectors import TextVectors
 from semrec.threads import one_blas_thread
 from semrec.types import (
     ChangeReport,
@@ -103,6 +104,7 @@ class Recommender:
         self._generation: Generation | None = None
         self._log: EventLog | None = None
         self._log_lock = Lock()
+        self._text_vectors = TextVectors(settings.text_vectors)
 
     @classmethod
     def open(
@@ -888,13 +890,35 @@ class Recommender:
             self._generation = open_generation(store, current, self._settings)
         return self._generation
 
+    def encode_texts(self, texts: Sequence[str]) -> None:
+        """Encode texts of questions together and keep their vectors; asking with them is fast then."""
+        self._encode_texts(texts, self._open_generation().manifest)
+
+    def has_text(self, text: str) -> bool:
+        """Tell whether the vector of a text of a question is kept."""
+        generation = self._generation
+        if generation is None:
+            return False
+        return self._text_vectors.get(generation.manifest.encoder_fingerprint, text.strip()) is not None
+
     def _encode_text(self, text: str, manifest: Manifest) -> Float1D:
-        """Return the text's vector; a text too long for the encoder is cut, and its pieces are averaged."""
+        """Return the text's vector, a kept one if there is one."""
+        kept = self._text_vectors.get(manifest.encoder_fingerprint, text)
+        return self._encode_texts([text], manifest)[0] if kept is None else kept
+
+    def _encode_texts(self, texts: Sequence[str], manifest: Manifest) -> Float2D:
+        """Return the texts' vectors; a text too long for the encoder is cut, and its pieces are averaged."""
         from indexer.chunk import Chunker
 
         encoder = self._query_encoder(manifest)
-        pieces = Chunker(encoder).split([text])[0]
-        return unit_rows(encoder.encode_queries(pieces).mean(axis=0, keepdims=True))[0]
+        asked = [text.strip() for text in texts]
+        pieces = Chunker(encoder).split(asked)
+        rows = encoder.encode_queries([piece for text in pieces for piece in text])
+        ends = np.cumsum([len(text) for text in pieces])[:-1]
+        vectors = unit_rows(np.stack([part.mean(axis=0) for part in np.split(rows, ends)]))
+        for text, vector in zip(asked, vectors, strict=True):
+            self._text_vectors.put(manifest.encoder_fingerprint, text, vector)
+        return vectors
 
     def _query_encoder(self, manifest: Manifest) -> Encoder:
         if self._encoder is None or self._encoder.fingerprint != manifest.encoder_fingerprint:

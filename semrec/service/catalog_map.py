@@ -45,7 +45,9 @@ class PlacesAsked(Strict):
 class PlacesOut(Out):
     """Where items are."""
 
-    places: dict[str, tuple[float, float]] = Field(description="x and y by id; unknown ids are left out.")
+    places: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
+        description="x and y by id; unknown ids are left out."
+    )
 
 
 class DrawnMap:

@@ -141,7 +141,8 @@ def tell_errors(app: FastAPI) -> None:
     async def tell(request: Request, error: Exception) -> JSONResponse:
         told = as_service_error(error)
         if told.status >= 500:
-            request.app.state.metrics.store_errors.labels(told.code).inc()
+            if isinstance(error, StoreError):
+                request.app.state.metrics.store_errors.labels(told.code).inc()
             log.error(told.message, extra={"code": told.code})
         return error_response(told, request.state.request_id)
 

@@ -21,6 +21,7 @@ router = APIRouter(tags=["recommend"], dependencies=[READ])
 async def recommend(asked: Asked, service: ServiceDep) -> AnswerOut:
     """Recommend items, best first, with the reasons."""
     check_length(asked, service)
+    await encode_text(asked, service)
     answer = await service.ask(service.recommender.recommend, **question_of(asked))
     service.metrics.note_answer(answer)
     return answer_of(answer)
@@ -31,6 +32,14 @@ def check_length(asked: Asked, service: Service) -> None:
     most = service.settings.service_max_history
     if len(asked.history) > most:
         raise ServiceError(422, f"a history has at most {most:,} items; send the latest ones")
+
+
+async def encode_text(asked: Asked, service: Service) -> None:
+    """Have the text of a question encoded with those that wait, unless too many questions wait already."""
+    service.require_ready()
+    if asked.text and asked.text.strip():
+        service.answering.require_room()
+        await service.texts.prepare(asked.text.strip())
 
 
 def question_of(asked: Asked) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from semrec.config import Settings
 from semrec.errors import SemrecError
 from semrec.event_posts import EventPosts
 from semrec.recommender import Recommender
+from semrec.service.batching import TextBatches
 from semrec.service.errors import ServiceError
 from semrec.service.metrics import Metrics
 from semrec.service.work import Workers
@@ -53,6 +54,14 @@ class Service:
         )
         self.answering = Workers("answer", settings.service_threads, settings.service_queue)
         self.watching = Workers("watch", 1, 16)
+        self.texts = TextBatches(
+            recommender.encode_texts,
+            recommender.has_text,
+            self.answering,
+            metrics,
+            wait_s=settings.service_batch_s,
+            most=settings.service_batch_texts,
+        )
         self.writer = EventWriter(lambda: EventPosts(recommender.event_log()), settings.service_queue)
 
     async def warm_up(self) -> None:

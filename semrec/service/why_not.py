@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from semrec.service.guard import READ
 from semrec.service.items import ItemId
 from semrec.service.models import Asked, WhyNotOut
-from semrec.service.recommend import check_length, question_of
+from semrec.service.recommend import check_length, encode_text, question_of
 from semrec.service.state import ServiceDep
 
 router = APIRouter(tags=["recommend"])
@@ -17,5 +17,6 @@ router = APIRouter(tags=["recommend"])
 async def why_not(item_id: ItemId, asked: Asked, service: ServiceDep) -> WhyNotOut:
     """Tell why an item is not among the recommendations that `/recommend` gives for the same body."""
     check_length(asked, service)
+    await encode_text(asked, service)
     told = await service.ask(service.recommender.why_not, item_id, **question_of(asked))
     return WhyNotOut.model_validate(told)

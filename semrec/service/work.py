@@ -54,9 +54,7 @@ class Workers:
         ServiceError
             The queue is full; it says when to come again.
         """
-        if self.pending >= self._most:
-            wait = self.pending * self._mean_s / len(self._threads)
-            raise ServiceError(429, "too many requests are waiting; come later", retry_after_s=wait)
+        self.require_room()
         self.pending += 1
         loop = asyncio.get_running_loop()
         context = contextvars.copy_context()
@@ -81,6 +79,12 @@ class Workers:
         future.add_done_callback(done)
         self._queue.put(work)
         return await asyncio.wrap_future(future)
+
+    def require_room(self) -> None:
+        """Raise `ServiceError` when the queue is full; it says when to come again."""
+        if self.pending >= self._most:
+            wait = self.pending * self._mean_s / len(self._threads)
+            raise ServiceError(429, "too many requests are waiting; come later", retry_after_s=wait)
 
     def _one_less(self) -> None:
         self.pending -= 1
