@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         "auto: the fastest that finds what float32 finds, measured on the catalog.",
     )
     device: str | None = Field(None, description="torch device; None: cuda, else mps, else cpu.")
-    batch_tokens: int = Field(2048, ge=1, description="Tokens in one batch of the encoder.")
+    batch_tokens: int = Field(1024, ge=1, description="Tokens in one batch of the encoder.")
     passage_tokens: int | None = Field(
         None, ge=8, description="Longest passage, in tokens. None: as long as the encoder reads."
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from semrec.config import Settings
 from semrec.encoder.protocol import Encoder
 from semrec.types import Precision
 
-__all__ = ["Encoder", "load_encoder"]
+if TYPE_CHECKING:
+    from semrec.encoder.sentence_transformer import SentenceTransformerEncoder
+
+__all__ = ["Encoder", "load_encoder", "precisions"]
 
 
 PRECISIONS: dict[str, Precision] = {
@@ -32,12 +37,51 @@ def load_encoder(name: str | None, settings: Settings, *, precision: Precision |
     EncoderError
         The encoder cannot be loaded, or not compute in this precision on this machine.
     """
+    name, precision = name or "bundled", precision or PRECISIONS[settings.encoder]
+    if precision == "int8":
+        return _load_int8(name, settings)
     # Importing torch takes seconds; a recommendation from a history never needs it.
     from semrec.encoder.sentence_transformer import load_sentence_transformer
 
     return load_sentence_transformer(
-        name or "bundled",
-        device=settings.device,
-        batch_tokens=settings.batch_tokens,
-        precision=precision or PRECISIONS[settings.encoder],
+        name, device=settings.device, batch_tokens=settings.batch_tokens, precision=precision
     )
+
+
+def precisions(settings: Settings) -> tuple[Precision, ...]:
+    """Return what the encoder of a new index may compute with besides float32; `auto`: what pays here."""
+    if settings.encoder != "auto":
+        asked = PRECISIONS[settings.encoder]
+        return () if asked == "float32" else (asked,)
+    import torch
+
+    from semrec.encoder.sentence_transformer import computes_bfloat16, pick_device
+
+    device = torch.device(pick_device(settings.device))
+    int8: tuple[Precision, ...] = ("int8",) if device.type == "cpu" else ()
+    return (*int8, "bfloat16") if computes_bfloat16(device) else int8
+
+
+def _load_int8(name: str, settings: Settings) -> Encoder:
+    """Load the export of an encoder; it is made when it is not there or damaged, which takes torch."""
+    from semrec.encoder.fingerprint import known_fingerprint
+    from semrec.encoder.onnx import DamagedExportError, OnnxEncoder, export_folder
+
+    loaded = None
+    fingerprint = known_fingerprint(name, "float32")
+    if fingerprint is None:
+        loaded = _load_float32(name, settings)
+        fingerprint = loaded.fingerprint
+    folder = export_folder(settings.cache_folder, fingerprint)
+    try:
+        return OnnxEncoder(folder, name, settings.batch_tokens)
+    except DamagedExportError:
+        from semrec.encoder.onnx_export import export
+
+        return export(loaded or _load_float32(name, settings), folder, settings.batch_tokens)
+
+
+def _load_float32(name: str, settings: Settings) -> SentenceTransformerEncoder:
+    from semrec.encoder.sentence_transformer import load_sentence_transformer
+
+    return load_sentence_transformer(name, device="cpu", batch_tokens=settings.batch_tokens)

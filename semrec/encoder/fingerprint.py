@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from semrec.encoder.bundled import BUNDLED, bundled_model
+from semrec.encoder.files import model_path
 from semrec.types import Precision
 
 FINGERPRINT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
@@ -19,8 +19,13 @@ def known_fingerprint(name: str, precision: Precision) -> str | None:
     ----------
     name : a hub name, a folder, or `bundled`.
     precision : the numbers it computes with.
+
+    Raises
+    ------
+    EncoderError
+        It can only be a folder, and is not there.
     """
-    folder = bundled_model() if name == BUNDLED else Path(name)
+    folder = Path(model_path(name))
     return with_precision(folder_fingerprint(folder), precision) if folder.is_dir() else None
 
 

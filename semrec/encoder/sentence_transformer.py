@@ -18,7 +18,8 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
-from semrec.encoder.bundled import BUNDLED, bundled_model
+from semrec.encoder.batching import token_batches, unit_length
+from semrec.encoder.files import model_path
 from semrec.encoder.fingerprint import folder_fingerprint, with_precision
 from semrec.encoder.protocol import Encoder
 from semrec.errors import EncoderError
@@ -45,7 +46,7 @@ class SentenceTransformerEncoder(Encoder):
         precision: Precision,
         batch_tokens: int,
     ) -> None:
-        self._model = model
+        self.model = model
         self._batch_tokens = batch_tokens
         # A copy of its own: the model's tokenizer truncates, and is busy in the encoding thread.
         self._counter = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
@@ -61,14 +62,10 @@ class SentenceTransformerEncoder(Encoder):
             (text for text in map(prompts.get, ("document", "passage", "corpus")) if text), ""
         )
         self.dimension = int(model.get_embedding_dimension() or 0)
-        self.passage_tokens = self._longest_passage()
-
-    def _longest_passage(self) -> int:
-        longest = self._model.max_seq_length
-        if longest is None:
-            longest = 512  # what BERT reads; a model that does not say more gets no more
-        special = self._model.tokenizer.num_special_tokens_to_add()
-        return int(longest) - special - self.count_tokens([self.document_prompt])[0]
+        # 512 is what BERT reads; a model that does not say more gets no more.
+        self.max_tokens = int(model.max_seq_length or 512)
+        special = model.tokenizer.num_special_tokens_to_add()
+        self.passage_tokens = self.max_tokens - special - self.count_tokens([self.document_prompt])[0]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of every text, without prompt and special tokens."""
@@ -90,7 +87,7 @@ class SentenceTransformerEncoder(Encoder):
     def _encode(self, texts: Sequence[str], prompt: str, progress: Callable[[int], None] | None) -> Float2D:
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         for rows in token_batches(self.count_tokens(texts), self._batch_tokens):
-            vectors[rows] = self._model.encode(
+            vectors[rows] = self.model.encode(
                 [texts[row] for row in rows],
                 prompt=prompt,
                 batch_size=len(rows),
@@ -98,35 +95,7 @@ class SentenceTransformerEncoder(Encoder):
             )
             if progress:
                 progress(len(rows))
-        # In float32 whatever the model computes in, so that lengths are exactly 1.
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-def token_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Group texts of like length, so that a padded batch holds at most `batch_tokens` tokens.
-
-    Small budgets keep a batch inside the processor's cache and leave little padding; a text that is
-    longer than the budget is a batch of its own.
-
-    Parameters
-    ----------
-    lengths : tokens of every text.
-    batch_tokens : the budget, padding included.
-
-    Yields
-    ------
-    Positions of the texts of one batch; all batches together hold each position once, longest first.
-    """
-    batch: list[int] = []
-    longest = 0
-    for position in sorted(range(len(lengths)), key=lambda p: -lengths[p]):
-        longest = max(longest, lengths[position], 1)
-        if batch and longest * (len(batch) + 1) > batch_tokens:
-            yield batch
-            batch, longest = [], max(lengths[position], 1)
-        batch.append(position)
-    if batch:
-        yield batch
+        return unit_length(vectors)  # in float32 whatever the model computes in: lengths are exactly 1
 
 
 def pick_device(device: str | None) -> str:
@@ -155,9 +124,7 @@ def load_sentence_transformer(
     EncoderError
         The model is not there, cannot be loaded without running its code, or is damaged.
     """
-    path = str(bundled_model()) if name == BUNDLED else name
-    if looks_like_folder(path) and not Path(path).is_dir():
-        raise EncoderError(f"cannot load the encoder {name!r}: there is no such folder.")
+    path = model_path(name)
     try:
         with quiet_transformers():
             model = SentenceTransformer(
@@ -170,7 +137,7 @@ def load_sentence_transformer(
         reason = str(error).strip().split("\n")[0]
         raise EncoderError(
             f"cannot load the encoder {name!r}: {reason}. Give a folder with a sentence-transformers "
-            f"model in safetensors format, a name on the model hub, or {BUNDLED!r}."
+            "model in safetensors format, a name on the model hub, or 'bundled'."
         ) from error
     model.eval()
     found = fingerprint(model, path)
@@ -191,11 +158,6 @@ def computes_bfloat16(device: torch.device) -> bool:
         return False
     has: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
     return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
-
-
-def looks_like_folder(name: str) -> bool:
-    """Return whether a model name can only mean a folder: hub names are `owner/model` or `model`."""
-    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name
 
 
 def fingerprint(model: SentenceTransformer, path: str) -> str:

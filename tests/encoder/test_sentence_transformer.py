@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from semrec.config import Settings
 from semrec.encoder import load_encoder
-from semrec.encoder.sentence_transformer import computes_bfloat16, pick_device, token_batches
+from semrec.encoder.batching import token_batches
+from semrec.encoder.sentence_transformer import computes_bfloat16, pick_device
 from semrec.errors import EncoderError
 
 SENTENCE = "A library to read and write JSON quickly."

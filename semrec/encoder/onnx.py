@@ -1,0 +1,186 @@
+"""Sentence encoders in int8 on onnxruntime: no torch is needed once the export is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+from semrec.encoder.batching import token_batches, unit_length
+from semrec.encoder.fingerprint import with_precision
+from semrec.encoder.protocol import Encoder
+from semrec.errors import EncoderError
+from semrec.types import Float2D, Precision
+
+MODEL, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
+"""The files of an export."""
+
+
+VERSION = 1
+"""Of what an export is; another one is a folder of its own."""
+
+
+def export_folder(cache: Path, fingerprint: str) -> Path:
+    """Return where the export of the model with this fingerprint belongs."""
+    return cache / "onnx" / f"{fingerprint}-{VERSION}"
+
+
+class DamagedExportError(EncoderError):
+    """The files of an export are not the ones that were written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What an export says of itself.
+
+    Parameters
+    ----------
+    fingerprint : of the model that was exported.
+    dimension : length of its vectors.
+    max_tokens : longest text it reads, special tokens included.
+    special_tokens : how many of these are special.
+    pooling : how the vectors of tokens become that of the text: `mean` or `cls`.
+    pad_id : the token that fills batches up.
+    query_prompt, document_prompt : put before texts.
+    sha256 : file name -> SHA-256 (hexadecimal) of the model and its tokenizer.
+    """
+
+    fingerprint: str
+    dimension: int
+    max_tokens: int
+    special_tokens: int
+    pooling: str
+    pad_id: int
+    query_prompt: str
+    document_prompt: str
+    sha256: dict[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write it beside the files it tells about."""
+        (folder / CARD).write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @staticmethod
+    def read(folder: Path) -> Card:
+        """Return the card of an export whose files are whole.
+
+        Raises
+        ------
+        DamagedExportError
+            A file is missing, cut or changed.
+        """
+        try:
+            card = Card(**json.loads((folder / CARD).read_text(encoding="utf-8")))
+            for name in (MODEL, TOKENIZER):
+                if file_sha256(folder / name) != card.sha256[name]:
+                    raise DamagedExportError(f"{folder / name} is damaged.")
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DamagedExportError(f"{folder} is not a whole export: {error}.") from error
+        return card
+
+
+def file_sha256(file: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+class OnnxEncoder(Encoder):
+    """An exported encoder; see `Encoder` for its attributes.
+
+    Texts are tokenised once, and encoded in batches of like length. A batch is quantised as a whole, so a
+    vector depends a little (cosine above 0.99) on the texts that it was encoded with.
+
+    Parameters
+    ----------
+    folder : an export.
+    name : what it was asked for as.
+    batch_tokens : most tokens in one batch, padding included.
+
+    Raises
+    ------
+    DamagedExportError
+        The export is not whole.
+    """
+
+    precision: Precision = "int8"
+
+    def __init__(self, folder: Path, name: str, batch_tokens: int) -> None:
+        self._card = Card.read(folder)
+        self._batch_tokens = batch_tokens
+        try:
+            self._session = open_session(folder / MODEL)
+            self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+            self._counter = Tokenizer.from_file(str(folder / TOKENIZER))
+        except Exception as error:  # both libraries raise bare exceptions of their own
+            raise DamagedExportError(f"{folder} cannot be loaded: {error}.") from error
+        self._counter.no_truncation()
+        self._counter.no_padding()
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(self._card.max_tokens)
+        self._inputs = [given.name for given in self._session.get_inputs()]
+        self.name = name
+        self.fingerprint = with_precision(self._card.fingerprint, self.precision)
+        self.dimension = self._card.dimension
+        self.device = "cpu"
+        self.query_prompt, self.document_prompt = self._card.query_prompt, self._card.document_prompt
+        taken = self._card.special_tokens + self.count_tokens([self.document_prompt])[0]
+        self.passage_tokens = self._card.max_tokens - taken
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of every text, without prompt and special tokens."""
+        if not texts:
+            return []
+        encoded = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(tokens) for tokens in encoded]
+
+    def encode_queries(self, texts: Sequence[str]) -> Float2D:
+        """Return float32 (n, dimension), rows of unit length; (0, dimension) for no texts."""
+        return self._encode(texts, self.query_prompt, None)
+
+    def encode_documents(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> Float2D:
+        """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""
+        return self._encode(texts, self.document_prompt, progress)
+
+    def _encode(self, texts: Sequence[str], prompt: str, progress: Callable[[int], None] | None) -> Float2D:
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        if not texts:
+            return vectors
+        tokens = [found.ids for found in self._tokenizer.encode_batch_fast([prompt + text for text in texts])]
+        for rows in token_batches([len(ids) for ids in tokens], self._batch_tokens):
+            vectors[rows] = self._run([tokens[row] for row in rows])
+            if progress:
+                progress(len(rows))
+        return unit_length(vectors)
+
+    def _run(self, tokens: Sequence[Sequence[int]]) -> Float2D:
+        """Return the pooled vectors of one batch."""
+        ids = np.full((len(tokens), max(map(len, tokens))), self._card.pad_id, np.int64)
+        mask = np.zeros_like(ids)
+        for row, found in enumerate(tokens):
+            ids[row, : len(found)] = found
+            mask[row, : len(found)] = 1
+        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        by_token: np.ndarray = self._session.run(None, {name: given[name] for name in self._inputs})[0]
+        if self._card.pooling == "cls":
+            return by_token[:, 0]
+        weights = (mask / mask.sum(axis=1, keepdims=True)).astype(np.float32)
+        return (weights[:, None, :] @ by_token)[:, 0]
+
+
+def open_session(model: Path) -> onnxruntime.InferenceSession:
+    """Return a session with as many threads as torch has; where torch is not loaded, one for each core."""
+    options = onnxruntime.SessionOptions()
+    torch = sys.modules.get("torch")  # so that the two are compared with as many threads
+    options.intra_op_num_threads = torch.get_num_threads() if torch else 0
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
