@@ -43,6 +43,11 @@ class BlendWeights:
         columns = np.searchsorted(self.evidence_edges, evidence, side="right") - 1
         return np.array(self.table[row], np.float32)[columns]
 
+    def heard(self, n_history: int) -> dict[str, bool]:
+        """Return of each signal whether any candidate has a weight above 0."""
+        row = np.searchsorted(self.history_edges, n_history, side="right") - 1
+        return dict(zip(self.signals, np.any(self.table[row], axis=0).tolist(), strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

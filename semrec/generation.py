@@ -114,9 +114,10 @@ def open_generation(store: Store, number: int, settings: Settings) -> Generation
 def read_generation(number: int, index: Index, manifest: Manifest, settings: Settings) -> Generation:
     """Return an open generation with all its signals, as its items are now."""
     sample = index.sample(settings.sample_items)
+    text_mean = np.array(manifest.text_mean, np.float32)
     text_signal = TextSignal(
         index,
-        np.array(manifest.text_mean, np.float32),
+        text_mean,
         sample,
         pooling=settings.text_pooling,
         sharpness=settings.sharpness,
@@ -132,7 +133,9 @@ def read_generation(number: int, index: Index, manifest: Manifest, settings: Set
         NeighboursSignal(index, sample, learned.left_out, popularity.evidence),
         popularity,
     )
-    return Generation(number, index, manifest, (*from_text, *from_events), text_signal, popularity, learned)
+    return Generation(
+        number, index, manifest, (*from_text, *from_events), text_signal, popularity, learned
+    )
 
 
 def signal_names(manifest: Manifest) -> list[str]:
@@ -218,7 +221,7 @@ def _some(item_ids: Sequence[str]) -> str:
 
 
 def find_candidates(
-    queries: Sequence[SignalQuery],
+    question: Question,
     generation: Generation,
     *,
     where: tuple[Condition, ...],
@@ -230,23 +233,49 @@ def find_candidates(
 ) -> Candidates:
     """Return the items that any signal finds, each scored exactly by every signal.
 
+    Signals of weight 0 are asked only when the others find so few items that the answer could be too short.
+
     Parameters
     ----------
-    queries : the signals' parts of the query.
-    generation : where they are looked for.
+    question : what every signal is asked.
+    generation : where items are looked for.
     where, hidden : conditions that candidates must meet, and keys that are none.
     weights, asked_weights, n_history : see `scored`.
     also : keys that are scored whether they are found or not.
     """
-    searches = [
-        replace(search, where=where, exclude=hidden) for query in queries for search in query.searches
+    learned = generation.learned.weights.heard(n_history) if generation.learned else {}
+    by_text, by_history = {**weights, **asked_weights}, {**weights, **learned, **asked_weights}
+
+    def heard(query: SignalQuery) -> bool:
+        return bool((by_text if query.origin == "text" else by_history).get(query.signal))
+
+    loud = [
+        signal for signal in generation.signals if by_text.get(signal.name) or by_history.get(signal.name)
     ]
-    hits = generation.index.search(searches)
-    given = np.empty(0, np.uint64) if also is None else also
-    keys = np.unique(np.concatenate([given, *(hit.keys for hit in hits)]))
+    asked = [query for signal in loud for query in signal.ask(question)]
+    queries = [query for query in asked if heard(query)]
+    keys = _search(queries, generation.index, where, hidden)
+    if len(keys) < question.limit:
+        silent = [signal for signal in generation.signals if signal not in loud]
+        unheard = [query for signal in silent for query in signal.ask(question)]
+        unheard += [query for query in asked if not heard(query)]
+        keys = np.union1d(keys, _search(unheard, generation.index, where, hidden))
+    if also is not None:
+        keys = np.union1d(keys, also)
     return scored(
         keys, queries, generation, weights=weights, asked_weights=asked_weights, n_history=n_history
     )
+
+
+def _search(queries: Sequence[SignalQuery], index: Index, where: tuple[Condition, ...], hidden: Keys) -> Keys:
+    """Return all that the searches of some queries find, ascending."""
+    searches = [
+        replace(search, where=(*search.where, *where), exclude=hidden)
+        for query in queries
+        for search in query.searches
+    ]
+    hits = index.search(searches) if searches else []
+    return np.unique(np.concatenate([np.empty(0, np.uint64), *(hit.keys for hit in hits)]))
 
 
 def scored(

@@ -514,7 +514,7 @@ class Recommender:
     ) -> Candidates:
         """Return what is considered for an answer, and the items of `also`."""
         return find_candidates(
-            [part for signal in generation.signals for part in signal.ask(question)],
+            question,
             generation,
             where=conditions,
             hidden=np.union1d(item_keys(query.exclude), known.keys[: None if query.exclude_seen else 0]),

@@ -302,7 +302,7 @@ def all_parts(shop, history, weights=None, text=None):
         100,
     )
     found = find_candidates(
-        [part for signal in generation.signals for part in signal.ask(question)],
+        question,
         generation,
         where=(),
         hidden=known.keys,
@@ -785,3 +785,47 @@ def test_a_text_asks_for_taste_where_that_is_wanted(shop):
     assert all(
         sum(share for share in found.signals.values() if share > 0) == pytest.approx(1) for found in both
     )
+
+
+# -- signals of weight 0 -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def searched(fitted, tmp_path, monkeypatch):
+    """Return a shop and a list that fills with the vectors it searches; ten candidates are enough for it."""
+    with open_shop(shutil.copytree(fitted, tmp_path / "shop"), candidates=10) as shop:
+        index, names = shop._open_generation().index, []
+        search = index.search
+
+        def listed(searches):
+            names.extend(one.vector_name for one in searches)
+            return search(searches)
+
+        monkeypatch.setattr(index, "search", listed)
+        yield shop, names
+
+
+def test_a_signal_of_weight_0_is_not_searched_by(searched, edge):
+    shop, names = searched
+    answer = shop.recommend(text="red square", k=4)
+    assert set(names) == {"text", "words"}
+    assert values(answer) == values(edge.recommend(text="red square", k=4))
+    names.clear()
+    shop.recommend(text="red square", k=4, weights={"taste": 0.1})
+    assert set(names) == {"text", "words", "taste"}
+    names.clear()
+    shop.recommend(user="u0", k=4, weights={"text": 0, "taste": 0})
+    assert {"neighbours"} <= set(names) <= {"neighbours", "popularity"}
+    names.clear()
+    shop.recommend(user="nobody", k=4)
+    assert set(names) == {"popularity"}
+
+
+def test_a_signal_of_weight_0_is_searched_by_where_the_others_find_too_little(searched):
+    """An item without events is no neighbour of any."""
+    shop, names = searched
+    answer = shop.recommend(
+        history=["new-red"], k=20, weights={"text": 0, "taste": 0, "popularity": 0, "neighbours": 1}
+    )
+    assert len(answer) == 20
+    assert "text" in names

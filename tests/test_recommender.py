@@ -346,7 +346,7 @@ def candidates_of(recommender, history, text):
     )
     queries = [query for signal in generation.signals for query in signal.ask(question)]
     return queries, find_candidates(
-        queries,
+        question,
         generation,
         where=(),
         hidden=known.keys,
