@@ -7,7 +7,6 @@ source.rejected                 # reason -> number of rows
 
 from __future__ import annotations
 
-import datetime
 import math
 import re
 from collections import Counter
@@ -23,6 +22,7 @@ from indexer.formats import Table, open_tables
 from indexer.read import Reject
 from indexer.textfile import RawRow
 from indexer.values import MisfitError, is_missing, to_id
+from semrec.dates import iso_seconds
 from semrec.errors import CatalogError, ConfigError
 from semrec.event_frame import RATE, SCHEMA, VIEW
 
@@ -306,7 +306,7 @@ def _time(column: str, value: Any, ticks: float) -> float | None:
     if value is None or value == "":
         return None
     number = _number(value)
-    seconds = _seconds(value) if number is None else number / ticks
+    seconds = iso_seconds(str(value)) if number is None else number / ticks
     if seconds is None:
         raise MisfitError(f'"{column}" is neither unix time nor ISO 8601, but the text {str(value)[:40]!r}')
     if not math.isfinite(seconds):
@@ -320,14 +320,4 @@ def _number(value: Any) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _seconds(value: Any) -> float | None:
-    """Return the unix seconds of a date, a date with time, or the ISO 8601 text of one."""
-    try:
-        moment = datetime.datetime.fromisoformat(str(value).strip())
-        zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
-        return zoned.timestamp()
-    except (ValueError, OverflowError):
         return None

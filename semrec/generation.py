@@ -18,6 +18,7 @@ from semrec.explain import Reasons, nearest_pair, reasons
 from semrec.learned import LearnedSettings
 from semrec.profile import central_items, event_weights, item_weights, usable_events
 from semrec.signals import Question, Signal, SignalQuery
+from semrec.signals.freshness import FRESHNESS, FreshnessSignal
 from semrec.signals.neighbours import NEIGHBOURS, NeighboursSignal
 from semrec.signals.popularity import POPULARITY, PopularitySignal
 from semrec.signals.taste import TASTE, TasteSignal
@@ -122,10 +123,21 @@ def read_generation(number: int, index: Index, manifest: Manifest, settings: Set
         pooling=settings.text_pooling,
         sharpness=settings.sharpness,
     )
-    from_text = (text_signal, WordsSignal(index))
+    from_catalog: tuple[Signal, ...] = (text_signal, WordsSignal(index))
+    if settings.freshness_field:
+        freshness = FreshnessSignal(
+            index,
+            manifest.n_items,
+            sample,
+            manifest.fields,
+            field=settings.freshness_field,
+            half_life_days=settings.freshness_half_life_days,
+            middle=text_mean,
+        )
+        from_catalog = (*from_catalog, freshness)
     stored = manifest.models.get("learned")
     if not isinstance(stored, Mapping):
-        return Generation(number, index, manifest, from_text, text_signal, None, None)
+        return Generation(number, index, manifest, from_catalog, text_signal, None, None)
     learned = LearnedSettings.from_dict(stored)
     popularity = PopularitySignal(index, sample)
     from_events = (
@@ -134,7 +146,7 @@ def read_generation(number: int, index: Index, manifest: Manifest, settings: Set
         popularity,
     )
     return Generation(
-        number, index, manifest, (*from_text, *from_events), text_signal, popularity, learned
+        number, index, manifest, (*from_catalog, *from_events), text_signal, popularity, learned
     )
 
 
@@ -265,6 +277,15 @@ def find_candidates(
     return scored(
         keys, queries, generation, weights=weights, asked_weights=asked_weights, n_history=n_history
     )
+
+
+def said_to_all(generation: Generation, settings: Settings, asked_weights: Mapping[str, float]) -> str:
+    """Return what can be recommended to somebody unknown, in words: `popular and new`; empty when nothing."""
+    learned = generation.learned.weights.heard(0) if generation.learned else {}
+    weights = {**settings.signal_weights, **learned, **asked_weights}
+    words = {POPULARITY: "popular", FRESHNESS: "new"}
+    names = {signal.name for signal in generation.signals}
+    return " and ".join(word for name, word in words.items() if name in names and weights.get(name))
 
 
 def _search(queries: Sequence[SignalQuery], index: Index, where: tuple[Condition, ...], hidden: Keys) -> Keys:

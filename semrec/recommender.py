@@ -42,6 +42,7 @@ from semrec.generation import (
     open_generation,
     plain,
     read_generation,
+    said_to_all,
     signal_names,
 )
 from semrec.profile import find_interests
@@ -404,7 +405,7 @@ class Recommender:
         text : what is wanted, in words.
         history : item ids, `Event`s, or dicts with the fields of `Event`, oldest first.
         user : a user of the event log; the stored history comes before the given one. A user without any
-            gets what is popular, and the notes of the answer say so.
+            gets what is popular and, with `Settings.freshness_field`, new; the notes of the answer say so.
         k : how many, 1 to 1000.
         where : metadata filters, see `parse_where`.
         exclude : ids that are never recommended.
@@ -958,8 +959,8 @@ class Recommender:
             return known, ()
         if query.text:
             return known, (f"user {query.user!r} has no events on known items",) if query.user else ()
-        if query.user is not None and generation.learned:
-            return known, (f"user {query.user!r} has no events on known items: this is what is popular",)
+        if query.user is not None and (what := said_to_all(generation, self._settings, query.weights)):
+            return known, (f"user {query.user!r} has no events on known items: this is what is {what}",)
         whose = (
             "no text and no history" if query.user is None else f"no text, no event of user {query.user!r}"
         )

@@ -15,8 +15,11 @@ QUOTE_CHARACTERS = 120
 COLLABORATIVE = ("taste", "neighbours")
 """Signals that know what is used together, not what reads alike."""
 
-POPULAR = 0.5
-"""Share of popularity from which it is the reason, when there is no other."""
+FOR_ALL = {"popularity": "Many use this.", "freshness": "It is new."}
+"""What signals say that know the item but not the user."""
+
+LOUD = 0.25
+"""Share from which one of them is a reason, when there is no other."""
 
 SMALLEST_SHARE = 0.01
 """Reasons below this are not worth a word."""
@@ -30,8 +33,8 @@ def reason_sentence(recommendation: Recommendation) -> str:
         sentences.append(f"Those who use {named(together)} also use this.")
     if alike := tuple(reason for reason in because if reason.signal not in COLLABORATIVE):
         sentences.append(f"Because of {named(alike)}.")
-    if not because and recommendation.signals.get("popularity", 0.0) > POPULAR:
-        sentences.append("Many use this.")
+    if not because:
+        sentences += [said for name, said in FOR_ALL.items() if recommendation.signals.get(name, 0.0) > LOUD]
     passages = recommendation.passages
     if passages:
         item = quote(without_title(passages.item, recommendation.title))

@@ -15,7 +15,7 @@ def test_defaults_need_nothing():
     settings = load_settings()
     assert settings.qdrant is None
     assert settings.model is None
-    assert settings.signal_weights == {"text": 1.0, "words": 0.5, "taste": 0.0}
+    assert settings.signal_weights == {"text": 1.0, "words": 0.5, "taste": 0.0, "freshness": 0.5}
 
 
 def test_none_counts_as_not_given(monkeypatch):

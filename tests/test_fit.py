@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import random
@@ -24,7 +25,7 @@ from toy import ToyEncoder
 from semrec import Event, Item, Recommender
 from semrec.blend import BlendWeights
 from semrec.config import KIND_WEIGHTS, load_settings
-from semrec.errors import EmptyProfileError
+from semrec.errors import ConfigError, EmptyProfileError
 from semrec.event_frame import frame_of
 from semrec.events import EventLog
 from semrec.explain import by_reason
@@ -529,6 +530,70 @@ def test_an_unknown_user_gets_what_is_popular(shop):
     assert answer.notes == ("user 'nobody' has no events on known items: this is what is popular",)
     assert all(item.signals == {"popularity": 1.0} and item.because == () for item in answer)
     assert {reason_sentence(item) for item in answer} == {"Many use this."}
+
+
+def dated_catalog():
+    """Items of four ages: by a half life of 30 days their freshness is 0, -1, -2 and -3."""
+    now = time.time()
+    for place, item in enumerate(catalog()):
+        added = datetime.datetime.fromtimestamp(now - 30 * DAY * (2 ** (place % 4) - 1), datetime.UTC)
+        yield replace(item, metadata={"added": added.isoformat(), "place": place})
+
+
+@pytest.fixture
+def dated(fitted, tmp_path):
+    """A fitted shop of one's own whose items have dates."""
+    folder = shutil.copytree(fitted, tmp_path / "dated")
+    with open_shop(folder) as shop:
+        assert len(shop.put_items(dated_catalog()).metadata) == len(catalog())
+    return folder
+
+
+def test_an_unknown_user_gets_what_is_popular_and_new(dated):
+    used = [event.item_id for history in EVENTS.values() for event in history]
+    popular = np.log1p([used.count(item.item_id) for item in catalog()])
+    fresh = -(np.arange(len(popular)) % 4)
+    by_popularity, by_freshness = ((term - term.mean()) / term.std() for term in (popular, fresh))
+    by_freshness *= 0.5  # its weight
+    with open_shop(dated, freshness_field="added", freshness_half_life_days=30) as shop:
+        answer = shop.recommend(user="nobody", k=60)
+        assert answer.notes == (
+            "user 'nobody' has no events on known items: this is what is popular and new",
+        )
+        for item in answer:
+            place = item.metadata["place"]
+            parts = np.array([by_popularity[place], by_freshness[place]])
+            assert item.score == pytest.approx(parts.sum(), abs=1e-3)
+            if parts.min() > 0.1:
+                assert item.signals["popularity"] == pytest.approx(parts[0] / parts.sum(), abs=1e-3)
+                assert item.signals["freshness"] == pytest.approx(parts[1] / parts.sum(), abs=1e-3)
+        assert values(answer) == sorted(values(answer), key=lambda pair: -pair[1])
+        assert "It is new." in {reason_sentence(item) for item in answer}
+        assert "Many use this. It is new." in {reason_sentence(item) for item in answer}
+        assert "freshness" not in shop.recommend(user="u0", k=3)[0].signals
+        assert "freshness" not in shop.recommend(user="nobody", text="red", k=3)[0].signals
+        only_popular = shop.recommend(user="nobody", k=3, weights={"freshness": 0})
+        assert only_popular.notes[0].endswith("this is what is popular")
+        assert only_popular[0].signals == {"popularity": 1.0}
+        with pytest.raises(EmptyProfileError, match="no event of user 'nobody'"):
+            shop.recommend(user="nobody", weights={"freshness": 0, "popularity": 0})
+
+
+def test_before_the_first_fit_an_unknown_user_gets_what_is_new(indexed):
+    with open_shop(indexed, freshness_field="added") as shop:
+        shop.index(dated_catalog())
+        answer = shop.recommend(user="nobody", k=20, where={"place": {"lt": 40}})
+        assert answer.notes == ("user 'nobody' has no events on known items: this is what is new",)
+        assert [item.metadata["place"] % 4 for item in answer] == [0] * 10 + [1] * 10
+        assert reason_sentence(answer[0]) == "It is new."
+
+
+def test_freshness_by_a_field_that_is_not_there(dated):
+    with (
+        open_shop(dated, freshness_field="born") as shop,
+        pytest.raises(ConfigError, match=r"'born' is not in the index. Fields .*: added, place;"),
+    ):
+        shop.recommend(user="nobody")
 
 
 def test_an_unknown_user_with_a_text_gets_the_text(shop):

@@ -41,6 +41,21 @@ def test_without_reasons_there_is_no_sentence():
     assert reason_sentence(Recommendation("f", "Foundation", 2.0)) == ""
 
 
+@pytest.mark.parametrize(
+    ("signals", "sentence"),
+    [
+        ({"popularity": 1.0}, "Many use this."),
+        ({"popularity": 0.6, "freshness": 0.4}, "Many use this. It is new."),
+        ({"popularity": -0.1, "freshness": 1.0}, "It is new."),
+        ({"text": 0.9, "popularity": 0.1}, ""),
+    ],
+)
+def test_what_is_said_to_all_is_said_where_nothing_else_is(signals, sentence):
+    assert reason_sentence(Recommendation("f", "F", 2.0, signals=signals)) == sentence
+    item = Recommendation("f", "F", 2.0, signals=signals, because=(because("Dune", 1.0),))
+    assert reason_sentence(item) == "Because of Dune (100 %)."
+
+
 def test_signals_are_told_loudest_first():
     item = Recommendation("f", "F", 2.0, signals={"words": 0.294, "text": 0.706})
     assert signal_shares(item) == "text 71 %, words 29 %"

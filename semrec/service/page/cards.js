@@ -6,7 +6,7 @@ import { highlighted, isLong, withoutTitle } from "./passages.js";
 
 const TOGETHER = new Set(["taste", "neighbours"]);
 const SMALLEST_SHARE = 0.01;
-const POPULAR = 0.5;
+const LOUD = 0.25;
 const MOST_VALUES = 5;
 
 /**
@@ -72,7 +72,8 @@ function why(entry) {
   const sentences = [
     together.length && parts("why.together", { items: named(together) }),
     alike.length && parts("why.alike", { items: named(alike) }),
-    !because.length && (entry.signals.popularity ?? 0) > POPULAR && t("why.popular"),
+    !because.length && (entry.signals.popularity ?? 0) > LOUD && t("why.popular"),
+    !because.length && (entry.signals.freshness ?? 0) > LOUD && t("why.new"),
     entry.passages && entry.passages.history === null && t("why.text"),
   ].filter(Boolean);
   if (!sentences.length) return null;
