@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from langchain_text_splitters import RecursiveCharacterTextSplitter
-
 from semrec.encoder.protocol import Encoder
 
 SEPARATORS = [
@@ -33,6 +31,9 @@ class Chunker:
 
     def __init__(self, encoder: Encoder, passage_tokens: int | None = None) -> None:
         self._encoder = encoder
+        # It takes a third of a second, and an unchanged catalog needs no passages.
+        from langchain_text_splitters import RecursiveCharacterTextSplitter
+
         self.passage_tokens = min(passage_tokens or encoder.passage_tokens, encoder.passage_tokens)
         self._splitter = RecursiveCharacterTextSplitter(
             separators=SEPARATORS,

@@ -7,8 +7,6 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import squareform
 
 from semrec.errors import ConfigError
 from semrec.types import Event, Float1D, Float2D
@@ -204,6 +202,10 @@ def find_interests(centred: Float2D, weights: Float1D, max_interests: int) -> np
 
 def _cluster(centred: Float2D, max_interests: int) -> np.ndarray:
     """Return int64 (n,), groups numbered from 0 without gaps."""
+    # These take a quarter of a second; indexing, and a question without a history, do without.
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
     distance = 1.0 - np.clip(centred @ centred.T, -1.0, 1.0).astype(np.float64)
     tree = linkage(squareform(distance, checks=False), method="average")
     n_merges = max(

@@ -9,14 +9,17 @@ of B as a sparse vector, so a history is a sparse query and no user is stored an
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csc_array
 
 from semrec.signals.protocol import Question, Signal, SignalQuery
 from semrec.signals.standard import standard
 from semrec.store.protocol import Index, Search, SparseRows, SparseVector, VectorField
 from semrec.types import Float1D, Float2D, Keys
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 NEIGHBOURS = "neighbours"
 MOST_NEIGHBOURS = 200
@@ -116,6 +119,8 @@ def weights_from(rows: SparseRows, columns: np.ndarray) -> Float2D:
 
 def _by_column(rows: SparseRows) -> tuple[np.ndarray, csc_array]:
     """Return the indices that occur, ascending, and a matrix (n_items, n_indices) of the values."""
+    from scipy.sparse import csc_array  # here, because an index without events does without it
+
     item, entry = np.nonzero(rows.values)
     vocabulary, column = np.unique(rows.indices[item, entry], return_inverse=True)
     shape = (len(rows.values), len(vocabulary))

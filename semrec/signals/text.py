@@ -18,15 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from semrec.signals.protocol import Question, Signal, SignalQuery
 from semrec.signals.standard import standard
 from semrec.store.protocol import Index, Search, VectorField
 from semrec.types import Float1D, Float2D, Keys
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 TEXT = "text"
 PASSAGES = "passages"
