@@ -46,6 +46,11 @@ more than MOST_SHARE since the last build: the catalog's mean and its graphs kno
 DELETED_SHARE = 0.2
 """More than this share of the items is deleted only when that is said to be meant."""
 
+TASTE_IS_UNTOLD = (
+    "what told taste from a text knows only the vectors of the encoder before: "
+    "new items have none until the next run of: semrec fit"
+)
+
 SPOOL_BYTES = 16 * 2**20
 
 
@@ -289,13 +294,15 @@ class _Update:
 
     def _report(self, number: int, manifest: Manifest, n_deleted: int) -> IndexReport:
         report = self._source.report(number, manifest, self._started, n_deleted=n_deleted)
-        if not self._n_encoded_again:
-            return report
-        kept = (
-            f"{self._n_encoded_again:,} items that the source does not name were kept: "
-            "their stored passages were encoded again"
-        )
-        return replace(report, notes=(*report.notes, kept))
+        notes = list(report.notes)
+        if self._n_encoded_again:
+            notes.append(
+                f"{self._n_encoded_again:,} items that the source does not name were kept: "
+                "their stored passages were encoded again"
+            )
+        if self._current.manifest.models and self._draft.models != self._current.manifest.models:
+            notes.append(TASTE_IS_UNTOLD)
+        return replace(report, notes=tuple(notes))
 
 
 class Spool:

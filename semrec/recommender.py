@@ -318,7 +318,8 @@ class Recommender:
         generation = self._open_generation()
         manifest = generation.manifest
         read = read_items(items, manifest, self._settings.max_text_bytes)
-        written = write_items(generation.index, manifest, lambda: self._query_encoder(manifest), read)
+        with LazyEncoder(lambda: self._query_encoder(manifest), self._settings) as encoder:
+            written = write_items(generation.index, manifest, encoder, read)
         self._take_over(written.manifest)
         return written.report
 

@@ -749,6 +749,17 @@ def test_a_new_item_gets_the_taste_of_its_text_and_a_changed_one_keeps_its_own(f
         assert not np.array_equal(changed["text"], own["text"])
 
 
+def test_another_encoder_says_that_new_items_have_no_taste_until_the_next_fit(fitted, tmp_path):
+    other = ToyEncoder()
+    other.name = other.fingerprint = "other"
+    with Recommender(
+        shutil.copytree(fitted, tmp_path / "shop"), load_settings(model="other"), encoder=other
+    ) as shop:
+        report = shop.index([*catalog(), Item("later", "", "green round")])
+        assert "new items have none until the next run of: semrec fit" in report.notes[-1]
+        assert not stored_vectors(shop)["later"]["taste"].any()
+
+
 def stored_vectors(shop):
     points = [point for page in shop._open_generation().index.scan() for point in page]
     return {point.record.item_id: point.vectors for point in points}

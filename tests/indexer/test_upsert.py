@@ -45,16 +45,23 @@ def new_store(engine, folder):
     return EdgeStore(folder) if engine == "edge" else ServerStore("shop", client=QdrantClient(":memory:"))
 
 
-def recommender(folder, store, encoder=None):
-    return Recommender(folder, load_settings(model="toy"), store=store, encoder=encoder or Counting())
+def open_shop(engine, items, folder, built):
+    """An index of these items with its passage cache, ready to change."""
+    if engine == "edge":
+        built(items, folder)
+    settings = load_settings(model="toy", cache_folder=folder / "cache")
+    shop = Recommender(
+        folder / "shop", settings, store=new_store(engine, folder / "shop"), encoder=Counting()
+    )
+    if engine != "edge":
+        shop.index(items)
+        shop._encoder.texts.clear()
+    return shop
 
 
 @pytest.fixture(params=["edge", "memory"])
-def shop(request, tmp_path):
-    folder = tmp_path / "shop"
-    with recommender(folder, new_store(request.param, folder)) as opened:
-        opened.index(CATALOG)
-        opened._encoder.texts.clear()
+def shop(request, tmp_path, built):
+    with open_shop(request.param, CATALOG, tmp_path, built) as opened:
         yield opened
 
 
@@ -88,6 +95,12 @@ def test_a_changed_text_is_encoded_and_nothing_else_is(shop):
     assert (report.changed, report.unchanged) == (("b",), ("a",))
     assert encoded(shop) == ["Brick\nblue square"]
     assert found(shop, "blue", k=1) == ["b"]
+
+
+def test_a_passage_that_was_encoded_once_is_in_the_cache(shop):
+    shop.delete_items(["b"])
+    shop.put_items([CATALOG[1], Item("d", "Brick", "red square")])
+    assert encoded(shop) == []
 
 
 def test_another_price_is_not_encoded(shop):
@@ -236,11 +249,10 @@ FIRST = [
 @settings(max_examples=6, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(changes=CHANGES)
 @pytest.mark.parametrize("engine", ["edge", "memory"])
-def test_any_sequence_of_changes_leaves_what_a_new_index_has(engine, changes, tmp_path_factory):
+def test_any_sequence_of_changes_leaves_what_a_new_index_has(engine, changes, built, tmp_path_factory):
     expected = {item.item_id: item for item in FIRST}
     folder = tmp_path_factory.mktemp("sequence")
-    with closing(recommender(folder / "shop", new_store(engine, folder / "shop"))) as shop:
-        shop.index(FIRST)
+    with closing(open_shop(engine, FIRST, folder / "changed", built)) as shop:
         for change in changes:
             if isinstance(change, list):
                 shop.put_items(change)
@@ -248,8 +260,7 @@ def test_any_sequence_of_changes_leaves_what_a_new_index_has(engine, changes, tm
             else:
                 shop.delete_items(change)
                 expected = {key: item for key, item in expected.items() if key not in change}
-        with closing(recommender(folder / "fresh", new_store(engine, folder / "fresh"))) as fresh:
-            fresh.index(FIRST)
+        with closing(open_shop(engine, FIRST, folder / "fresh", built)) as fresh:
             fresh.delete_items(["a", "z"])
             fresh.put_items(expected.values())
             assert_same(shop, fresh, {"kind": "x"})

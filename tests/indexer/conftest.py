@@ -1,0 +1,28 @@
+"""Indexes that are built once for all tests of the folder: each build starts a process."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+
+import pytest
+from toy import ToyEncoder
+
+from semrec.config import load_settings
+from semrec.recommender import Recommender
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """Make an embedded index of items: `shop` in a folder, beside `cache`, its passage cache."""
+    originals = {}
+
+    def build(items, folder):
+        if str(items) not in originals:
+            original = originals[str(items)] = tmp_path_factory.mktemp("built")
+            settings = load_settings(model="toy", cache_folder=original / "cache")
+            with closing(Recommender(original / "shop", settings, encoder=ToyEncoder())) as shop:
+                shop.index(items)
+        shutil.copytree(originals[str(items)], folder, dirs_exist_ok=True)
+
+    return build
