@@ -8,7 +8,7 @@ call alone. What a machine makes only once, an exported model, is made by indexi
 
 Memory: the catalog is made up and the encoder is a stand-in, vectors drawn by the hash of the text: it is
 everything but encoding. The search structures are built by a process of their own, which has a figure of its
-own; the bar is for the larger of the two.
+own (Linux counts in it what its parent had when it started it); the bar is for the larger of the two.
 """
 
 from __future__ import annotations
