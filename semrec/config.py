@@ -155,6 +155,9 @@ class Settings(BaseSettings):
         (), description="Other sites whose pages may ask, for instance https://shop.example. Default: none."
     )
     service_max_history: int = Field(10_000, ge=1, description="Longest history that a request may give.")
+    telemetry: bool = Field(
+        False, description="Trace requests and their stages with OpenTelemetry, by its configured provider."
+    )
 
     @field_validator("rating_scale")
     @classmethod

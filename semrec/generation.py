@@ -24,6 +24,7 @@ from semrec.signals.popularity import POPULARITY, PopularitySignal
 from semrec.signals.taste import TASTE, TasteSignal
 from semrec.signals.text import TEXT, TextSignal
 from semrec.signals.words import WORDS, WordsSignal
+from semrec.stages import stage
 from semrec.store import Index, Manifest, Record, Store
 from semrec.types import (
     Because,
@@ -288,6 +289,7 @@ def said_to_all(generation: Generation, settings: Settings, asked_weights: Mappi
     return " and ".join(word for name, word in words.items() if name in names and weights.get(name))
 
 
+@stage("search")
 def _search(queries: Sequence[SignalQuery], index: Index, where: tuple[Condition, ...], hidden: Keys) -> Keys:
     """Return all that the searches of some queries find, ascending."""
     searches = [
@@ -299,6 +301,7 @@ def _search(queries: Sequence[SignalQuery], index: Index, where: tuple[Condition
     return np.unique(np.concatenate([np.empty(0, np.uint64), *(hit.keys for hit in hits)]))
 
 
+@stage("score")
 def scored(
     keys: Keys,
     queries: Sequence[SignalQuery],
@@ -340,6 +343,7 @@ def learned_weights(generation: Generation, keys: Keys, n_history: int) -> dict[
     return dict(zip(weights.signals, by_signal, strict=True))
 
 
+@stage("choose")
 def choose(candidates: Candidates, k: int, diversity: float, text_signal: TextSignal) -> np.ndarray:
     """Return the positions of the candidates to recommend, in order, at most k."""
     order = best_first(candidates.scores, candidates.keys)
@@ -350,6 +354,7 @@ def choose(candidates: Candidates, k: int, diversity: float, text_signal: TextSi
     return order[mmr(candidates.scores[order], vectors, k, diversity)]
 
 
+@stage("explain")
 def plain(chosen: np.ndarray, candidates: Candidates, index: Index) -> tuple[Recommendation, ...]:
     """Return the chosen candidates as recommendations without reasons."""
     records = index.records(candidates.keys[chosen])
@@ -360,6 +365,7 @@ def plain(chosen: np.ndarray, candidates: Candidates, index: Index) -> tuple[Rec
     )
 
 
+@stage("explain")
 def explained(
     chosen: np.ndarray,
     candidates: Candidates,

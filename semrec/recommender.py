@@ -50,6 +50,7 @@ from semrec.query import Query, make_query
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT, unit_rows
+from semrec.stages import stage
 from semrec.store import Manifest, Record, Store, open_store
 from semrec.store.build import building
 from semrec.text_vectors import TextVectors
@@ -482,7 +483,8 @@ class Recommender:
         _check_signals(query, generation)
         index = generation.index
         conditions = parse_where(query.where, generation.manifest.fields)
-        known, notes = self._known_history(query, generation)
+        with stage("history"):
+            known, notes = self._known_history(query, generation)
         centred = generation.text_signal.centred(known.keys)
         question = self._question(query, known, centred, generation)
         candidates = self._candidates(query, question, known, generation, conditions)

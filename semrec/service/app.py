@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from fastapi.routing import APIRoute
 
 from semrec import __version__
 from semrec.config import Settings
+from semrec.errors import ConfigError
 from semrec.recommender import Recommender
 from semrec.service import catalog_map, events, health, items, recommend, users, why_not
 from semrec.service.errors import tell_errors
@@ -23,6 +25,7 @@ from semrec.service.keys import KeyRing
 from semrec.service.metrics import Metrics
 from semrec.service.models import ErrorBody
 from semrec.service.state import Service
+from semrec.stages import Watch
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorBody, "description": "The request does not fit; the body says why."},
@@ -76,16 +79,22 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
         responses=ERRORS,
+        # Its own spans and logs hold paths and queries, which tell of users; ours, see `traces`, do not.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     for part in (recommend, why_not, items, users, events, catalog_map, health):
         app.include_router(part.router)
     add_page(app)
     tell_errors(app)
     app.state.metrics, app.state.guard = metrics, guard
+    watches: list[Watch] = [metrics.stage]
+    if settings.telemetry:
+        watches.append(traces_wanted().span)
     app.add_middleware(
         Gate,
         guard=guard,
         metrics=metrics,
+        watches=watches,
         body_bytes=settings.service_body_bytes,
         timeout_s=settings.service_timeout_s,
     )
@@ -97,7 +106,24 @@ def create_app(
             allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
             expose_headers=["x-request-id", "retry-after"],
         )
+    if settings.telemetry:
+        app.add_middleware(traces_wanted().RequestSpans)
     return app
+
+
+def traces_wanted() -> ModuleType:
+    """Return `semrec.service.traces`.
+
+    Raises
+    ------
+    ConfigError
+        OpenTelemetry is not installed.
+    """
+    try:
+        from semrec.service import traces
+    except ImportError as error:
+        raise ConfigError("traces are an extra; run: pip install 'semrec[telemetry]'") from error
+    return traces
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from semrec.service.metrics import Metrics
 from semrec.service.work import Workers
+from semrec.stages import stage
 
 
 class TextBatches:
@@ -59,7 +60,7 @@ class TextBatches:
             self._full.set()
         if self._collecting is None:
             self._collecting = asyncio.create_task(self._collect())
-        with self._metrics.stage_s.labels("encode").time():
+        with stage("encode"):
             await asyncio.shield(future)
 
     async def _collect(self) -> None:

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from semrec.service.errors import ServiceError, as_service_error, error_response
 from semrec.service.guard import KEY_NEEDED, Guard
 from semrec.service.logs import request_id
 from semrec.service.metrics import Metrics
+from semrec.stages import Watch, watched
 
 log = logging.getLogger("semrec.service")
 
@@ -50,16 +51,25 @@ class Gate:
     app : what answers.
     guard : knows who asks.
     metrics : hears of every answer.
+    watches : see the stages of every answer.
     body_bytes : longest body; 413 beyond.
     timeout_s : 408 for a body that takes longer to come, 504 for an answer that does.
     """
 
     def __init__(
-        self, app: ASGIApp, *, guard: Guard, metrics: Metrics, body_bytes: int, timeout_s: float
+        self,
+        app: ASGIApp,
+        *,
+        guard: Guard,
+        metrics: Metrics,
+        watches: Sequence[Watch],
+        body_bytes: int,
+        timeout_s: float,
     ) -> None:
         self._app = app
         self._guard = guard
         self._metrics = metrics
+        self._watches = watches
         self._body_bytes = body_bytes
         self._timeout_s = timeout_s
 
@@ -117,7 +127,8 @@ class Gate:
             raise
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._app(request.scope, _replay(body, receive), answer)
+                with watched(*self._watches):
+                    await self._app(request.scope, _replay(body, receive), answer)
         except TimeoutError:
             raise ServiceError(
                 504, f"there was no answer within {self._timeout_s:g} s; try again, or ask for less"

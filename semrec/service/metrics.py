@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
@@ -61,6 +62,10 @@ class Metrics:
             registry=own,
         )
         self._scores: dict[str, Drift] = {}
+
+    def stage(self, name: str) -> AbstractContextManager[object]:
+        """Measure a stage of an answer."""
+        return self.stage_s.labels(name).time()
 
     def note_answer(self, answer: Recommendations) -> None:
         """Count an answer: cold or not, the shares of the signals, the drift of its best score."""

@@ -13,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.recommender import Recommender
-from semrec.service.app import create_app
+from semrec.service.app import create_app, traces_wanted
 from semrec.service.keys import KeyRing
 from semrec.service.logs import write_logs
 from semrec.service.protocol import ImpatientProtocol
@@ -37,7 +37,7 @@ def run(workspace: Path, settings: Settings, *, host: str, port: int, workers: i
     ------
     ConfigError
         Others than this machine could reach it and there are no keys, or several processes would have to
-        share an embedded index.
+        share an embedded index; or traces are wanted without OpenTelemetry.
     WorkspaceError
         The folder is no workspace.
     """
@@ -47,6 +47,8 @@ def run(workspace: Path, settings: Settings, *, host: str, port: int, workers: i
             f"an embedded index answers one process, not {workers}: take --workers 1, or keep the index on "
             "a Qdrant server (--qdrant URL)"
         )
+    if settings.telemetry:
+        traces_wanted()  # said here, before processes are started
     public = not is_loopback(host)
     if public and not KeyRing(workspace).all():
         raise ConfigError(

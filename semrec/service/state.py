@@ -20,6 +20,7 @@ from semrec.service.errors import ServiceError
 from semrec.service.metrics import Metrics
 from semrec.service.work import Workers
 from semrec.service.writing import EventWriter
+from semrec.stages import stage
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class Service:
             Nothing can be answered yet, too many wait, or the question has no answer.
         """
         self.require_ready()
-        with self.metrics.stage_s.labels("answer").time():
+        with stage("answer"):
             return await self.answering.run(question, *args, **kwargs)
 
     def close(self) -> None:
