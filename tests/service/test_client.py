@@ -1,0 +1,150 @@
+"""The typed client, over real connections."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import contextmanager
+
+import httpx
+import pytest
+import uvicorn
+from serving import open_shop
+
+from semrec.config import load_settings
+from semrec.service.app import create_app
+from semrec.service.client import Client, RefusedError
+from semrec.service.keys import KeyRing
+from semrec.service.protocol import ImpatientProtocol
+
+
+@contextmanager
+def listening(app):
+    """Serve an app on a free port of this machine, in a thread, and give its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = uvicorn.Config(app, port=port, log_config=None, access_log=False, http=ImpatientProtocol)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def wait_until_ready(client):
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return client.ready()
+        except RefusedError as error:
+            if error.status not in (0, 503) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def service(built_shop, tmp_path_factory):
+    """The address of a service that needs keys, and a key for everything."""
+    import shutil
+
+    folder = shutil.copytree(built_shop, tmp_path_factory.mktemp("client") / "shop")
+    ring = KeyRing(folder)
+    written, _ = ring.create("everything", "admin")
+    app = create_app(lambda: open_shop(folder), load_settings(), keys=ring)
+    with listening(app) as url:
+        with Client(url, written, tries=1) as client:
+            wait_until_ready(client)
+        yield url, written
+
+
+@pytest.fixture
+def shop_client(service):
+    with Client(*service, timeout_s=30) as client:
+        yield client
+
+
+def test_it_asks_all_that_can_be_asked(shop_client):
+    found = shop_client.recommend(text="red", history=["r1"], k=2, where={"size": {"gte": 2}})
+    assert found.recommendations[0].item_id == "r2"
+    assert found.recommendations[0].reason
+    assert [r.item_id for r in shop_client.similar("a/b c", k=1).recommendations] == ["b1"]
+    assert {r.item_id for r in shop_client.similar("r1", where={"colour": "green"}).recommendations} == {
+        "g1",
+        "g2",
+    }
+    assert shop_client.why_not("g1", text="red", where={"colour": "red"}).failed
+    assert shop_client.item("a/b c").title == "blue two"
+    assert shop_client.items(["r1", "nowhere"]).unknown_items == ["nowhere"]
+    assert shop_client.ready().items == 6
+
+
+def test_it_changes_items(shop_client):
+    changed = shop_client.put_items([{"item_id": "x/1?#", "title": "red new", "metadata": {"size": 9}}])
+    assert changed.added == ["x/1?#"]
+    assert shop_client.item("x/1?#").metadata == {"size": 9}
+    assert shop_client.delete_items(["x/1?#", "nowhere"]).unknown == ["nowhere"]
+    with pytest.raises(RefusedError) as refused:
+        shop_client.item("x/1?#")
+    assert (refused.value.status, refused.value.code) == (404, "unknown_item")
+    assert refused.value.request_id
+
+
+def test_it_tells_events_and_asks_for_their_user(shop_client):
+    event = {"user_id": "ann/é", "item_id": "r1", "time": 1.7e9}
+    assert shop_client.add_events([event]).added == 1
+    assert shop_client.add_events([event], idempotency_key="k1").repeated == 1
+    assert shop_client.add_events([event], idempotency_key="k1").again
+    assert shop_client.recommend(user="ann/é", k=1).recommendations[0].item_id == "r2"
+    assert shop_client.user("ann/é").recent[0].item_id == "r1"
+    assert shop_client.set_interests("ann/é", {"r1": 0.5}).interests[0].weight == 0.5
+    assert shop_client.delete_user("ann/é").events == 1
+    assert shop_client.user("ann/é").recent == []
+
+
+def test_a_refusal_is_an_error_with_its_code(service, shop_client):
+    with pytest.raises(RefusedError, match=r"no text and no history.*\(empty_profile\)"):
+        shop_client.recommend()
+    with pytest.raises(ValueError, match="colour"):
+        shop_client.recommend(colour="red")
+    with Client(service[0], "semrec_0_wrong") as stranger, pytest.raises(RefusedError) as refused:
+        stranger.recommend(text="red")
+    assert refused.value.code == "wrong_key"
+
+
+def test_nobody_there_is_an_error_after_all_tries():
+    with (
+        Client("http://127.0.0.1:9", tries=2) as client,
+        pytest.raises(RefusedError, match="does not answer"),
+    ):
+        client.ready()
+
+
+def test_it_comes_again_when_it_is_told_to():
+    answers = [
+        httpx.Response(429, headers={"Retry-After": "0"}, json=told("too_many_requests")),
+        httpx.ConnectError("refused"),
+        httpx.Response(200, json={"added": 1, "repeated": 0, "rejected": {}}),
+    ]
+    keys = []
+
+    def answer(request):
+        keys.append(request.headers["idempotency-key"])
+        given = answers.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    with Client("http://shop", http=http) as client:
+        assert client.add_events([{"user_id": "ann", "item_id": "r1"}]).added == 1
+    assert len(keys) == 3
+    assert len(set(keys)) == 1  # so that no try stores them again
+
+
+def told(code):
+    return {"error": {"code": code, "message": "…", "request_id": "1"}}
