@@ -194,11 +194,12 @@ def _write(
 
 
 def _counted(manifest: Manifest, index: Index, report: ChangeReport, n_passages: int) -> Manifest:
-    if not report.n_written:
+    n_items = index.count()  # whoever was killed before this manifest was stored left another number
+    if not report.n_written and n_items == manifest.n_items:
         return manifest
     return replace(
         manifest,
-        n_items=index.count(),
+        n_items=n_items,
         n_passages=manifest.n_passages + n_passages,
         n_changes=manifest.n_changes + report.n_written,
     )

@@ -138,6 +138,22 @@ def test_a_new_field_is_typed_and_can_be_filtered_by(shop):
     assert found(shop, "blue", where={"height": {"gt": 50}}) == ["d"]
 
 
+@pytest.mark.parametrize("deleted", [False, True], ids=["put", "deleted"])
+def test_items_are_counted_again_when_a_change_is_repeated(shop, deleted):
+    """Whoever was killed between the items and the manifest makes the change again."""
+    generation = shop._open_generation()
+
+    def change():
+        return shop.delete_items(["a"]) if deleted else shop.put_items([Item("d", "Sky", "blue")])
+
+    change()
+    shop._store.rewrite_manifest(generation.number, generation.manifest)  # the one before the change
+    shop._release()
+    assert shop.info()["items"] == 3
+    change()
+    assert shop.info()["items"] == (2 if deleted else 4)
+
+
 def test_a_field_that_an_unchanged_item_brings_back_is_known_again(shop):
     """Whoever was killed between the items and the manifest puts them again."""
     shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
