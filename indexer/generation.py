@@ -106,7 +106,11 @@ class GenerationBuilder:
 
 
 def draft_manifest(
-    encoder: Encoder, template: str, passage_tokens: int | None, fields: Mapping[str, FieldType]
+    encoder: Encoder,
+    template: str,
+    passage_tokens: int | None,
+    fields: Mapping[str, FieldType],
+    journal: int = 0,
 ) -> Manifest:
     """Return the manifest of a generation from a catalog alone, without what only its points tell."""
     return Manifest(
@@ -120,6 +124,7 @@ def draft_manifest(
         fields=dict(fields),
         precision=encoder.precision,
         passage_tokens=passage_tokens,
+        journal=journal,
     )
 
 

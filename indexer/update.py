@@ -10,11 +10,11 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -61,13 +61,24 @@ class Current:
     Parameters
     ----------
     number, index, manifest : the generation.
-    writable : whether this process owns it; else `index` is a copy, to read only.
+    change : lets nobody else change it, and gives what to write to, and the manifest as it is stored then.
+        None: another process owns it, and `index` is a copy, to read only.
     """
 
     number: int
     index: Index
     manifest: Manifest
-    writable: bool = True
+    change: Callable[[], AbstractContextManager[Change]] | None = None
+
+
+class Change(Protocol):
+    """The generation that answers, for the only one who changes it."""
+
+    index: Index
+    manifest: Manifest
+
+    def take_over(self, manifest: Manifest) -> None:
+        """Store the manifest after the change."""
 
 
 def update_catalog(
@@ -174,8 +185,11 @@ class _Update:
                         break
                 else:
                     gone = self._gone()
-                    if self._is_few(len(spool) + len(gone)):
-                        return self._write_in_place(spool, gone)
+                    if not len(spool) + len(gone) and self._is_told:
+                        return self._report(self._current.number, before, 0)
+                    if self._current.change and self._is_few(len(spool) + len(gone)):
+                        with self._current.change() as change:
+                            return self._write_in_place(change, spool, gone)
             return self._build(spool, rest)
 
     @property
@@ -185,11 +199,18 @@ class _Update:
 
         return made_by(self._current.manifest) != made_by(self._draft)
 
+    @property
+    def _is_told(self) -> bool:
+        """Say whether the manifest tells what is there: whoever was killed may not have counted."""
+        current, fields = self._current, self._draft.fields
+        told = current.manifest.fields == fields and current.index.count() == current.manifest.n_items
+        return told or current.change is None
+
     def _is_few(self, n_items: int) -> bool:
         """Say whether so many items can be written in place."""
         manifest = self._current.manifest
         few = min(max(FEW_ITEMS, FEW_SHARE * manifest.n_items), MOST_SHARE * manifest.n_items)
-        return not n_items or (self._current.writable and manifest.n_changes + n_items <= few)
+        return not n_items or (self._current.change is not None and manifest.n_changes + n_items <= few)
 
     def _gone(self) -> Keys:
         """Return the items to delete, when the source is through.
@@ -218,24 +239,21 @@ class _Update:
             )
         return gone
 
-    def _write_in_place(self, spool: Spool, gone: Keys) -> IndexReport:
-        number, index, before = self._current.number, self._current.index, self._current.manifest
-        manifest = before
-        new = {name: kind for name, kind in self._draft.fields.items() if name not in before.fields}
+    def _write_in_place(self, change: Change, spool: Spool, gone: Keys) -> IndexReport:
+        index, manifest = change.index, change.manifest
+        new = {name: kind for name, kind in self._draft.fields.items() if name not in manifest.fields}
         if new:
             index.add_fields(new)
-            manifest = replace(manifest, fields=self._draft.fields)
+            manifest = replace(manifest, fields={**manifest.fields, **new})
         if len(spool):
             manifest = write_items(index, manifest, self._encoder, spool).manifest
         if len(gone):
             manifest = delete_items(
                 index, manifest, (record.item_id for record in _records(index, gone))
             ).manifest
-        if self._current.writable:  # whoever was killed here has not counted
-            manifest = replace(manifest, n_items=index.count())
-        if manifest != before:
-            self._store.rewrite_manifest(number, manifest)
-        return self._report(number, manifest, len(gone))
+        manifest = replace(manifest, n_items=index.count())
+        change.take_over(manifest)
+        return self._report(self._current.number, manifest, len(gone))
 
     def _build(self, spool: Spool, rest: Iterator[tuple[list[Compared], int]]) -> IndexReport:
         deleted: list[int] = []

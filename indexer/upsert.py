@@ -99,9 +99,7 @@ def write_items(
 
 def delete_items(index: Index, manifest: Manifest, item_ids: Iterable[str]) -> Written:
     """Delete items from an open generation; the caller stores the manifest of the result."""
-    if isinstance(item_ids, str):
-        raise CatalogError("give a list of item ids, even for a single one")
-    wanted = list(dict.fromkeys(item_ids))
+    wanted = read_ids(item_ids)
     deleted: list[str] = []
     n_passages = 0
     for batch in in_batches(wanted, BATCH_ITEMS):
@@ -115,6 +113,13 @@ def delete_items(index: Index, manifest: Manifest, item_ids: Iterable[str]) -> W
     unknown = tuple(item_id for item_id in wanted if item_id not in there)
     report = ChangeReport(deleted=tuple(deleted), unknown=unknown)
     return Written(_counted(manifest, index, report, n_passages), report)
+
+
+def read_ids(item_ids: Iterable[str]) -> list[str]:
+    """Return every id once; raise `CatalogError` for a single id where a list is asked for."""
+    if isinstance(item_ids, str):
+        raise CatalogError("give a list of item ids, even for a single one")
+    return list(dict.fromkeys(item_ids))
 
 
 def in_batches(values: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -112,6 +112,11 @@ class EventLog:
         self._path = Path(database) if database else None
         self._file: tuple[int, int] | None = None
 
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file; None on a server."""
+        return self._path
+
     @classmethod
     def open(cls, where: str | Path, *, create: bool = True, timeout_s: float = 30.0) -> EventLog:
         """Open the log of a workspace folder, or the one at a database URL.

@@ -7,7 +7,7 @@ becomes current when it is complete: a fit that dies leaves the old models answe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from semrec.signals.taste import TASTE, FoldIn, taste_fields
 from semrec.signals.text import TEXT
 from semrec.store import Index, Manifest, Point, SparseVector, Store
 from semrec.store.build import Build
-from semrec.types import Keys
+from semrec.types import Keys, item_keys
 
 LEARNED = (TASTE, NEIGHBOURS, POPULARITY)
 """The vectors that `fit` makes; all others are taken over."""
@@ -155,17 +155,46 @@ def write_generation(
     fields = (*kept, *taste_fields(models.factors.shape[1]), *NEIGHBOURS_FIELDS, *POPULARITY_FIELDS)
     vectors = learned_vectors(models, catalog, learned.left_out)
     with Build(store, fields) as build:
-        for points in index.scan():
-            build.index.upsert(
-                [
-                    Point(point.record, {**_kept(point), **own})
-                    for point, own in zip(points, vectors, strict=False)
-                ]
-            )
+        n_items = 0
+        for points in with_vectors(index.scan(), catalog.keys, vectors):
+            build.index.upsert(points)
+            n_items += len(points)
         build.complete(
-            replace(manifest, vectors=fields, built_at=time.time(), models={"learned": learned.to_dict()})
+            replace(
+                manifest,
+                vectors=fields,
+                n_items=n_items,
+                built_at=time.time(),
+                models={"learned": learned.to_dict()},
+            )
         )
     return build.generation
+
+
+def with_vectors(
+    pages: Iterable[Sequence[Point]], keys: Keys, vectors: Iterable[dict[str, Any]]
+) -> Iterator[list[Point]]:
+    """Yield the points of a scan with what was learned of them.
+
+    Items may have come and gone since the catalog was read. Those are left out: the journal has them.
+
+    Parameters
+    ----------
+    pages : points in order of keys.
+    keys : uint64 (n_items,), ascending.
+    vectors : the learned vectors of these items.
+    """
+    learned = zip(keys.tolist(), vectors, strict=True)
+    end: tuple[float, dict[str, Any]] = (float("inf"), {})
+    key, own = next(learned, end)
+    for points in pages:
+        page = []
+        for there, point in zip(item_keys(p.record.item_id for p in points).tolist(), points, strict=True):
+            while key < there:
+                key, own = next(learned, end)
+            if key == there:
+                page.append(Point(point.record, {**_kept(point), **own}))
+        yield page
 
 
 def _kept(point: Point) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from semrec.errors import SemrecError
 from semrec.generation import Generation
+from semrec.store import Point, Record
+from semrec.types import Keys
 
 
 @dataclass(slots=True, eq=False)
@@ -18,7 +21,7 @@ class Held:
 
     Parameters
     ----------
-    generation : may be replaced by another view of the same index, see `LiveGeneration.changing`.
+    generation : may be replaced by another view of the same index.
     users : who needs it open.
     answers : those of them who must not see half of a change.
     retired : another one is current; it is closed when nobody needs it any more.
@@ -41,19 +44,17 @@ class LiveGeneration:
     ----------
     current : returns the number of the generation that is current; cheap.
     open_generation : opens one.
-    look_s : least seconds between two looks whether another one is current.
 
     Attributes
     ----------
+    look_s : least seconds between two looks whether another one is current.
     note : why the generation that is current could not be opened and an older one answers; None: it could.
     """
 
-    def __init__(
-        self, current: Callable[[], int], open_generation: Callable[[int], Generation], *, look_s: float
-    ) -> None:
+    def __init__(self, current: Callable[[], int], open_generation: Callable[[int], Generation]) -> None:
         self._current = current
         self._open = open_generation
-        self._look_s = look_s
+        self.look_s = 0.1
         self._look_at = 0.0
         self._held: Held | None = None
         self._state = threading.Condition()  # guards what is held, and its counts
@@ -77,29 +78,27 @@ class LiveGeneration:
             self._give_back(held, answers=1)
 
     @contextmanager
-    def keeping(self) -> Iterator[Generation]:
-        """Keep the generation open for long, while others may change its items."""
+    def keeping(self) -> Iterator[Held]:
+        """Keep the generation open for long, while its items may change; see `Gated` for changing them."""
         held = self._take(answers=0)
         try:
-            yield held.generation
+            yield held
         finally:
             self._give_back(held, answers=0)
 
     @contextmanager
-    def changing(self) -> Iterator[Held]:
-        """Hold the generation alone while items in it change; answers wait."""
-        held = self._take(answers=0)
+    def changing(self, held: Held) -> Iterator[None]:
+        """Keep answers from seeing half of a change: it waits for those that began, others wait for it."""
+        with self._state:
+            self._state.wait_for(lambda: not self._changing)
+            self._changing = True
+            self._state.wait_for(lambda: not held.answers)
         try:
-            with self._state:
-                self._state.wait_for(lambda: not self._changing)
-                self._changing = True
-                self._state.wait_for(lambda: not held.answers)
-            yield held
+            yield
         finally:
             with self._state:
                 self._changing = False
                 self._state.notify_all()
-            self._give_back(held, answers=0)
 
     def follow(self) -> bool:
         """Open the generation that is current now, if it is another one; return whether it was.
@@ -111,6 +110,16 @@ class LiveGeneration:
         """
         with self._opening:
             return self._open_current()
+
+    def is_held(self, held: Held) -> bool:
+        """Whether this is what answers now."""
+        return self._held is held
+
+    @property
+    def generation(self) -> Generation | None:
+        """What answers now, to look at but not to search in; None when none is open."""
+        held = self._held
+        return held.generation if held else None
 
     @property
     def is_open(self) -> bool:
@@ -154,7 +163,7 @@ class LiveGeneration:
         held, now = self._held, time.monotonic()
         if held is None or now < self._look_at:
             return
-        self._look_at = now + self._look_s
+        self._look_at = now + self.look_s
         try:
             if self._current() == held.generation.number or self._opening.locked():
                 return
@@ -189,3 +198,35 @@ class LiveGeneration:
         if old is not None and unused:
             old.generation.index.close()
         return True
+
+
+class Gated:
+    """The index of a generation that answers, for whoever changes it: every write waits for the answers.
+
+    Parameters
+    ----------
+    live, held : the generation, as `LiveGeneration.keeping` gives it.
+    """
+
+    def __init__(self, live: LiveGeneration, held: Held) -> None:
+        self._live = live
+        self._held = held
+        self._index = held.generation.index
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write points; each replaces the one of the same item id as a whole."""
+        with self._live.changing(self._held):
+            self._index.upsert(points)
+
+    def delete(self, keys: Keys) -> None:
+        """Delete points; unknown keys are ignored."""
+        with self._live.changing(self._held):
+            self._index.delete(keys)
+
+    def update_records(self, records: Sequence[Record]) -> None:
+        """Replace the records of items that are there; their vectors stay."""
+        with self._live.changing(self._held):
+            self._index.update_records(records)

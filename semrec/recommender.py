@@ -5,14 +5,16 @@ question -> profile -> candidates of every signal -> terms -> blend -> diversify
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -21,12 +23,15 @@ from semrec.config import Settings, load_settings
 from semrec.encoder import PRECISIONS, Encoder, load_encoder
 from semrec.encoder.cached import LazyEncoder
 from semrec.encoder.fingerprint import known_fingerprint
+from semrec.encoder.shared import SharedEncoder
 from semrec.errors import (
     ConfigError,
     EmptyProfileError,
     EncoderError,
     QueryError,
+    StoreError,
     StoreLockedError,
+    StoreUnavailableError,
     UnknownItemError,
     WorkspaceError,
 )
@@ -39,19 +44,19 @@ from semrec.generation import (
     explained,
     find_candidates,
     known_history,
-    open_generation,
     plain,
     read_generation,
     said_to_all,
     signal_names,
 )
+from semrec.live import Gated, Held, LiveGeneration
 from semrec.profile import find_interests
 from semrec.query import Query, make_query
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT, unit_rows
 from semrec.stages import stage
-from semrec.store import Manifest, Record, Store, open_store
+from semrec.store import Index, Manifest, Record, Search, Store, open_store
 from semrec.store.build import building
 from semrec.text_vectors import TextVectors
 from semrec.threads import one_blas_thread
@@ -78,6 +83,7 @@ if TYPE_CHECKING:
     from indexer.read import Catalog, FieldMapping, Reject
     from indexer.update import Current
     from semrec.batch import BatchReport
+    from semrec.changes import ChangeJournal
     from semrec.event_source import EventMapping
     from semrec.events import AppendReport, EventLog
     from semrec.fit import FitReport
@@ -88,11 +94,17 @@ if TYPE_CHECKING:
 MOST_WANTED = 10
 """How much an interest can count at most."""
 
+_LOOK_AT_SERVER_S = 1.0
+"""Least seconds between two questions to a server which generation is current."""
+
+log = logging.getLogger("semrec")
+
 
 class Recommender:
     """Recommends items of one workspace; see `Recommender.open`.
 
-    Not safe for use by several threads at once.
+    Several threads may ask at once, and change items. An answer comes from one generation, whatever becomes
+    current meanwhile; the next ones follow within a second.
     """
 
     def __init__(
@@ -103,10 +115,13 @@ class Recommender:
         self._settings = settings
         self._store = store
         self._encoder = encoder
-        self._generation: Generation | None = None
+        self._encoders: dict[str, SharedEncoder] = {}
         self._log: EventLog | None = None
         self._log_lock = Lock()
         self._text_vectors = TextVectors(settings.text_vectors)
+        self._opening = RLock()  # of the store and of encoders
+        self._changing = Lock()  # changes are made one after the other
+        self._live = LiveGeneration(self._current_number, self._load_generation)
 
     @classmethod
     def open(
@@ -137,8 +152,8 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Release the index, so that another process can open it."""
-        self._release()
+        """Release the index, so that another process can open it. Answers that have begun are finished."""
+        self._live.close()
         if self._log:
             self._log.close()
         self._log = None
@@ -146,11 +161,14 @@ class Recommender:
             self._store.close()
         self._store = None
 
-    def _release(self) -> None:
-        """Close the generation; the next question opens the one that is current then."""
-        if self._generation:
-            self._generation.index.close()
-        self._generation = None
+    def follow(self) -> bool:
+        """Answer from the generation that is current now; return whether it is another one than before.
+
+        Every question looks for itself, at most ten times a second (once, on a server), and the new
+        generation is opened in the background. This opens it at once. When it cannot be opened the old
+        one goes on answering, and the notes of answers say so.
+        """
+        return self._live.is_open and self._live.follow()
 
     # -- indexing ----------------------------------------------------------------------------------
 
@@ -190,6 +208,7 @@ class Recommender:
         """
         from indexer.read import DEFAULT_TEMPLATE, FieldMapping, open_catalog
 
+        last_change = self._last_change()  # before the catalog is read: later ones are not in it
         before = None if rebuild else self._current_manifest()
         mapping = mapping or FieldMapping()
         if before and mapping.template is None and before.template != DEFAULT_TEMPLATE:
@@ -207,25 +226,33 @@ class Recommender:
         store = self._open_store(workspace)
         with building(store, self._folder):
             if before:
-                return self._update(catalog, before, store, workspace, progress, sync=sync, yes=yes)
-            return self._build(catalog, store, workspace, progress)
+                return self._update(
+                    catalog, before, store, workspace, last_change, progress, sync=sync, yes=yes
+                )
+            return self._build(catalog, store, workspace, last_change, progress)
 
     def _build(
-        self, catalog: Catalog, store: Store, workspace: Workspace, progress: Callable[[int], None] | None
+        self,
+        catalog: Catalog,
+        store: Store,
+        workspace: Workspace,
+        last_change: int,
+        progress: Callable[[int], None] | None,
     ) -> IndexReport:
         """Index a catalog for the first time, or as if it were."""
         from indexer.pipeline import index_catalog
 
-        with LazyEncoder(self._index_encoder, self._settings) as encoder:
+        with LazyEncoder(lambda: self._shared(self._index_encoder()), self._settings) as encoder:
             report = index_catalog(
                 catalog,
                 encoder(),
                 store,
                 rejects=workspace.rejects,
                 passage_tokens=self._settings.passage_tokens,
+                journal=last_change,
                 progress=progress,
             )
-        self._release()
+        self.follow()
         return told_by(encoder, report)
 
     def _update(
@@ -234,6 +261,7 @@ class Recommender:
         before: Manifest,
         store: Store,
         workspace: Workspace,
+        last_change: int,
         progress: Callable[[int], None] | None,
         *,
         sync: bool,
@@ -250,12 +278,12 @@ class Recommender:
             template=catalog.mapping.template,
             passage_tokens=self._settings.passage_tokens or before.passage_tokens,
         )
-        load = (lambda: other) if other else (lambda: self._query_encoder(before))
-        with self._current(store) as current, LazyEncoder(load, self._settings) as encoder:
+        load = (lambda: self._shared(other)) if other else (lambda: self._query_encoder(before))
+        with self._current(store, last_change) as current, LazyEncoder(load, self._settings) as encoder:
             report = update_catalog(
                 catalog,
                 current,
-                draft,
+                replace(draft, journal=min(last_change, current.manifest.journal)),
                 encoder,
                 store,
                 rejects=workspace.rejects,
@@ -263,30 +291,30 @@ class Recommender:
                 yes=yes,
                 progress=progress,
             )
-        if self._generation and report.generation == self._generation.number:
-            self._look_again(store.manifest(report.generation))
-        else:
-            self._release()
+        self.follow()
         return told_by(encoder, report)
 
     @contextmanager
-    def _current(self, store: Store) -> Iterator[Current]:
+    def _current(self, store: Store, last_change: int) -> Iterator[Current]:
         """Open the generation that answers, or a copy of it when another process owns it."""
         from indexer.update import Current
 
-        number = int(store.current() or 0)
-        if self._generation and self._generation.number == number:
-            yield Current(number, self._generation.index, self._generation.manifest)
-            return
-        manifest = store.manifest(number)
-        try:
-            current = Current(number, store.open(number), manifest)
-        except StoreLockedError:
-            current = Current(number, store.borrow(number), manifest, writable=False)
-        try:
-            yield current
-        finally:
-            current.index.close()
+        number, was_open = self._current_number(), self._live.is_open
+        with ExitStack() as stack:
+            if not was_open:  # who only builds leaves the new generation to those who answer
+                stack.callback(self._live.close)
+            self.follow()
+            held = None
+            with suppress(StoreLockedError):
+                held = stack.enter_context(self._live.keeping())
+            if held and held.generation.number == number:
+                generation = held.generation
+                yield Current(
+                    number, generation.index, generation.manifest, lambda: self._catalog_change(last_change)
+                )
+                return
+            index, manifest = stack.enter_context(self._reading())
+            yield Current(number, index, manifest)
 
     def _current_manifest(self) -> Manifest | None:
         """Return the manifest of the generation that answers; None before the first one."""
@@ -316,35 +344,90 @@ class Recommender:
         """
         from indexer.upsert import read_items, write_items
 
-        generation = self._open_generation()
-        manifest = generation.manifest
-        read = read_items(items, manifest, self._settings.max_text_bytes)
-        with LazyEncoder(lambda: self._query_encoder(manifest), self._settings) as encoder:
-            written = write_items(generation.index, manifest, encoder, read)
-        self._take_over(written.manifest)
+        with self._change() as change:
+            read = read_items(items, change.manifest, self._settings.max_text_bytes)
+            until = change.journal.put(read)
+            load = partial(self._query_encoder, change.manifest)
+            with LazyEncoder(load, self._settings) as encoder:
+                written = write_items(change.index, change.manifest, encoder, read)
+            change.take_over(replace(written.manifest, journal=until))
+        self._tell_others(change)
         return written.report
 
     def delete_items(self, item_ids: Iterable[str]) -> ChangeReport:
         """Delete items from the index that answers; the report names the ids that were not there."""
-        from indexer.upsert import delete_items
+        from indexer.upsert import delete_items, read_ids
 
-        generation = self._open_generation()
-        deleted = delete_items(generation.index, generation.manifest, item_ids)
-        self._take_over(deleted.manifest)
+        wanted = read_ids(item_ids)
+        with self._change() as change:
+            until = change.journal.delete(wanted)
+            deleted = delete_items(change.index, change.manifest, wanted)
+            change.take_over(replace(deleted.manifest, journal=until))
+        self._tell_others(change)
         return deleted.report
 
-    def _take_over(self, manifest: Manifest) -> None:
-        """Store the manifest of the generation after a change, and look at its items anew."""
-        generation = self._open_generation()
-        if manifest != generation.manifest:
-            self._open_store(find_workspace(self._folder)).rewrite_manifest(generation.number, manifest)
-            self._look_again(manifest)
+    @contextmanager
+    def _change(self) -> Iterator[_Change]:
+        """Hold off other changes, and make those that the generation has missed."""
+        from semrec.changes import ChangeJournal
 
-    def _look_again(self, manifest: Manifest) -> None:
-        """Read anew what is kept in memory of the open generation."""
-        old = self._open_generation()
-        if manifest != old.manifest:
-            self._generation = read_generation(old.number, old.index, manifest, self._settings)
+        store = self._open_store(find_workspace(self._folder))
+        with self._changing, self._live.keeping() as held:
+            journal = ChangeJournal(self.event_log())
+            with journal.applying():
+                index = cast("Index", Gated(self._live, held))
+                manifest = self._catch_up(journal, index, held.generation.number)
+                change = _Change(held, index, manifest, journal, store, self._settings)
+                change.take_over(manifest)
+                yield change
+
+    @contextmanager
+    def _catalog_change(self, last_change: int) -> Iterator[_Change]:
+        """Change the generation as a catalog says that was read after a change; later ones hold over it."""
+        with self._change() as change:
+            change.manifest = replace(change.manifest, journal=min(last_change, change.manifest.journal))
+            yield change
+            number = change.held.generation.number
+            change.take_over(self._catch_up(change.journal, change.index, number))
+
+    def _tell_others(self, change: _Change) -> None:
+        """Make a change also in the generation that answers now, when that is another one."""
+        self.follow()
+        while not self._live.is_held(change.held):
+            with self._change() as change:
+                pass
+
+    def _catch_up(self, journal: ChangeJournal, index: Index, number: int) -> Manifest:
+        """Make the changes of the journal that a generation has missed; return its manifest after them."""
+        from semrec.replay import replay
+
+        store = self._open_store(find_workspace(self._folder))
+        before = store.manifest(number)
+        manifest = replay(
+            journal, index, before, lambda: self._query_encoder(before), self._settings.max_text_bytes
+        )
+        if manifest != before:
+            store.rewrite_manifest(number, manifest)
+        return manifest
+
+    def _last_change(self) -> int:
+        """Return the number of the last change: what is built from now on need not see those before."""
+        journal = self._journal()
+        return journal.last() if journal else 0
+
+    def _journal(self) -> ChangeJournal | None:
+        """Return the journal when there can be one."""
+        from semrec.changes import ChangeJournal
+        from semrec.events import FILE_NAME
+
+        if self._settings.events_url is None and not (self._folder / FILE_NAME).exists():
+            return None
+        try:
+            return ChangeJournal(self.event_log(create=False))
+        except (StoreLockedError, StoreUnavailableError):
+            raise
+        except StoreError:  # nothing was ever stored there
+            return None
 
     def _make_workspace(self) -> Workspace:
         remembered = None
@@ -374,15 +457,18 @@ class Recommender:
         return None if loaded.fingerprint == manifest.encoder_fingerprint else loaded
 
     def _open_store(self, workspace: Workspace) -> Store:
-        if self._store is None:
-            settings = self._settings.model_copy(
-                update={
-                    "qdrant": self._settings.qdrant or workspace.qdrant,
-                    "collection": self._settings.collection or workspace.collection,
-                }
-            )
-            self._store = open_store(settings, workspace.folder)
-        return self._store
+        with self._opening:
+            if self._store is None:
+                settings = self._settings.model_copy(
+                    update={
+                        "qdrant": self._settings.qdrant or workspace.qdrant,
+                        "collection": self._settings.collection or workspace.collection,
+                    }
+                )
+                self._store = open_store(settings, workspace.folder)
+                if settings.qdrant:
+                    self._live.look_s = _LOOK_AT_SERVER_S
+            return self._store
 
     # -- asking ------------------------------------------------------------------------------------
 
@@ -465,21 +551,24 @@ class Recommender:
 
     def map(self) -> CatalogMap | None:
         """Return the map of the catalog, or None when the index was built before there were maps."""
-        generation = self._open_generation()
-        return draw_map(generation.index, generation.manifest)
+        with self._live.answering() as generation:
+            return draw_map(generation.index, generation.manifest)
 
     def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
         """Return where items are on the map, x and y in [-1, 1] by id; unknown ids are left out.
 
         None when the index was built before there were maps.
         """
-        generation = self._open_generation()
-        return place_items(generation.index, generation.manifest, item_ids)
+        with self._live.answering() as generation:
+            return place_items(generation.index, generation.manifest, item_ids)
 
     def _answer(self, query: Query) -> Recommendations:
         """Take the steps from a question to an answer."""
         query.check()
-        generation = self._open_generation()
+        with self._live.answering() as generation:
+            return self._answer_from(generation, query)
+
+    def _answer_from(self, generation: Generation, query: Query) -> Recommendations:
         _check_signals(query, generation)
         index = generation.index
         conditions = parse_where(query.where, generation.manifest.fields)
@@ -494,7 +583,8 @@ class Recommender:
             if query.explain
             else (plain(chosen, candidates, index), ())
         )
-        return Recommendations(query.to_dict(), recommendations, interests, known.unknown, notes)
+        stale = (self._live.note,) if self._live.note else ()
+        return Recommendations(query.to_dict(), recommendations, interests, known.unknown, (*notes, *stale))
 
     def _question(self, query: Query, known: History, centred: Float2D, generation: Generation) -> Question:
         """Return what the signals get to see of a query."""
@@ -543,8 +633,7 @@ class Recommender:
         """
         query = make_query(**asked)
         query.check()
-        with one_blas_thread():
-            generation = self._open_generation()
+        with one_blas_thread(), self._live.answering() as generation:
             return self._why_not(item_id, query, generation)
 
     def _why_not(self, item_id: str, query: Query, generation: Generation) -> WhyNot:
@@ -588,7 +677,10 @@ class Recommender:
         user : a user; an unknown one has an empty profile.
         recent : latest events to tell.
         """
-        generation = self._open_generation()
+        with self._live.answering() as generation:
+            return self._user_profile(user, recent, generation)
+
+    def _user_profile(self, user: str, recent: int, generation: Generation) -> UserProfile:
         events = self._stored_history(user, generation)
         try:
             history = known_history(events, generation, self._settings)
@@ -665,6 +757,7 @@ class Recommender:
         Every item of the catalog is scored for every user, as `recommend(user=...)` scores its candidates;
         items of the user's history are left out. A run that was killed goes on where it stopped when it is
         started again with the same arguments; until all is done the file is not there, or is the old one.
+        Changes of items wait until the end, questions do not.
 
         Parameters
         ----------
@@ -687,11 +780,11 @@ class Recommender:
         from semrec.batch import Batch, recommend_all
 
         Query(k=k).check()
-        generation = self._open_generation()
-        batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
-        log = self.event_log(create=False)
-        with one_blas_thread():
-            return recommend_all(generation, log, Path(output), batch, self._settings, progress)
+        events = self.event_log(create=False)
+        with self._changing, self._live.keeping() as held, one_blas_thread():
+            generation = held.generation
+            batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
+            return recommend_all(generation, events, Path(output), batch, self._settings, progress)
 
     # -- learning ----------------------------------------------------------------------------------
 
@@ -744,14 +837,14 @@ class Recommender:
         """
         from semrec.fit import catalog_items, fit_generation
 
-        generation = self._open_generation()
-        catalog = catalog_items(generation.index)
-        interactions = self._interactions(self.event_log(create=False).frame(), catalog.item_ids)
         store = self._open_store(find_workspace(self._folder))
-        report = fit_generation(
-            store, generation.index, generation.manifest, catalog, interactions, seed=seed, progress=progress
-        )
-        self._release()
+        with building(store, self._folder), self._reading() as (index, manifest):
+            catalog = catalog_items(index)
+            interactions = self._interactions(self.event_log(create=False).frame(), catalog.item_ids)
+            report = fit_generation(
+                store, index, manifest, catalog, interactions, seed=seed, progress=progress
+            )
+        self.follow()
         return report
 
     def study(
@@ -780,15 +873,16 @@ class Recommender:
         from semrec.fit import catalog_items
         from semrec.study import study
 
-        generation = self._open_generation()
-        catalog = catalog_items(generation.index)
+        with self._reading() as (index, _):
+            catalog = catalog_items(index)
+            texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
+            vectors = index.vectors(TEXT, catalog.keys)
         interactions = self._interactions(open_events(source, mapping or EventMapping()), catalog.item_ids)
         if interactions.shortage:
             raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
-        texts = [" ".join(record.passages) for record in generation.index.records(catalog.keys)]
         return study(
             interactions,
-            generation.index.vectors(TEXT, catalog.keys),
+            vectors,
             texts,
             split=split,
             k=k,
@@ -837,9 +931,9 @@ class Recommender:
 
     def items(self, item_ids: Sequence[str]) -> list[Record]:
         """Return what is stored of items, in the order given; ids that are not in the index are left out."""
-        index = self._open_generation().index
         keys = item_keys(dict.fromkeys(item_ids))
-        return index.records(keys[index.contains(keys)])
+        with self._live.answering() as generation:
+            return generation.index.records(keys[generation.index.contains(keys)])
 
     def warm_up(self) -> None:
         """Open the index and load the encoder, so that the first question is answered as fast as others.
@@ -849,8 +943,8 @@ class Recommender:
         EncoderError, StoreError, WorkspaceError
             There is nothing that could answer yet.
         """
-        generation = self._open_generation()
-        self._query_encoder(generation.manifest).encode_queries(["warm"])
+        with self._live.answering() as generation:
+            self._encode_text("warm", generation.manifest)
 
     def info(self) -> dict[str, Any]:
         """Return what the workspace holds, as plain values."""
@@ -882,25 +976,65 @@ class Recommender:
 
     # -- parts --------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[Index, Manifest]]:
+        """Read the current generation for long, as it is now: a copy of it while somebody answers from it."""
+        store, number = self._open_store(find_workspace(self._folder)), self._current_number()
+        with self._changing:
+            journal = self._journal()
+            with journal.applying() if journal else nullcontext():
+                manifest, index = store.manifest(number), store.borrow(number)
+        try:
+            yield index, manifest
+        finally:
+            index.close()
+
+    def _current_number(self) -> int:
+        current = self._open_store(find_workspace(self._folder)).current()
+        if current is None:
+            raise WorkspaceError(
+                f"nothing is indexed in {str(self._folder)!r} yet. "
+                f"Run: semrec index CATALOG --workspace {self._folder}"
+            )
+        return current
+
     def _open_generation(self) -> Generation:
-        if self._generation is None:
-            store = self._open_store(find_workspace(self._folder))
-            current = store.current()
-            if current is None:
-                raise WorkspaceError(
-                    f"nothing is indexed in {str(self._folder)!r} yet. "
-                    f"Run: semrec index CATALOG --workspace {self._folder}"
-                )
-            self._generation = open_generation(store, current, self._settings)
-        return self._generation
+        """Return the generation that answers, for whoever is alone with this recommender."""
+        with self._live.keeping() as held:
+            return held.generation
+
+    def _load_generation(self, number: int) -> Generation:
+        """Open a generation with the changes that it has missed, as fast as it will be later."""
+        store = self._open_store(find_workspace(self._folder))
+        index = store.open(number)
+        try:
+            manifest = self._caught_up(index, number, store)
+            if self._encoders:  # texts were asked for before
+                self._query_encoder(manifest)
+            index.search([Search(TEXT, np.array(manifest.text_mean, np.float32), self._settings.candidates)])
+            return read_generation(number, index, manifest, self._settings)
+        except BaseException:
+            index.close()
+            raise
+
+    def _caught_up(self, index: Index, number: int, store: Store) -> Manifest:
+        """Return the manifest after all changes; a database that is down must not stop answers."""
+        try:
+            if journal := self._journal():
+                with journal.applying():
+                    return self._catch_up(journal, index, number)
+        except (StoreLockedError, StoreUnavailableError) as error:
+            log.warning("changes that were made elsewhere are not known: %s", error)
+        return store.manifest(number)
 
     def encode_texts(self, texts: Sequence[str]) -> None:
         """Encode texts of questions together and keep their vectors; asking with them is fast then."""
-        self._encode_texts(texts, self._open_generation().manifest)
+        with self._live.keeping() as held:
+            self._encode_texts(texts, held.generation.manifest)
 
     def has_text(self, text: str) -> bool:
         """Tell whether the vector of a text of a question is kept."""
-        generation = self._generation
+        generation = self._live.generation
         if generation is None:
             return False
         return self._text_vectors.get(generation.manifest.encoder_fingerprint, text.strip()) is not None
@@ -925,18 +1059,36 @@ class Recommender:
         return vectors
 
     def _query_encoder(self, manifest: Manifest) -> Encoder:
-        if self._encoder is None or self._encoder.fingerprint != manifest.encoder_fingerprint:
-            self._encoder = load_encoder(
+        """Return the encoder of an index."""
+        fingerprint = manifest.encoder_fingerprint
+        with self._opening:
+            if fingerprint in self._encoders:
+                return self._encoders[fingerprint]
+            return self._shared(self._load_encoder(manifest))
+
+    def _shared(self, encoder: Encoder) -> Encoder:
+        """Return an encoder for all threads; two are kept, for the time of a switch."""
+        with self._opening:
+            if encoder.fingerprint not in self._encoders:
+                last = list(self._encoders.items())[-1:]
+                self._encoders = {**dict(last), encoder.fingerprint: SharedEncoder(encoder)}
+            return self._encoders[encoder.fingerprint]
+
+    def _load_encoder(self, manifest: Manifest) -> Encoder:
+        encoder = self._encoder
+        if encoder is None or encoder.fingerprint != manifest.encoder_fingerprint:
+            encoder = load_encoder(
                 self._settings.model or manifest.encoder, self._settings, precision=manifest.precision
             )
-        if self._encoder.fingerprint != manifest.encoder_fingerprint:
+        if encoder.fingerprint != manifest.encoder_fingerprint:
             raise EncoderError(
                 f"the index was built with the encoder {manifest.encoder!r} "
-                f"({manifest.encoder_fingerprint[:12]}), but {self._encoder.name!r} is "
-                f"{self._encoder.fingerprint[:12]}: their vectors cannot be compared. "
+                f"({manifest.encoder_fingerprint[:12]}), but {encoder.name!r} is "
+                f"{encoder.fingerprint[:12]}: their vectors cannot be compared. "
                 "Ask with the same encoder, or index again with this one."
             )
-        return self._encoder
+        self._encoder = encoder
+        return encoder
 
     def _known_history(self, query: Query, generation: Generation) -> tuple[History, tuple[str, ...]]:
         """Return the history that can be used, and what the asker should know of it.
@@ -974,6 +1126,38 @@ class Recommender:
         """Return the events of a user that count, by the rules of `fit`."""
         events = self.event_log(create=False).history(user, limit=self._settings.max_user_events)
         return counting_events(events, generation, self._settings, time.time())
+
+
+@dataclass(slots=True)
+class _Change:
+    """A generation for the only one who changes it.
+
+    Parameters
+    ----------
+    held : the generation.
+    index : where changes are written, and wait for answers.
+    manifest : as it is stored.
+    journal : where changes are written down first.
+    """
+
+    held: Held
+    index: Index
+    manifest: Manifest
+    journal: ChangeJournal
+    store: Store
+    settings: Settings
+
+    def take_over(self, manifest: Manifest) -> None:
+        """Store the manifest after a change, and look anew at the items that are kept in memory."""
+        generation = self.held.generation
+        number, index, known = generation.number, generation.index, generation.manifest
+        if manifest != self.manifest:
+            self.store.rewrite_manifest(number, manifest)
+        self.manifest = manifest
+        if manifest == replace(known, journal=manifest.journal):
+            self.held.generation = replace(generation, manifest=manifest)
+        else:
+            self.held.generation = read_generation(number, index, manifest, self.settings)
 
 
 def _check_signals(query: Query, generation: Generation) -> None:

@@ -432,7 +432,7 @@ def with_models(shop, users, **changes):
         interactions.report.rating_scale,
     )
     write_generation(shop._store, generation.index, generation.manifest, items, models, learned)
-    shop._release()
+    shop._live.close()
     return models, interactions, data, items
 
 

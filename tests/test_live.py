@@ -45,7 +45,8 @@ def shop():
 
 @pytest.fixture
 def live(shop):
-    live = LiveGeneration(shop.number, shop.open, look_s=0.0)
+    live = LiveGeneration(shop.number, shop.open)
+    live.look_s = 0.0
     yield live
     live.close()
     assert not any(generation.is_open for generation in shop.opened)
@@ -125,7 +126,7 @@ def test_a_change_waits_for_answers_and_answers_wait_for_it(shop, live):
     seen = []
 
     def change():
-        with live.changing() as held:
+        with live.keeping() as held, live.changing(held):
             seen.append("begins")
             time.sleep(0.05)
             held.generation = SimpleNamespace(**{**vars(held.generation), "number": 1, "view": "new"})
@@ -145,8 +146,8 @@ def test_a_change_waits_for_answers_and_answers_wait_for_it(shop, live):
 
 
 def test_what_is_kept_for_long_does_not_hold_changes_up(live):
-    with live.keeping() as generation, live.changing() as held:
-        assert held.generation is generation
+    with live.keeping(), live.keeping() as held, live.changing(held):
+        assert held.answers == 0
 
 
 def test_closing_waits_for_answers_and_a_new_one_opens_again(shop, live):
@@ -178,7 +179,7 @@ def test_many_threads_and_many_switches(shop, live):
     for switch in range(2, 60):
         shop.current = switch
         live.follow()
-        with live.changing():
+        with live.keeping() as held, live.changing(held):
             pass
     stop.set()
     for thread in threads:

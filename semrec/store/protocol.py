@@ -144,6 +144,7 @@ class Manifest:
     built_at : unix seconds.
     models : version and weights of what `fit` learned; empty before.
     passage_tokens : longest passage, in tokens; None: as long as the encoder reads.
+    journal : number of the last change of the journal that it holds, see `semrec.changes`.
     n_changes : items written or deleted in place since the build; `text_mean` does not know of them.
     landmarks : key and place (x, y) of the items that the map of the catalog is drawn by, see
         `semrec.projection`; empty in a generation that was built before there were maps.
@@ -166,6 +167,7 @@ class Manifest:
     precision: Precision = "float32"
     version: int = 1
     passage_tokens: int | None = None
+    journal: int = 0
     n_changes: int = 0
     landmarks: tuple[tuple[int, float, float], ...] = ()
 

@@ -162,7 +162,7 @@ def test_a_field_that_an_unchanged_item_brings_back_is_known_again(shop):
     store.rewrite_manifest(
         generation.number, type(generation.manifest)(**{**vars_of(generation.manifest), "fields": {}})
     )
-    shop._release()
+    shop._live.close()
     shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
     assert found(shop, "blue", where={"height": 100}) == ["d"]
 
