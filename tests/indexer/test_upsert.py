@@ -148,7 +148,7 @@ def test_items_are_counted_again_when_a_change_is_repeated(shop, deleted):
 
     change()
     shop._store.rewrite_manifest(generation.number, generation.manifest)  # the one before the change
-    shop._release()
+    shop._live.close()
     assert shop.info()["items"] == 3
     change()
     assert shop.info()["items"] == (2 if deleted else 4)
