@@ -974,6 +974,22 @@ class Recommender:
             "built_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(manifest.built_at)),
         }
 
+    @property
+    def generation(self) -> int | None:
+        """Number of the generation that answers; None while none is open."""
+        generation = self._live.generation
+        return generation.number if generation else None
+
+    @property
+    def stale(self) -> str | None:
+        """Why an older generation answers than the current one, in words; None: it does not."""
+        return self._live.note
+
+    @property
+    def n_texts(self) -> int:
+        """Texts of questions whose vectors are kept."""
+        return len(self._text_vectors)
+
     # -- parts --------------------------------------------------------------------------------------
 
     @contextmanager

@@ -21,6 +21,9 @@ class TextVectors:
         self._vectors: OrderedDict[tuple[str, str], Float1D] = OrderedDict()
         self._turn = Lock()
 
+    def __len__(self) -> int:
+        return len(self._vectors)
+
     def get(self, fingerprint: str, text: str) -> Float1D | None:
         """Return the vector of a text by the encoder with this fingerprint, None when it is not kept."""
         with self._turn:

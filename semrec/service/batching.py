@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from semrec.service.errors import ServiceError
 from semrec.service.metrics import Metrics
 from semrec.service.work import Workers
 from semrec.stages import stage
@@ -25,6 +26,7 @@ class TextBatches:
     metrics : hears of batches.
     wait_s : longest wait for other texts.
     most : texts of one batch.
+    waiting : texts that may wait; the next one is refused with 429.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class TextBatches:
         *,
         wait_s: float,
         most: int,
+        waiting: int,
     ) -> None:
         self._encode = encode
         self._known = known
@@ -43,19 +46,28 @@ class TextBatches:
         self._metrics = metrics
         self._wait_s = wait_s
         self._most = most
+        self._room = waiting
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._collecting: asyncio.Task[None] | None = None
         self._full = asyncio.Event()
 
     async def prepare(self, text: str) -> None:
-        """Return when the vector of a text is there."""
+        """Return when the vector of a text is there.
+
+        Raises
+        ------
+        ServiceError
+            Too many texts wait.
+        """
         if self._known(text):
             self._metrics.text_vectors.labels("kept").inc()
             return
-        self._metrics.text_vectors.labels("encoded").inc()
         future = self._waiting.get(text)
         if future is None:
+            if len(self._waiting) >= self._room:
+                raise ServiceError(429, "too many texts are waiting; come later", retry_after_s=1)
             future = self._waiting[text] = asyncio.get_running_loop().create_future()
+        self._metrics.text_vectors.labels("encoded").inc()
         if len(self._waiting) >= self._most:
             self._full.set()
         if self._collecting is None:

@@ -42,4 +42,7 @@ async def metrics(service: ServiceDep) -> Response:
     figures = service.metrics
     figures.waiting.set(service.answering.pending)
     figures.ready.set(service.warm)
+    figures.generation.set(service.recommender.generation or 0)
+    figures.stale.set(service.recommender.stale is not None)
+    figures.kept_texts.set(service.recommender.n_texts)
     return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)

@@ -86,13 +86,13 @@ async def delete_items(
     service: ServiceDep, ids: Annotated[list[Id], Query(min_length=1, max_length=MOST_IDS)]
 ) -> ChangeOut:
     """Delete several items: `/items?ids=A&ids=B`."""
-    return ChangeOut.model_validate(await service.ask(service.recommender.delete_items, ids))
+    return ChangeOut.model_validate(await service.change(service.recommender.delete_items, ids))
 
 
 @router.delete("/items/{item_id:path}", dependencies=[WRITE])
 async def delete_item(item_id: ItemId, service: ServiceDep) -> ChangeOut:
     """Delete one item."""
-    report = await service.ask(service.recommender.delete_items, [item_id])
+    report = await service.change(service.recommender.delete_items, [item_id])
     if report.unknown:
         raise unknown_item(item_id)
     return ChangeOut.model_validate(report)
@@ -108,7 +108,7 @@ async def _put(items: Sequence[ItemIn], service: Service) -> ChangeOut:
         )
         for item in items
     ]
-    return ChangeOut.model_validate(await service.ask(service.recommender.put_items, values))
+    return ChangeOut.model_validate(await service.change(service.recommender.put_items, values))
 
 
 def _value(value: Scalar | list[str]) -> Value:

@@ -35,6 +35,11 @@ class Metrics:
         )
         self.waiting = Gauge("semrec_waiting", "Questions that wait or are being answered.", registry=own)
         self.ready = Gauge("semrec_ready", "1 when questions can be answered.", registry=own)
+        self.generation = Gauge("semrec_generation", "Number of the index that answers.", registry=own)
+        self.stale = Gauge("semrec_stale", "1 when an older index answers than the current.", registry=own)
+        self.kept_texts = Gauge(
+            "semrec_kept_texts", "Texts of questions whose vectors are kept.", registry=own
+        )
         self.store_errors = Counter(
             "semrec_store_errors", "Answers that the store failed.", ["code"], registry=own
         )
@@ -67,9 +72,9 @@ class Metrics:
         """Measure a stage of an answer."""
         return self.stage_s.labels(name).time()
 
-    def note_answer(self, answer: Recommendations) -> None:
+    def note_answer(self, answer: Recommendations, *, cold: bool) -> None:
         """Count an answer: cold or not, the shares of the signals, the drift of its best score."""
-        self.answers.labels("cold" if answer.notes else "known").inc()
+        self.answers.labels("cold" if cold else "known").inc()
         if not len(answer):
             return
         best = answer[0]

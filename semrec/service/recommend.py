@@ -23,7 +23,7 @@ async def recommend(asked: Asked, service: ServiceDep) -> AnswerOut:
     check_length(asked, service)
     await encode_text(asked, service)
     answer = await service.ask(service.recommender.recommend, **question_of(asked))
-    service.metrics.note_answer(answer)
+    service.metrics.note_answer(answer, cold=bool(set(answer.notes) - {service.recommender.stale}))
     return answer_of(answer)
 
 

@@ -54,14 +54,17 @@ class Service:
             503, "the index and the encoder are being opened", code="warming_up", retry_after_s=RETRY_S
         )
         self.answering = Workers("answer", settings.service_threads, settings.service_queue)
+        self.encoding = Workers("encode", 1, settings.service_queue)
+        self.changing = Workers("change", 1, settings.service_queue)
         self.watching = Workers("watch", 1, 16)
         self.texts = TextBatches(
             recommender.encode_texts,
             recommender.has_text,
-            self.answering,
+            self.encoding,
             metrics,
             wait_s=settings.service_batch_s,
             most=settings.service_batch_texts,
+            waiting=settings.service_queue + settings.service_threads,
         )
         self.writer = EventWriter(lambda: EventPosts(recommender.event_log()), settings.service_queue)
 
@@ -98,9 +101,22 @@ class Service:
         with stage("answer"):
             return await self.answering.run(question, *args, **kwargs)
 
+    async def change(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a change of items or users did; one is made after the other, beside the answers.
+
+        Raises
+        ------
+        ServiceError, SemrecError
+            Nothing can be changed yet, too many wait, or the change does not fit.
+        """
+        self.require_ready()
+        with stage("change"):
+            return await self.changing.run(change, *args, **kwargs)
+
     def close(self) -> None:
         """Finish what was begun and let go of the store."""
-        ended = [workers.close(CLOSE_S) for workers in (self.writer, self.answering, self.watching)]
+        all_workers = (self.writer, self.changing, self.encoding, self.answering, self.watching)
+        ended = [workers.close(CLOSE_S) for workers in all_workers]
         if all(ended):
             self.recommender.close()
         else:

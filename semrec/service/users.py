@@ -34,4 +34,4 @@ async def user_profile(
 @router.delete("/users/{user_id:path}", dependencies=[ADMIN])
 async def delete_user(user_id: UserId, service: ServiceDep) -> DeletedUserOut:
     """Delete all that is stored of a user; the answer is the receipt."""
-    return DeletedUserOut.model_validate(await service.ask(service.recommender.delete_user, user_id))
+    return DeletedUserOut.model_validate(await service.change(service.recommender.delete_user, user_id))

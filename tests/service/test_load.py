@@ -80,7 +80,7 @@ def test_a_text_is_encoded_once(watched):
 
 
 def test_too_many_questions_are_sent_away(watched):
-    client, recommender = watched(service_queue=2)
+    client, recommender = watched(service_queue=2, service_threads=1)
     go, answer = threading.Event(), recommender.recommend
     recommender.recommend = lambda **asked: (go.wait(10), answer(**asked))[1]
     threading.Timer(0.5, go.set).start()
@@ -136,9 +136,56 @@ def test_a_history_of_ten_thousand_items(client):
     error(client.post("/recommend", json={"history": [*history, "g1"]}), 422, "bad_request")
 
 
+def test_texts_that_cannot_be_encoded_soon_are_sent_away(watched):
+    client, recommender = watched(service_queue=2, service_threads=1, service_batch_texts=1)
+    go, encode = threading.Event(), recommender.encode_texts
+    client.app.state.service.texts._encode = lambda texts: (go.wait(10), encode(texts))
+    threading.Timer(0.5, go.set).start()
+    answers = together(client, [{"text": f"red {n}"} for n in range(12)])
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert sum(answer.status_code == 200 for answer in answers) <= 4  # one is encoded, three wait
+    assert ids(client.post("/recommend", json={"text": "red", "k": 1})) == ["r2"]
+
+
+def test_texts_and_changes_hold_up_no_answer(watched):
+    client, recommender = watched(service_threads=1)
+    go = threading.Event()
+    client.app.state.service.texts._encode = lambda texts: go.wait(10)
+    recommender.delete_items = lambda ids: go.wait(10)
+    held_up = [
+        threading.Thread(target=client.post, args=("/recommend",), kwargs={"json": {"text": "red"}}),
+        threading.Thread(target=client.delete, args=("/items/r1",)),
+    ]
+    for thread in held_up:
+        thread.start()
+    try:
+        assert ids(client.post("/recommend", json={"history": ["r1"], "k": 1})) == ["r2"]
+        assert not go.is_set()
+    finally:
+        go.set()
+        for thread in held_up:
+            thread.join()
+
+
+def test_a_long_history_of_known_items_is_answered_or_told_to_be_too_long(watched):
+    client, recommender = watched()
+    recommender.put_items(
+        {"id": f"n{n}", "title": f"{('red', 'green', 'blue')[n % 3]} {n}"} for n in range(2_000)
+    )
+    history = [f"n{n}" for n in range(2_000)] * 5
+    answer = client.post("/recommend", json={"history": history, "k": 3})
+    if answer.status_code != 200:
+        error(answer, 504, "timeout")
+    else:
+        assert set(ids(answer)) <= {"r1", "r2", "g1", "g2", "b1", "a/b c"}
+
+
 def test_figures_are_told(watched):
     client, _ = watched()
     client.post("/recommend", json={"text": "red"})
+    assert figures(client, "semrec_generation") == {"semrec_generation": 1}
+    assert figures(client, "semrec_kept_texts") == {"semrec_kept_texts": 2}  # one warmed up
+    assert figures(client, "semrec_stale") == {"semrec_stale": 0}
     client.get("/nowhere/at/all")
     assert (
         figures(client, "semrec_requests_total")[
