@@ -79,6 +79,7 @@ class Catalog:
         self._tables = tables
         self._max_text_bytes = max_text_bytes
         self._begun: Iterator[RawRow] | None = None
+        self._peeked: Iterator[Item | Reject] | None = None
         profiles = self._profile(first)
         self.notes = [note for table in tables for note in table.notes]
         self.mapping, guesses = resolve(mapping, profiles, source=first.name, keep_all=first.keep_all)
@@ -91,7 +92,18 @@ class Catalog:
         self.n_rows = None if None in sizes else sum(size or 0 for size in sizes)
         self._check_columns(tables[1:])
 
+    def peek(self, n_rows: int) -> list[Item]:
+        """Return the items of the first rows; iterating yields these rows all the same."""
+        rows = self._judged()
+        first = list(islice(rows, n_rows))
+        self._peeked = chain(first, rows)
+        return [row for row in first if isinstance(row, Item)]
+
     def __iter__(self) -> Iterator[Item | Reject]:
+        peeked, self._peeked = self._peeked, None
+        return self._judged() if peeked is None else peeked
+
+    def _judged(self) -> Iterator[Item | Reject]:
         seen: set[int] = set()
         for table in self._tables:
             make_item = _item_maker(self.mapping, self.fields, parse=table.parse)

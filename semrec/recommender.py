@@ -20,8 +20,9 @@ import numpy as np
 
 from semrec.catalog_map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
-from semrec.encoder import PRECISIONS, Encoder, load_encoder
+from semrec.encoder import PRECISIONS, Encoder, load_encoder, precisions
 from semrec.encoder.cached import LazyEncoder
+from semrec.encoder.choice import ENOUGH_ITEMS, Choice, asked_encoder, fastest_encoder
 from semrec.encoder.fingerprint import known_fingerprint
 from semrec.encoder.shared import SharedEncoder
 from semrec.errors import (
@@ -68,6 +69,7 @@ from semrec.types import (
     Float2D,
     Item,
     Keys,
+    Precision,
     Recommendations,
     item_keys,
 )
@@ -242,7 +244,8 @@ class Recommender:
         """Index a catalog for the first time, or as if it were."""
         from indexer.pipeline import index_catalog
 
-        with LazyEncoder(lambda: self._shared(self._index_encoder()), self._settings) as encoder:
+        choice = self._chosen_encoder(self._settings.model or "bundled", catalog)
+        with LazyEncoder(lambda: self._shared(choice.encoder), self._settings) as encoder:
             report = index_catalog(
                 catalog,
                 encoder(),
@@ -253,7 +256,7 @@ class Recommender:
                 progress=progress,
             )
         self.follow()
-        return told_by(encoder, report)
+        return told_by(encoder, report, choice.notes)
 
     def _update(
         self,
@@ -270,7 +273,9 @@ class Recommender:
         """Bring the index up to date with a catalog."""
         from indexer.update import update_catalog, updated_manifest
 
-        other = self._other_encoder(before)
+        choice = self._asked_encoder(before, catalog)
+        same = choice is None or choice.encoder.fingerprint == before.encoder_fingerprint
+        other = None if choice is None or same else choice.encoder
         draft = updated_manifest(
             before,
             catalog,
@@ -292,7 +297,7 @@ class Recommender:
                 progress=progress,
             )
         self.follow()
-        return told_by(encoder, report)
+        return told_by(encoder, report, choice.notes if choice else ())
 
     @contextmanager
     def _current(self, store: Store, last_change: int) -> Iterator[Current]:
@@ -437,24 +442,39 @@ class Recommender:
         collection = self._settings.collection or (remembered.collection if remembered else None)
         return make_workspace(self._folder, qdrant=qdrant, collection=collection)
 
-    def _index_encoder(self) -> Encoder:
-        """Return the encoder for a new generation: the one asked for, which may differ from before."""
-        wanted = self._settings.model or "bundled"
-        if self._encoder is None or self._encoder.name != wanted:
-            self._encoder = load_encoder(wanted, self._settings)
-        return self._encoder
+    def _chosen_encoder(self, name: str, catalog: Catalog) -> Choice:
+        """Return the encoder of this name, in the precision asked for; `auto`: the fastest good one."""
+        loaded, asked = self._encoder, self._settings.encoder
+        if loaded and loaded.name == name and (asked == "auto" or loaded.precision == PRECISIONS[asked]):
+            return Choice(loaded)
 
-    def _other_encoder(self, manifest: Manifest) -> Encoder | None:
-        """Return the encoder asked for when it is not that of the manifest; that one is not even loaded."""
+        def load(precision: Precision) -> Encoder:
+            return load_encoder(name, self._settings, precision=precision)
+
+        items = catalog.peek(ENOUGH_ITEMS)
+        if asked == "auto":
+            choice = fastest_encoder(load, precisions(self._settings), items)
+        else:
+            choice = asked_encoder(load, PRECISIONS[asked], items)
+        self._encoder = choice.encoder
+        return choice
+
+    def _asked_encoder(self, manifest: Manifest, catalog: Catalog) -> Choice | None:
+        """Return the encoder asked for; None when it is that of the manifest, which is not even loaded.
+
+        `auto` keeps the precision of the manifest as long as the model is the same: what is not changed need
+        not be encoded again.
+        """
         name = self._settings.model or manifest.encoder
         automatic = self._settings.encoder == "auto"
         precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder]
         if self._encoder is None and known_fingerprint(name, precision) == manifest.encoder_fingerprint:
             return None
-        loaded = self._encoder
-        if loaded is None or loaded.name != name or not (automatic or loaded.precision == precision):
-            loaded = self._encoder = load_encoder(name, self._settings, precision=precision)
-        return None if loaded.fingerprint == manifest.encoder_fingerprint else loaded
+        if not automatic or name != manifest.encoder:
+            return self._chosen_encoder(name, catalog)
+        if self._encoder is None or self._encoder.name != name:
+            self._encoder = load_encoder(name, self._settings, precision=precision)
+        return Choice(self._encoder)
 
     def _open_store(self, workspace: Workspace) -> Store:
         with self._opening:
@@ -1183,10 +1203,10 @@ def _check_signals(query: Query, generation: Generation) -> None:
             raise QueryError(f"there is no signal {name!r}; the index has {', '.join(sorted(names))}.")
 
 
-def told_by(encoder: LazyEncoder, report: IndexReport) -> IndexReport:
-    """Return the report with what its encoder tells, where it was needed."""
+def told_by(encoder: LazyEncoder, report: IndexReport, chosen: tuple[str, ...]) -> IndexReport:
+    """Return the report with what its encoder tells, where it was needed, and why it was chosen."""
     used = encoder.loaded
     if used is None:
-        return report
-    notes = (*report.notes, *used.notes)
+        return replace(report, notes=(*report.notes, *chosen))
+    notes = (*report.notes, *chosen, *used.notes)
     return replace(report, device=used.device, n_encoded=used.n_encoded, n_cached=used.n_cached, notes=notes)

@@ -55,6 +55,13 @@ def index(
         bool, typer.Option("--rebuild", help="Build from the sources alone, whatever there is.")
     ] = False,
     model: ModelOption = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            "--encoder",
+            help="auto (the fastest that finds what float32 finds), torch, torch-bf16 or onnx-int8.",
+        ),
+    ] = None,
     qdrant: QdrantOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with status 1 when a row was rejected.")
@@ -66,7 +73,10 @@ def index(
     from indexer.read import FieldMapping
     from semrec.recommender import Recommender
 
-    with readable_errors(debug), Recommender.open(workspace, qdrant=qdrant, model=model) as recommender:
+    with (
+        readable_errors(debug),
+        Recommender.open(workspace, qdrant=qdrant, model=model, encoder=encoder) as recommender,
+    ):
         mapping = FieldMapping(
             item_id=id_column,
             title=title,

@@ -49,10 +49,7 @@ def load_encoder(name: str | None, settings: Settings, *, precision: Precision |
 
 
 def precisions(settings: Settings) -> tuple[Precision, ...]:
-    """Return what the encoder of a new index may compute with besides float32; `auto`: what pays here."""
-    if settings.encoder != "auto":
-        asked = PRECISIONS[settings.encoder]
-        return () if asked == "float32" else (asked,)
+    """Return the precisions besides float32 that may pay on this machine, without measuring."""
     import torch
 
     from semrec.encoder.sentence_transformer import computes_bfloat16, pick_device

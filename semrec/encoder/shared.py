@@ -10,8 +10,8 @@ import numpy as np
 from semrec.encoder.protocol import Encoder
 from semrec.types import Float2D
 
-_TURN_TEXTS = 16
-"""Texts that are encoded before it is another thread's turn: a question does not wait for 1,000 items."""
+_TURN_TEXTS = 128
+"""Texts encoded before another thread's turn: those of like length lie together, and nobody waits long."""
 
 
 class SharedEncoder(Encoder):
@@ -20,6 +20,7 @@ class SharedEncoder(Encoder):
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._turn = Lock()
+        self._counting = Lock()  # passages are cut while others are encoded
         self.name = encoder.name
         self.fingerprint = encoder.fingerprint
         self.precision = encoder.precision
@@ -31,7 +32,7 @@ class SharedEncoder(Encoder):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of every text, without prompt and special tokens."""
-        with self._turn:
+        with self._counting:
             return self._encoder.count_tokens(texts)
 
     def encode_queries(self, texts: Sequence[str]) -> Float2D:
