@@ -111,6 +111,8 @@ def draft_manifest(
     passage_tokens: int | None,
     fields: Mapping[str, FieldType],
     journal: int = 0,
+    *,
+    quantized: bool = False,
 ) -> Manifest:
     """Return the manifest of a generation from a catalog alone, without what only its points tell."""
     return Manifest(
@@ -120,7 +122,7 @@ def draft_manifest(
         query_prompt=encoder.query_prompt,
         document_prompt=encoder.document_prompt,
         template=template,
-        vectors=(*text_fields(encoder.dimension), *WORDS_FIELDS),
+        vectors=(*text_fields(encoder.dimension, quantized=quantized), *WORDS_FIELDS),
         fields=dict(fields),
         precision=encoder.precision,
         passage_tokens=passage_tokens,

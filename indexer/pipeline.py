@@ -129,6 +129,7 @@ def index_catalog(
     rejects: Path,
     passage_tokens: int | None = None,
     journal: int = 0,
+    quantized: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> IndexReport:
     """Build a generation from a catalog alone and make it current.
@@ -141,6 +142,7 @@ def index_catalog(
     rejects : file for rows that cannot be used.
     passage_tokens : longest passage; None: as long as the encoder reads.
     journal : number of the last change before the catalog was read, see `semrec.changes`.
+    quantized : search text vectors in int8, see `VectorField`.
     progress : hears how many rows are done with, batch by batch.
 
     Raises
@@ -153,7 +155,7 @@ def index_catalog(
     started = time.monotonic()
     rejected = RejectsFile(rejects)
     template = catalog.mapping.template or DEFAULT_TEMPLATE
-    draft = draft_manifest(encoder, template, passage_tokens, catalog.fields, journal)
+    draft = draft_manifest(encoder, template, passage_tokens, catalog.fields, journal, quantized=quantized)
     source = Comparison(catalog, None, draft, rejected)
     steps = (prepared(compared, draft, lambda: encoder, n_rows) for compared, n_rows in source)
     generation, manifest = build_generation(store, draft, lambda: encoder, steps, None, progress)

@@ -1,7 +1,8 @@
 """A catalog beside the generation that answers: only what differs is encoded and written.
 
 Few changes are written into that generation. Many, and all that an index must be built for (another type of a
-field, another encoder), make a new one: what differs is encoded, everything else is copied with its vectors.
+field, another encoder, search in int8 or not), make a new one: what differs is encoded, everything else is
+copied with its vectors.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from indexer.read import Catalog, typed_metadata
 from indexer.upsert import BATCH_ITEMS, delete_items, in_batches, write_items
 from semrec.encoder.protocol import Encoder
 from semrec.errors import CatalogError
-from semrec.signals.text import text_fields
+from semrec.signals.text import TEXT, text_fields
 from semrec.store import Index, Manifest, Point, Record, Store
 from semrec.types import Item, Keys, item_keys
 
@@ -117,7 +118,14 @@ def update_catalog(
     return _Update(catalog, current, draft, encoder, store, rejects, sync, yes, progress).run()
 
 
-def updated_manifest(current: Manifest, catalog: Catalog, encoder: Encoder | None, **asked: Any) -> Manifest:
+def updated_manifest(
+    current: Manifest,
+    catalog: Catalog,
+    encoder: Encoder | None,
+    *,
+    quantized: bool | None = None,
+    **asked: Any,
+) -> Manifest:
     """Return the manifest of a generation that takes a catalog in, but for what only its points tell.
 
     Parameters
@@ -125,12 +133,19 @@ def updated_manifest(current: Manifest, catalog: Catalog, encoder: Encoder | Non
     current : of the generation that answers.
     catalog : new fields come from it.
     encoder : another one than before; None: the same.
+    quantized : search text vectors in int8; None: as before.
     asked : `template` and `passage_tokens`, where they change.
     """
-    changed = {"fields": {**current.fields, **catalog.fields}, **asked}
+    before = {field.name: field for field in current.vectors}
+    dimension = encoder.dimension if encoder else current.dimension
+    texts = text_fields(dimension, quantized=before[TEXT].quantized if quantized is None else quantized)
+    changed = {
+        "fields": {**current.fields, **catalog.fields},
+        "vectors": tuple({**before, **{field.name: field for field in texts}}.values()),
+        **asked,
+    }
     if encoder is None:
         return replace(current, **changed)
-    texts = {field.name: field for field in text_fields(encoder.dimension)}
     learned = current.models.get("learned")
     if isinstance(learned, dict):  # what told taste from the old encoder's vectors knows nothing of these
         changed["models"] = {**current.models, "learned": {**learned, "text_map": None}}
@@ -142,7 +157,6 @@ def updated_manifest(current: Manifest, catalog: Catalog, encoder: Encoder | Non
         dimension=encoder.dimension,
         query_prompt=encoder.query_prompt,
         document_prompt=encoder.document_prompt,
-        vectors=tuple(texts.get(field.name, field) for field in current.vectors),
         **changed,
     )
 
@@ -177,7 +191,8 @@ class _Update:
         """Read the source until it is through, or until there is too much to write it in place."""
         before = self._current.manifest
         with Spool() as spool, closing(in_background(iter(self._source), AHEAD)) as rest:
-            if not self._encodes_all and _same_types(before, self._draft):
+            same_vectors = before.vectors == self._draft.vectors
+            if not self._encodes_all and same_vectors and _same_types(before, self._draft):
                 for compared, n_rows in rest:
                     spool.add(one.item for one in compared if one.fate != "unchanged")
                     self._progress(n_rows)

@@ -57,6 +57,18 @@ class Settings(BaseSettings):
         None, ge=8, description="Longest passage, in tokens. None: as long as the encoder reads."
     )
 
+    text_dimension: int | None = Field(
+        None,
+        ge=1,
+        description="Text vectors are cut to their first so many numbers. None: as the index has them, whole "
+        "in a new one. benchmarks/encode.py measures what that loses.",
+    )
+    quantize: bool | None = Field(
+        None,
+        description="Search text vectors in int8, and score what is found exactly: a quarter of the memory. "
+        "None: as the index does, not in a new one.",
+    )
+
     cache_folder: Path = Field(
         default_factory=user_cache_folder,
         description="Folder for what can be made again: ONNX exports of encoders, vectors of passages.",

@@ -25,6 +25,7 @@ from semrec.encoder.cached import LazyEncoder
 from semrec.encoder.choice import ENOUGH_ITEMS, Choice, asked_encoder, fastest_encoder
 from semrec.encoder.fingerprint import known_fingerprint
 from semrec.encoder.shared import SharedEncoder
+from semrec.encoder.truncated import cut, with_dimension
 from semrec.errors import (
     ConfigError,
     EmptyProfileError,
@@ -245,7 +246,8 @@ class Recommender:
         from indexer.pipeline import index_catalog
 
         choice = self._chosen_encoder(self._settings.model or "bundled", catalog)
-        with LazyEncoder(lambda: self._shared(choice.encoder), self._settings) as encoder:
+        chosen = cut(choice.encoder, self._settings.text_dimension)
+        with LazyEncoder(lambda: self._shared(chosen), self._settings) as encoder:
             report = index_catalog(
                 catalog,
                 encoder(),
@@ -253,6 +255,7 @@ class Recommender:
                 rejects=workspace.rejects,
                 passage_tokens=self._settings.passage_tokens,
                 journal=last_change,
+                quantized=bool(self._settings.quantize),
                 progress=progress,
             )
         self.follow()
@@ -282,6 +285,7 @@ class Recommender:
             other,
             template=catalog.mapping.template,
             passage_tokens=self._settings.passage_tokens or before.passage_tokens,
+            quantized=self._settings.quantize,
         )
         load = (lambda: self._shared(other)) if other else (lambda: self._query_encoder(before))
         with self._current(store, last_change) as current, LazyEncoder(load, self._settings) as encoder:
@@ -468,13 +472,20 @@ class Recommender:
         name = self._settings.model or manifest.encoder
         automatic = self._settings.encoder == "auto"
         precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder]
-        if self._encoder is None and known_fingerprint(name, precision) == manifest.encoder_fingerprint:
+        dimension = self._settings.text_dimension
+        known = known_fingerprint(name, precision)
+        same = known and manifest.encoder_fingerprint in (known, with_dimension(known, manifest.dimension))
+        if self._encoder is None and same and dimension in (None, manifest.dimension):
             return None
         if not automatic or name != manifest.encoder:
-            return self._chosen_encoder(name, catalog)
-        if self._encoder is None or self._encoder.name != name:
-            self._encoder = load_encoder(name, self._settings, precision=precision)
-        return Choice(self._encoder)
+            choice = self._chosen_encoder(name, catalog)
+        else:
+            if self._encoder is None or self._encoder.name != name:
+                self._encoder = load_encoder(name, self._settings, precision=precision)
+            choice = Choice(self._encoder)
+        if dimension is None and name == manifest.encoder:
+            dimension = min(manifest.dimension, choice.encoder.dimension)
+        return replace(choice, encoder=cut(choice.encoder, dimension))
 
     def _open_store(self, workspace: Workspace) -> Store:
         with self._opening:
@@ -1111,11 +1122,15 @@ class Recommender:
             return self._encoders[encoder.fingerprint]
 
     def _load_encoder(self, manifest: Manifest) -> Encoder:
-        encoder = self._encoder
-        if encoder is None or encoder.fingerprint != manifest.encoder_fingerprint:
-            encoder = load_encoder(
+        def fitting(whole: Encoder) -> Encoder:
+            return cut(whole, min(manifest.dimension, whole.dimension))
+
+        whole = self._encoder
+        if whole is None or fitting(whole).fingerprint != manifest.encoder_fingerprint:
+            whole = load_encoder(
                 self._settings.model or manifest.encoder, self._settings, precision=manifest.precision
             )
+        encoder = fitting(whole)
         if encoder.fingerprint != manifest.encoder_fingerprint:
             raise EncoderError(
                 f"the index was built with the encoder {manifest.encoder!r} "
@@ -1123,7 +1138,7 @@ class Recommender:
                 f"{encoder.fingerprint[:12]}: their vectors cannot be compared. "
                 "Ask with the same encoder, or index again with this one."
             )
-        self._encoder = encoder
+        self._encoder = whole
         return encoder
 
     def _known_history(self, query: Query, generation: Generation) -> tuple[History, tuple[str, ...]]:

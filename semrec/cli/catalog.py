@@ -62,6 +62,17 @@ def index(
             help="auto (the fastest that finds what float32 finds), torch, torch-bf16 or onnx-int8.",
         ),
     ] = None,
+    dimension: Annotated[
+        int | None,
+        typer.Option("--dimension", help="Cut text vectors to their first so many numbers.", min=1),
+    ] = None,
+    quantize: Annotated[
+        bool | None,
+        typer.Option(
+            "--quantize/--no-quantize",
+            help="Search text vectors in int8 and score what is found exactly: a quarter of the memory.",
+        ),
+    ] = None,
     qdrant: QdrantOption = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with status 1 when a row was rejected.")
@@ -75,7 +86,14 @@ def index(
 
     with (
         readable_errors(debug),
-        Recommender.open(workspace, qdrant=qdrant, model=model, encoder=encoder) as recommender,
+        Recommender.open(
+            workspace,
+            qdrant=qdrant,
+            model=model,
+            encoder=encoder,
+            text_dimension=dimension,
+            quantize=quantize,
+        ) as recommender,
     ):
         mapping = FieldMapping(
             item_id=id_column,

@@ -44,9 +44,15 @@ CHUNK_CELLS = 1 << 22
 Pooling = Literal["soft_nearest", "centred_mean", "mean"]
 
 
-def text_fields(dimension: int) -> tuple[VectorField, ...]:
-    """Return what is kept of every item: one vector to search by, one per passage to explain with."""
-    return VectorField(TEXT, "dense", dimension, "cosine"), VectorField(
+def text_fields(dimension: int, *, quantized: bool = False) -> tuple[VectorField, ...]:
+    """Return what is kept of every item: one vector to search by, one per passage to explain with.
+
+    Parameters
+    ----------
+    dimension : of the encoder.
+    quantized : search in int8, see `VectorField`.
+    """
+    return VectorField(TEXT, "dense", dimension, "cosine", quantized=quantized), VectorField(
         PASSAGES, "multi", dimension, "cosine"
     )
 

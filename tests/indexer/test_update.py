@@ -12,7 +12,7 @@ from toy import WORDS as COLOURS
 
 from indexer.read import FieldMapping
 from semrec.config import load_settings
-from semrec.errors import CatalogError
+from semrec.errors import CatalogError, ConfigError
 from semrec.recommender import Recommender
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
@@ -249,3 +249,71 @@ def test_a_change_in_place_that_broke_is_finished_by_the_next_run(shop, monkeypa
     report = shop.index(changed, sync=True)
     assert report.n_items == 59
     assert len(found(shop, "red", where={"colour": "red"})) == 4
+
+
+# -- how vectors are kept --------------------------------------------------------------------------------
+
+
+def test_vectors_are_cut_and_a_text_is_cut_alike(new_shop):
+    whole = new_shop("whole")
+    whole.index(items(60))
+    cut = new_shop("cut", text_dimension=3)
+    cut.index(items(60))
+    manifest = cut._open_generation().manifest
+    assert (manifest.dimension, manifest.vectors[0].dimension) == (3, 3)
+    assert manifest.encoder_fingerprint.endswith("-3d")
+    found, expected = stored(cut), stored(whole)
+    for item_id, point in found.items():
+        first = expected[item_id].vectors["text"][:3]
+        assert point.vectors["text"] == pytest.approx(first / max(np.linalg.norm(first), 1e-12), abs=1e-5)
+    cut.close()
+    again = new_shop("cut")
+    (best, *_) = again.recommend(text=COLOURS[1], k=1)
+    assert COLOURS[1] in next(item.text for item in items(60) if item.item_id == best.item_id)
+
+
+def test_what_is_not_said_stays_cut(new_shop):
+    cut = new_shop("cut", text_dimension=3)
+    cut.index(items(60))
+    cut.close()
+    again = new_shop("cut")
+    assert counts(again.index(items(60))) == (0, 0, 0, 60, 0)
+    again.put_items([Item("new", "Toy", "red red")])
+    assert again._open_generation().manifest.dimension == 3
+
+
+def test_another_dimension_makes_all_vectors_anew(new_shop):
+    cut = new_shop("cut", text_dimension=3)
+    cut.index(items(60))
+    cut.close()
+    wider = new_shop("cut", text_dimension=4)
+    wider.index(items(60))
+    alone = new_shop("alone", text_dimension=4)
+    alone.index(items(60))
+    assert_same(wider, alone, {"price": {"gte": 30}})
+
+
+def test_more_numbers_than_there_are_is_an_error(new_shop):
+    with pytest.raises(ConfigError, match="text_dimension can be 1 to"):
+        new_shop("cut", text_dimension=4000).index(items(60))
+
+
+@pytest.mark.filterwarnings("ignore:Local mode performs exact")
+def test_search_in_int8_is_built_without_encoding(shop, new_shop):
+    answers = [one.item_id for one in shop.recommend(history=["item-3"], k=5)]
+    first = shop._open_generation().number
+    shop.close()
+    again = new_shop(quantize=True)
+    again.index(items(60))
+    assert again._encoder.texts == []
+    assert again._open_generation().number > first
+    assert again._open_generation().manifest.vectors[0].quantized
+    assert [one.item_id for one in again.recommend(history=["item-3"], k=5)] == answers
+    again.close()
+    kept = new_shop()
+    kept.index(items(61))
+    assert kept._open_generation().manifest.vectors[0].quantized
+    kept.close()
+    exact = new_shop(quantize=False)
+    exact.index(items(61))
+    assert not exact._open_generation().manifest.vectors[0].quantized
