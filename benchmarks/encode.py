@@ -35,7 +35,14 @@ from indexer.read import DEFAULT_TEMPLATE, open_catalog, render
 from semrec import demo
 from semrec.config import load_settings
 from semrec.encoder import Encoder, load_encoder, precisions
-from semrec.encoder.choice import SAMPLE_ITEMS, WORDS, KnownItems, choose_encoder, known_items
+from semrec.encoder.choice import (
+    SAMPLE_ITEMS,
+    WORDS,
+    KnownItems,
+    fastest_encoder,
+    known_item_gains,
+    known_items,
+)
 from semrec.encoder.sentence_transformer import SentenceTransformerEncoder
 from semrec.encoder.truncated import truncated
 from semrec.evaluation import SPLITS, Split, evaluate
@@ -269,6 +276,12 @@ def known_item_search(items: Sequence[Item], n_items: int) -> KnownItems:
     )
 
 
+def ndcg_of(search: KnownItems, encoder: Encoder) -> float:
+    """Return the NDCG@10 of a search for known items."""
+    scores = encoder.encode_queries(search.queries) @ encoder.encode_documents(search.documents).T
+    return float(known_item_gains(scores).mean())
+
+
 def measure_quality(reference: Encoder, chosen: Encoder, texts: Texts, split: Split, n_known: int) -> Float2D:
     """Measure what is lost by the chosen encoder, and by cutting vectors; return the exact vectors."""
     exact = stored_vectors(texts, reference.fingerprint)
@@ -288,7 +301,7 @@ def measure_quality(reference: Encoder, chosen: Encoder, texts: Texts, split: Sp
         barred=name,
     )
     search = known_item_search(texts.items, n_known)
-    found = {encoder.precision: search.ndcg(encoder) for encoder in (reference, chosen)}
+    found = {encoder.precision: ndcg_of(search, encoder) for encoder in (reference, chosen)}
     for precision, ndcg in found.items():
         report("encode", f"title -> its text among {len(search.queries)}, NDCG@10, {precision}", ndcg, "ndcg")
     loss = 1 - found[chosen.precision] / found[reference.precision]
@@ -388,7 +401,7 @@ def main() -> None:
     def load(precision: Precision) -> Encoder:
         return reference if precision == "float32" else load_encoder(None, settings, precision=precision)
 
-    choice = choose_encoder(load, precisions(settings), texts.items)
+    choice = fastest_encoder(load, precisions(settings), texts.items)
     for note in choice.notes:
         sys.stderr.write(f"{note}\n")
     flat = texts.flat

@@ -379,7 +379,7 @@ def test_a_killed_indexing_leaves_the_previous_index_answering(run, shop, tmp_pa
     assert run("similar", "sox", "-w", shop, "--json")[1] == before
     small = tmp_path / "small.csv"
     small.write_text("id,title\nsox,Sound exchange\nlame,An encoder\n")
-    assert run("index", small, "-w", shop)[0] == 0
+    assert run("index", small, "-w", shop, "--rebuild")[0] == 0
     assert json.loads(run("info", "-w", shop, "--json")[1])["items"] == 2
 
 
