@@ -16,7 +16,7 @@ from semrec.errors import CatalogError
 from semrec.signals.text import PASSAGES, TEXT, item_vectors, text_fields
 from semrec.signals.words import WORDS, WORDS_FIELDS
 from semrec.signals.words import item_vectors as word_vectors
-from semrec.store import Store
+from semrec.store import Index, Store
 from semrec.store.build import Build
 from semrec.store.protocol import FieldType, Manifest, Point, Record
 from semrec.types import Float2D, Item
@@ -50,11 +50,12 @@ class GenerationBuilder:
     ----------
     store : where it is built; its current generation goes on answering.
     draft : its manifest, but for what only the points tell.
+    before : the index that answers now, where it is open; the new one is compared with it.
     """
 
-    def __init__(self, store: Store, draft: Manifest) -> None:
+    def __init__(self, store: Store, draft: Manifest, before: Index | None = None) -> None:
         self._draft = draft
-        self._build = Build(store, draft.vectors)
+        self._build = Build(store, draft.vectors, before=before)
         self._sum = np.zeros(draft.dimension, np.float64)
         self._n_items = 0
         self._n_passages = 0

@@ -305,7 +305,7 @@ def build_generation(
     costs is encoding, and nothing else makes it wait.
     """
     with (
-        GenerationBuilder(store, draft) as builder,
+        GenerationBuilder(store, draft, old) as builder,
         ThreadPoolExecutor(1, thread_name_prefix="semrec-write") as writer,
     ):
         writing = None

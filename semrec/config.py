@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     collection: str | None = Field(
         None, description="Collection alias on the server. None: the name of the workspace folder."
     )
+    keep_generations: int = Field(
+        2, ge=2, description="Complete indexes that a build leaves: the new one, and those to go back to."
+    )
     timeout_s: float = Field(30.0, gt=0, description="Longest wait for one answer of the server.")
 
     text_pooling: Literal["soft_nearest", "centred_mean", "mean"] = Field(

@@ -154,7 +154,7 @@ def write_generation(
     kept = tuple(field for field in manifest.vectors if field.name not in LEARNED)
     fields = (*kept, *taste_fields(models.factors.shape[1]), *NEIGHBOURS_FIELDS, *POPULARITY_FIELDS)
     vectors = learned_vectors(models, catalog, learned.left_out)
-    with Build(store, fields) as build:
+    with Build(store, fields, before=index) as build:
         n_items = 0
         for points in with_vectors(index.scan(), catalog.keys, vectors):
             build.index.upsert(points)

@@ -59,7 +59,7 @@ from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT, unit_rows
 from semrec.stages import stage
 from semrec.store import Index, Manifest, Record, Search, Store, open_store
-from semrec.store.build import building
+from semrec.store.build import building, check
 from semrec.text_vectors import TextVectors
 from semrec.threads import one_blas_thread
 from semrec.types import (
@@ -101,6 +101,27 @@ _LOOK_AT_SERVER_S = 1.0
 """Least seconds between two questions to a server which generation is current."""
 
 log = logging.getLogger("semrec")
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFacts:
+    """What there is to know of a complete generation.
+
+    Parameters
+    ----------
+    built_at : unix seconds.
+    has_models : `fit` has learned for it.
+    is_current : it answers.
+    owner : which process has it open, in words; None: nobody, or it is on a server.
+    """
+
+    number: int
+    built_at: float
+    n_items: int
+    encoder: str
+    has_models: bool
+    is_current: bool
+    owner: str | None
 
 
 class Recommender:
@@ -500,6 +521,50 @@ class Recommender:
                 if settings.qdrant:
                     self._live.look_s = _LOOK_AT_SERVER_S
             return self._store
+
+    # -- generations --------------------------------------------------------------------------------
+
+    def generations(self) -> list[GenerationFacts]:
+        """Return all complete generations, the oldest first."""
+        store = self._open_store(find_workspace(self._folder))
+        current = store.named()
+        facts = []
+        for number in store.generations():
+            manifest = store.manifest(number)
+            facts.append(
+                GenerationFacts(
+                    number,
+                    manifest.built_at,
+                    manifest.n_items,
+                    manifest.encoder,
+                    bool(manifest.models),
+                    number == current,
+                    store.owner(number),
+                )
+            )
+        return facts
+
+    def rollback(self, generation: int | None = None) -> int:
+        """Make an older generation current again; running processes follow. Return its number.
+
+        Items that were put or deleted since are put and deleted there, too.
+
+        Parameters
+        ----------
+        generation : its number; None: the one before the current one.
+
+        Raises
+        ------
+        StoreError, WorkspaceError
+            There is none, or it cannot answer. Nothing was changed.
+        """
+        store = self._open_store(find_workspace(self._folder))
+        with building(store, self._folder):
+            wanted = _older(store, generation)
+            check(store, wanted, store.manifest(wanted))
+            store.make_current(wanted)
+        self.follow()
+        return wanted
 
     # -- asking ------------------------------------------------------------------------------------
 
@@ -1209,6 +1274,21 @@ class _Change:
             self.held.generation = replace(generation, manifest=manifest)
         else:
             self.held.generation = read_generation(number, index, manifest, self.settings)
+
+
+def _older(store: Store, wanted: int | None) -> int:
+    """Return the generation to go back to: the one that is wanted, or the one before the current one."""
+    there = store.generations()
+    complete = f"complete ones: {', '.join(map(str, there)) or 'none'}"
+    if wanted is not None:
+        if wanted not in there:
+            raise StoreError(f"there is no generation {wanted} to go back to; {complete}")
+        return wanted
+    current = store.current()
+    older = [number for number in there if current is not None and number < current]
+    if not older:
+        raise StoreError(f"there is no generation before the current one ({current}); {complete}")
+    return older[-1]
 
 
 def _check_signals(query: Query, generation: Generation) -> None:

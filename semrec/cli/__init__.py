@@ -10,6 +10,7 @@ import typer
 from semrec.cli import cache
 from semrec.cli.asking import recommend, similar
 from semrec.cli.catalog import delete, index
+from semrec.cli.generations import generations, rollback
 from semrec.cli.keys import keys
 from semrec.cli.learning import evaluate, events, fit
 from semrec.cli.serve import serve
@@ -21,7 +22,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Index a catalog, recommend by text or history, and say why.",
 )
-for command in (index, delete, recommend, similar, info, demo, events, fit, evaluate, serve):
+for command in (
+    index,
+    delete,
+    generations,
+    rollback,
+    recommend,
+    similar,
+    info,
+    demo,
+    events,
+    fit,
+    evaluate,
+    serve,
+):
     app.command()(command)
 app.add_typer(keys, name="keys")
 app.add_typer(cache.app, name="cache")

@@ -52,7 +52,7 @@ def open_store(settings: Settings, workspace: Path) -> Store:
     if settings.qdrant is None:
         from semrec.store.edge import EdgeStore
 
-        return EdgeStore(workspace)
+        return EdgeStore(workspace, keep=settings.keep_generations)
     from semrec.store.server import ServerStore
 
     key = settings.qdrant_api_key
@@ -62,4 +62,5 @@ def open_store(settings: Settings, workspace: Path) -> Store:
         api_key=key.get_secret_value() if key else None,
         prefer_grpc=settings.qdrant_prefer_grpc,
         timeout_s=settings.timeout_s,
+        keep=settings.keep_generations,
     )

@@ -7,9 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from semrec.errors import StoreLockedError
+from semrec.errors import StoreError, StoreLockedError
 from semrec.store.owner import Builder, building_error
 from semrec.store.protocol import Index, Manifest, Store, VectorField
+from semrec.store.verify import verify
 
 
 @contextmanager
@@ -42,6 +43,7 @@ class Build:
     ----------
     store : where it is built; its current generation goes on answering.
     vectors : the named vectors of every point.
+    before : the index that answers now, where it is open; the new one is compared with it.
 
     Attributes
     ----------
@@ -49,8 +51,9 @@ class Build:
     index : where points are written, until `complete`.
     """
 
-    def __init__(self, store: Store, vectors: Sequence[VectorField]) -> None:
+    def __init__(self, store: Store, vectors: Sequence[VectorField], *, before: Index | None = None) -> None:
         self._store = store
+        self._before = before
         self._vectors = tuple(vectors)
         self._completed = False
 
@@ -68,10 +71,41 @@ class Build:
             self._store.drop(self.generation)
 
     def complete(self, manifest: Manifest) -> None:
-        """Finish the build, check it, make it current, and keep the one before it to go back to."""
-        self._store.complete(self.generation, self.index, manifest)
-        self._store.make_current(self.generation)
+        """Finish the build, verify it, make it current, and keep the one before it to go back to.
+
+        Raises
+        ------
+        StoreError
+            It must not answer; the index before goes on.
+        """
+        store = self._store
+        store.complete(self.generation, self.index, manifest)
+        check(store, self.generation, manifest, self._before)
+        previous = store.named()
+        store.make_current(self.generation)
         self._completed = True
-        for older in self._store.generations()[:-2]:
+        others = [number for number in store.generations() if number not in (self.generation, previous)]
+        n_kept = max(0, store.keep - (1 if previous is None else 2))
+        for older in others[: len(others) - n_kept]:
             with suppress(StoreLockedError):  # somebody still reads it; the next build drops it
-                self._store.drop(older)
+                store.drop(older)
+
+
+def check(store: Store, generation: int, manifest: Manifest, before: Index | None = None) -> None:
+    """Verify a complete generation.
+
+    Raises
+    ------
+    StoreError
+        It must not answer.
+    """
+    index = store.borrow(generation)
+    try:
+        faults = verify(index, manifest, before).faults
+    finally:
+        index.close()
+    if faults:
+        raise StoreError(
+            f"generation {generation} was not made current: {'; '.join(faults)}. "
+            "The index before it answers; build again"
+        )

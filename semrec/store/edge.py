@@ -96,9 +96,11 @@ class EdgeStore:
     Parameters
     ----------
     folder : the workspace; it is made when the first generation is.
+    keep : how many complete generations a build leaves.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep: int = 2) -> None:
+        self.keep = keep
         self._folder = folder
         self._generations = folder / "generations"
         self._current = folder / "current"
@@ -120,8 +122,20 @@ class EdgeStore:
         except OSError as error:
             raise WorkspaceError(f"cannot read {self._current}: {error.strerror}") from error
         if not text.strip().isdecimal() or not self._manifest_path(int(text)).exists():
-            raise WorkspaceError(f"{self._current} names no complete generation ({text[:40]!r}); index again")
+            newest = self.generations()[-1:]
+            cure = (
+                f"the newest complete one is {newest[0]}: semrec rollback {newest[0]}"
+                if newest
+                else "build it again: semrec index CATALOG --rebuild"
+            )
+            raise WorkspaceError(f"{self._current} names no complete generation ({text[:40]!r}); {cure}")
         return int(text)
+
+    def named(self) -> int | None:
+        """Return what `current` does, and None where that is an error."""
+        with suppress(WorkspaceError):
+            return self.current()
+        return None
 
     def manifest(self, generation: int) -> Manifest:
         """Return the manifest of a complete generation."""
@@ -205,7 +219,7 @@ class EdgeStore:
 
     def drop(self, generation: int) -> None:
         """Remove a generation that is not current."""
-        if generation == self.current():
+        if generation == self.named():
             raise StoreError(f"generation {generation} is current; make another one current first")
         folder = self._path(generation)
         if not folder.exists():

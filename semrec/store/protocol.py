@@ -232,7 +232,14 @@ class Index(Protocol):
 
 
 class Store(Protocol):
-    """The generations of one shop. Numbers grow; 0 is never used."""
+    """The generations of one shop. Numbers grow; 0 is never used.
+
+    Attributes
+    ----------
+    keep : how many complete generations a build leaves, at least 2.
+    """
+
+    keep: int
 
     def describe(self) -> str:
         """Return where the store is, in words for people."""
@@ -242,6 +249,9 @@ class Store(Protocol):
 
     def current(self) -> int | None:
         """Return the number of the generation that answers, or None when nothing is indexed."""
+
+    def named(self) -> int | None:
+        """Return what `current` does, and None where that is an error."""
 
     def manifest(self, generation: int) -> Manifest:
         """Return the manifest of a complete generation."""

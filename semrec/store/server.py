@@ -82,6 +82,7 @@ class ServerStore:
     api_key : the server's key; never part of a message.
     prefer_grpc : talk gRPC where there is a choice.
     timeout_s : longest wait for one answer, seconds.
+    keep : how many complete generations a build leaves.
     """
 
     def __init__(
@@ -93,7 +94,9 @@ class ServerStore:
         api_key: str | None = None,
         prefer_grpc: bool = True,
         timeout_s: float = 30.0,
+        keep: int = 2,
     ) -> None:
+        self.keep = keep
         if (url is None) == (client is None):
             raise StoreError("a server store needs either a URL or a client")
         self._alias = alias
@@ -124,6 +127,10 @@ class ServerStore:
                 "choose another collection name"
             )
         return number
+
+    def named(self) -> int | None:
+        """Return what `current` does: an alias always names a collection, or nothing."""
+        return self.current()
 
     def manifest(self, generation: int) -> Manifest:
         """Return the manifest of a complete generation."""

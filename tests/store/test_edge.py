@@ -172,8 +172,16 @@ def test_the_layout_on_the_disk(store, tmp_path):
 @pytest.mark.parametrize("text", ["", "7\n", "one"])
 def test_a_damaged_current_file_is_told(store, tmp_path, text):
     (tmp_path / "current").write_text(text)
-    with pytest.raises(WorkspaceError, match="names no complete generation"):
+    with pytest.raises(
+        WorkspaceError, match=r"names no complete generation .* semrec index CATALOG --rebuild"
+    ):
         store.current()
+    build(store, points(2))
+    build(store, points(3))
+    (tmp_path / "current").write_text(text)
+    with pytest.raises(WorkspaceError, match=r"the newest complete one is 2: semrec rollback 2"):
+        store.current()
+    assert store.named() is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""Whether a finished build may answer: looked at before it becomes current."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from semrec.store.protocol import Hits, Index, Manifest, Search, VectorField
+from semrec.types import Float1D, Float2D, Keys
+
+NEAREST = 10
+QUERIES = 50
+"""Items whose own vectors are the sample queries."""
+CANDIDATES = 20_000
+"""Items that every query is compared with exactly; in a larger catalog a fixed random sample."""
+RECALL_BAR = {"cosine": 0.9, "dot": 0.6}
+"""Least recall: below it a graph is broken, not just hasty. It finds the largest dot products less surely."""
+SAME_BAR = 0.8
+"""Least share of the nearest items of the index before that are found again, when no vector has changed."""
+_TIE = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found.
+
+    Parameters
+    ----------
+    n_items : items of the index.
+    recall : of the items nearest to the sample queries, for every vector that is searched by a graph.
+    same : share of the nearest items of the index before that are found again, for the text vectors that are
+        as they were; None when there are none.
+    unchanged : share of the sampled items whose text vector is as it was; 0 without an index before.
+    faults : why it must not answer; empty when it may.
+    """
+
+    n_items: int
+    recall: Mapping[str, float]
+    same: float | None
+    unchanged: float
+    faults: tuple[str, ...]
+
+
+def verify(index: Index, manifest: Manifest, before: Index | None = None) -> Verification:
+    """Look at a finished index: counts, vectors, and the answers to a sample of queries.
+
+    Parameters
+    ----------
+    index, manifest : the build.
+    before : the index that answers now, to compare with; None: there is none at hand.
+    """
+    n_items = index.count()
+    faults = []
+    if n_items != manifest.n_items:
+        faults.append(f"it holds {n_items} items instead of {manifest.n_items}")
+    keys = index.sample(CANDIDATES)
+    recall: dict[str, float] = {}
+    for field in _dense(manifest) if len(keys) else ():
+        try:
+            vectors = index.vectors(field.name, keys)
+        except KeyError:
+            faults.append(f"items have no vector {field.name!r}")
+            continue
+        if not np.isfinite(vectors).all():
+            faults.append(f"vectors {field.name!r} are not numbers")
+        elif field.dimension > 1:
+            recall[field.name] = _recall(index, field, keys, vectors)
+            if recall[field.name] < RECALL_BAR[field.distance]:
+                faults.append(f"searching {field.name!r} finds {recall[field.name]:.0%} of the nearest items")
+    same, unchanged = None, 0.0
+    if before and len(keys) and not faults:
+        same, unchanged = _compared(index, before, next(_dense(manifest)).name, keys)
+    if same is not None and unchanged == 1 and same < SAME_BAR:
+        faults.append(f"no vector has changed, but only {same:.0%} of the nearest items are found again")
+    return Verification(n_items, recall, same, unchanged, tuple(faults))
+
+
+def _dense(manifest: Manifest) -> Iterator[VectorField]:
+    return (field for field in manifest.vectors if field.kind == "dense")
+
+
+def _recall(index: Index, field: VectorField, keys: Keys, vectors: Float2D) -> float:
+    """Return the share of the nearest items among `keys` that searches find."""
+    queries = _sampled(vectors)
+    queries = queries[queries.any(axis=1)]
+    found = missed = 0
+    for query, hits in zip(queries, _nearest(index, field.name, queries), strict=True):
+        found += int(np.isin(keys, hits.keys).sum())
+        missed += _missed(hits, keys, vectors @ query)
+    return found / (found + missed) if found + missed else 1.0
+
+
+def _compared(index: Index, before: Index, name: str, keys: Keys) -> tuple[float | None, float]:
+    """Return `same` and `unchanged` of `Verification`."""
+    sampled = _sampled(keys)
+    try:
+        known = sampled[before.contains(sampled)]
+        now, then = index.vectors(name, known), before.vectors(name, known)
+    except KeyError:  # one was deleted this moment, by somebody who changes the index that answers
+        return None, 0.0
+    if now.shape != then.shape:
+        return None, 0.0
+    queries = now[np.abs(now - then).max(axis=1, initial=0) < _TIE]
+    found = missed = 0
+    for new, old in zip(_nearest(index, name, queries), _nearest(before, name, queries), strict=True):
+        found += int(np.isin(old.keys, new.keys).sum())
+        there = index.contains(old.keys)
+        missed += _missed(new, old.keys[there], old.scores[there])
+    return (found / (found + missed) if found + missed else None), len(queries) / len(sampled)
+
+
+def _missed(hits: Hits, keys: Keys, scores: Float1D) -> int:
+    """Return how many items should be among the hits by their scores, and are not."""
+    least = hits.scores[-1] + _TIE if len(hits.keys) == NEAREST else -np.inf
+    return min(NEAREST, int((~np.isin(keys, hits.keys) & (scores > least)).sum()))
+
+
+def _sampled(rows: np.ndarray) -> np.ndarray:
+    return rows[:: max(1, len(rows) // QUERIES)]
+
+
+def _nearest(index: Index, name: str, queries: Float2D) -> list[Hits]:
+    return index.search([Search(name, query, NEAREST) for query in queries])
