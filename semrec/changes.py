@@ -86,11 +86,16 @@ class ChangeJournal:
         )
 
     def forget(self, until: int) -> int:
-        """Remove the changes up to this number; return how many there were."""
+        """Remove the changes up to this number; return how many there were.
+
+        The last one stays: the next number is larger than it, even when the clock was set back.
+        """
         with self._log.transaction(write=True) as connection:
             if not _is_there(connection):
                 return 0
-            return connection.execute(sa.delete(_changes).where(_changes.c.seq <= until)).rowcount
+            seq = _changes.c.seq
+            old = sa.delete(_changes).where(seq <= until, seq < _last(connection))
+            return connection.execute(old).rowcount
 
     @contextmanager
     def applying(self) -> Iterator[None]:

@@ -250,10 +250,13 @@ class Recommender:
         store = self._open_store(workspace)
         with building(store, self._folder):
             if before:
-                return self._update(
+                report = self._update(
                     catalog, before, store, workspace, last_change, progress, sync=sync, yes=yes
                 )
-            return self._build(catalog, store, workspace, last_change, progress)
+            else:
+                report = self._build(catalog, store, workspace, last_change, progress)
+            self._forget_changes(store)
+            return report
 
     def _build(
         self,
@@ -444,6 +447,12 @@ class Recommender:
         """Return the number of the last change: what is built from now on need not see those before."""
         journal = self._journal()
         return journal.last() if journal else 0
+
+    def _forget_changes(self, store: Store) -> None:
+        """Remove the changes from the journal that no generation lacks; without it they wait for the next."""
+        with suppress(StoreError):
+            if journal := self._journal():
+                journal.forget(min(store.manifest(number).journal for number in store.generations()))
 
     def _journal(self) -> ChangeJournal | None:
         """Return the journal when there can be one."""
@@ -940,6 +949,7 @@ class Recommender:
             report = fit_generation(
                 store, index, manifest, catalog, interactions, seed=seed, progress=progress
             )
+            self._forget_changes(store)
         self.follow()
         return report
 

@@ -10,6 +10,7 @@ from toy import ToyEncoder
 from typer.testing import CliRunner
 
 from semrec import Item, Recommender, Settings
+from semrec.changes import ChangeJournal
 from semrec.cli import app
 from semrec.errors import StoreError, WorkspaceError
 from semrec.store.edge import EdgeStore
@@ -117,3 +118,17 @@ def test_a_build_keeps_the_one_that_answered_and_as_many_as_it_is_told(folder):
     with open_shop(folder, keep_generations=3) as shop:
         shop.index(ITEMS, rebuild=True)
     assert store.generations() == [1, 3, 4]
+
+
+def test_the_journal_forgets_what_every_index_has_seen(folder):
+    with open_shop(folder) as shop:
+        journal = ChangeJournal(shop.event_log())
+        for n in range(4):
+            shop.put_items([Item(f"n{n}", "new", "red")])
+        shop.index(ITEMS, rebuild=True)
+        assert len(journal.since(0).put) == 1  # the last one: numbers must go on growing
+        last = shop.put_items([Item("m", "new", "red")]) and journal.last()
+        shop.rollback()
+        assert names(shop) == sorted(["b", "g", "r", "m", "n0", "n1", "n2", "n3"])
+        shop.index(ITEMS, rebuild=True)
+        assert journal.last() == last
