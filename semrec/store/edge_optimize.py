@@ -1,11 +1,13 @@
 """Build the search structures of a shard: `python edge_optimize.py SHARD`, printing the count of points.
 
 A program of its own because Edge's optimize holds the interpreter lock for minutes: run inside semrec it
-would stop every other thread, progress bars and answers included. It imports nothing of semrec.
+would stop every other thread, progress bars and answers included. It imports nothing of semrec. It gives way
+to whoever answers meanwhile.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 from qdrant_edge import CountRequest, EdgeShard
@@ -13,6 +15,7 @@ from qdrant_edge import CountRequest, EdgeShard
 
 def main(path: str) -> None:
     """Optimize the shard in `path` and print how many points it holds."""
+    os.nice(10)
     shard = EdgeShard.load(path)
     shard.optimize()
     n_points = shard.count(CountRequest(exact=True))
