@@ -73,8 +73,10 @@ def names(shop):
     [
         lambda shop: shop.index(ITEMS[:5]),
         lambda shop: shop.index(ITEMS[:5], rebuild=True),
+        lambda shop: shop.fit(),
+        lambda shop: shop.rollback(1),
     ],
-    ids=["index", "rebuild"],
+    ids=["index", "rebuild", "fit", "rollback"],
 )
 def test_the_second_who_builds_is_told_who_builds(folder, indexing, write):
     with open_shop(folder) as shop:
