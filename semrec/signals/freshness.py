@@ -14,6 +14,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +66,24 @@ def _check_field(field: str, fields: Mapping[str, FieldType]) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DatedSample:
+    """Items of the fixed sample that have a date, newest first: row n of every field belongs to item n.
+
+    Parameters
+    ----------
+    keys : uint64 (n,).
+    seconds : float64 (n,), unix seconds.
+    values : the dates as they are stored.
+    share : part of the catalog that the whole sample is, in (0, 1].
+    """
+
+    keys: Keys
+    seconds: Float1D
+    values: tuple[Any, ...]
+    share: float
+
+
 class FreshnessSignal(Signal):
     """The signal on one generation.
 
@@ -77,10 +98,7 @@ class FreshnessSignal(Signal):
     middle : float32 (dim,), the mean text vector: where to look when all items are as good.
     now : returns unix seconds.
 
-    Raises
-    ------
-    ConfigError
-        There is no such field, or it holds no dates.
+    The field is looked at when somebody asks, not before: a catalog that brings it may be on its way.
     """
 
     name = FRESHNESS
@@ -97,34 +115,29 @@ class FreshnessSignal(Signal):
         middle: Float1D,
         now: Callable[[], float] = time.time,
     ) -> None:
-        _check_field(field, fields)
         self._index = index
+        self._n_items = n_items
+        self._keys = sample
+        self._fields = fields
         self._field = field
         self._half_life = half_life_days
         self._middle = middle
         self._now = now
-        values = self._values(sample)
-        dates = np.array([seconds_of(value) for value in values])
-        dated = np.flatnonzero(~np.isnan(dates))
-        if len(values) and not len(dated):
-            example = next((value for value in values if value is not None), None)
-            raise ConfigError(
-                f"freshness_field {field!r} holds no dates: none of {len(values)} items has an ISO 8601 "
-                f"date, a year or unix seconds there, but for instance {example!r:.40}. "
-                "Name another field, or none."
-            )
-        newest_first = dated[np.argsort(-dates[dated], kind="stable")]
-        self._sample_keys, self._sample = sample[newest_first], dates[newest_first]
-        self._sample_values = [values[place] for place in newest_first.tolist()]
-        self._sampled_share = len(sample) / max(n_items, len(sample), 1)
 
     def ask(self, question: Question) -> list[SignalQuery]:
-        """Return one part, unless a text or a history says what is wanted."""
+        """Return one part, unless a text or a history says what is wanted.
+
+        Raises
+        ------
+        ConfigError
+            There is no such field, or it holds no dates.
+        """
         if question.text is not None or np.any(question.weights):
             return []
         now = self._now()
+        sample = self._dated_sample
         offsets, scale = standard(
-            self._freshness(self._sample, now)[:, None], self._sample_keys, question.history
+            self._freshness(sample.seconds, now)[:, None], sample.keys, question.history
         )
 
         def terms(keys: Keys) -> Float2D:
@@ -136,6 +149,28 @@ class FreshnessSignal(Signal):
         recent = Search(TEXT, self._middle, question.limit, where=self._recent(question.limit))
         return [SignalQuery(FRESHNESS, "catalog", (recent, everywhere), terms, offsets, scale)]
 
+    @cached_property
+    def _dated_sample(self) -> DatedSample:
+        """The items of the sample that have a date."""
+        _check_field(self._field, self._fields)
+        values = self._values(self._keys)
+        dates = np.array([seconds_of(value) for value in values])
+        dated = np.flatnonzero(~np.isnan(dates))
+        if len(values) and not len(dated):
+            example = next((value for value in values if value is not None), None)
+            raise ConfigError(
+                f"freshness_field {self._field!r} holds no dates: none of {len(values)} items has an ISO "
+                f"8601 date, a year or unix seconds there, but for instance {example!r:.40}. "
+                "Name another field, or none."
+            )
+        newest_first = dated[np.argsort(-dates[dated], kind="stable")]
+        return DatedSample(
+            self._keys[newest_first],
+            dates[newest_first],
+            tuple(values[place] for place in newest_first.tolist()),
+            len(self._keys) / max(self._n_items, len(self._keys), 1),
+        )
+
     def _values(self, keys: Keys) -> list[Value | None]:
         return [record.metadata.get(self._field) for record in self._index.records(keys)]
 
@@ -146,8 +181,9 @@ class FreshnessSignal(Signal):
 
     def _recent(self, n_items: int) -> tuple[Condition, ...]:
         """Return what about so many of the newest items of the catalog meet, as far as the sample tells."""
-        n_newest = max(FEWEST_RECENT, round(n_items * self._sampled_share))
-        values = self._sample_values[:n_newest]
+        sample = self._dated_sample
+        n_newest = max(FEWEST_RECENT, round(n_items * sample.share))
+        values = sample.values[:n_newest]
         if not values:
             return ()
         if isinstance(values[-1], str):

@@ -163,11 +163,11 @@ def test_a_text_or_a_history_says_what_is_wanted(index_of, asked):
 def test_a_field_that_holds_no_dates_is_named(index_of, field, words):
     index = index_of([{"colour": "red", "on_sale": True, "added": 1_700_000_000_000}, {}])
     with pytest.raises(ConfigError, match=words):
-        open_signal(index, 2, field=field)
+        open_signal(index, 2, field=field).ask(question())
 
 
 def test_an_index_without_fields_or_items(index_of):
     with pytest.raises(ConfigError, match="Fields that could hold a date: none;"):
-        open_signal(index_of([]), 0, fields={})
+        open_signal(index_of([]), 0, fields={}).ask(question())
     (query,) = open_signal(index_of([]), 0).ask(question())
     assert query.terms(item_keys([])).shape == (0, 1)
