@@ -38,11 +38,15 @@ def reason_sentence(recommendation: Recommendation) -> str:
     passages = recommendation.passages
     if passages:
         item = quote(without_title(passages.item, recommendation.title))
-        if passages.history is None:
+        if passages.history is None and recommendation.score > 0:
             sentences.append(f"It matches your words: “{item}”")
-        elif recommendation.because:
+        elif passages.history is not None and recommendation.because:
             history = quote(without_title(passages.history, recommendation.because[0].title))
             sentences.append(f"“{item}” is close to “{history}”")
+    if (
+        not sentences and recommendation.score < 0
+    ):  # worse than the average item, in a small or filtered catalog
+        sentences.append("Nothing speaks for it; it is the best of what is left.")
     return " ".join(sentences)
 
 

@@ -30,7 +30,7 @@ def cache(context: typer.Context, as_json: JsonOption = False, debug: DebugOptio
             return
         out.print(Text(f"{'folder':10}{facts.folder}"), soft_wrap=True)
         out.print(f"{'passages':10}{facts.passage_bytes / 1e6:,.1f} MB of at most {settings.cache_mb:,} MB")
-        out.print(f"{'exports':10}{len(facts.exports)} encoders in ONNX, {facts.export_bytes / 1e6:,.1f} MB")
+        out.print(f"{'exports':10}ONNX encoders: {len(facts.exports)}, {facts.export_bytes / 1e6:,.1f} MB")
         if facts.encoders:
             table = Table("encoder", "fingerprint", "passages", "last used")
             for one in facts.encoders:

@@ -171,7 +171,7 @@ def delete(
         if report.unknown:
             unknown = ", ".join(report.unknown[:20]) + (" …" if len(report.unknown) > 20 else "")
             err.print(Text(f"not in the index: {unknown}"), style="yellow", soft_wrap=True)
-        err.print(f"deleted {len(report.deleted):,} items; {len(report.unknown):,} were not there.")
+        err.print(f"items deleted: {len(report.deleted):,}; not there: {len(report.unknown):,}.")
         if as_json:
             print_json({"deleted": list(report.deleted), "unknown": list(report.unknown)})
 

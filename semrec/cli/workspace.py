@@ -46,7 +46,7 @@ def demo(workspace: WorkspaceOption = Path("demo-shop"), debug: DebugOption = Fa
         if (workspace / "semrec.json").exists() and recommender.info()["current"]:
             err.print(f"the demo catalog is indexed in {workspace} already")
         else:
-            err.print("indexing 7,528 packages of Debian 12; a laptop needs a few minutes …")
+            err.print("indexing 7,528 packages of Debian 12; a laptop needs a minute or two …")
             run_indexing(recommender, bundled.CATALOG, mapping=bundled.MAPPING)
         out.print(f"\n[bold]Recommended for the text “{bundled.TEXT}”[/bold]")
         show(recommender.recommend(text=bundled.TEXT, k=5))
