@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Lock, RLock
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,16 +20,12 @@ import numpy as np
 
 from semrec.catalog_map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
-from semrec.encoder import PRECISIONS, Encoder, load_encoder, precisions
+from semrec.encoder import Encoder
 from semrec.encoder.cached import LazyEncoder
-from semrec.encoder.choice import ENOUGH_ITEMS, Choice, asked_encoder, fastest_encoder
-from semrec.encoder.fingerprint import known_fingerprint
-from semrec.encoder.shared import SharedEncoder
-from semrec.encoder.truncated import cut, with_dimension
+from semrec.encoders import Encoders
 from semrec.errors import (
     ConfigError,
     EmptyProfileError,
-    EncoderError,
     QueryError,
     StoreError,
     StoreLockedError,
@@ -56,21 +52,18 @@ from semrec.profile import find_interests
 from semrec.query import Query, make_query
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
-from semrec.signals.text import TEXT, unit_rows
+from semrec.signals.text import TEXT
 from semrec.stages import stage
 from semrec.store import Index, Manifest, Record, Search, Store, open_store
 from semrec.store.build import building, check
-from semrec.text_vectors import TextVectors
 from semrec.threads import one_blas_thread
 from semrec.types import (
     ChangeReport,
     Condition,
     Event,
-    Float1D,
     Float2D,
     Item,
     Keys,
-    Precision,
     Recommendations,
     item_keys,
 )
@@ -138,12 +131,10 @@ class Recommender:
         self._folder = folder
         self._settings = settings
         self._store = store
-        self._encoder = encoder
-        self._encoders: dict[str, SharedEncoder] = {}
+        self._encoders = Encoders(settings, encoder)
         self._log: EventLog | None = None
         self._log_lock = Lock()
-        self._text_vectors = TextVectors(settings.text_vectors)
-        self._opening = RLock()  # of the store and of encoders
+        self._opening = Lock()  # of the store
         self._changing = Lock()  # changes are made one after the other
         self._live = LiveGeneration(self._current_number, self._load_generation)
 
@@ -269,9 +260,8 @@ class Recommender:
         """Index a catalog for the first time, or as if it were."""
         from indexer.pipeline import index_catalog
 
-        choice = self._chosen_encoder(self._settings.model or "bundled", catalog)
-        chosen = cut(choice.encoder, self._settings.text_dimension)
-        with LazyEncoder(lambda: self._shared(chosen), self._settings) as encoder:
+        choice = self._encoders.chosen(catalog)
+        with LazyEncoder(lambda: self._encoders.share(choice.encoder), self._settings) as encoder:
             report = index_catalog(
                 catalog,
                 encoder(),
@@ -300,7 +290,7 @@ class Recommender:
         """Bring the index up to date with a catalog."""
         from indexer.update import update_catalog, updated_manifest
 
-        choice = self._asked_encoder(before, catalog)
+        choice = self._encoders.asked(before, catalog)
         same = choice is None or choice.encoder.fingerprint == before.encoder_fingerprint
         other = None if choice is None or same else choice.encoder
         draft = updated_manifest(
@@ -311,7 +301,7 @@ class Recommender:
             passage_tokens=self._settings.passage_tokens or before.passage_tokens,
             quantized=self._settings.quantize,
         )
-        load = (lambda: self._shared(other)) if other else (lambda: self._query_encoder(before))
+        load = partial(self._encoders.share, other) if other else partial(self._encoders.of, before)
         with self._current(store, last_change) as current, LazyEncoder(load, self._settings) as encoder:
             report = update_catalog(
                 catalog,
@@ -380,7 +370,7 @@ class Recommender:
         with self._change() as change:
             read = read_items(items, change.manifest, self._settings.max_text_bytes)
             until = change.journal.put(read)
-            load = partial(self._query_encoder, change.manifest)
+            load = partial(self._encoders.of, change.manifest)
             with LazyEncoder(load, self._settings) as encoder:
                 written = write_items(change.index, change.manifest, encoder, read)
             change.take_over(replace(written.manifest, journal=until))
@@ -437,7 +427,7 @@ class Recommender:
         store = self._open_store(find_workspace(self._folder))
         before = store.manifest(number)
         manifest = replay(
-            journal, index, before, lambda: self._query_encoder(before), self._settings.max_text_bytes
+            journal, index, before, lambda: self._encoders.of(before), self._settings.max_text_bytes
         )
         if manifest != before:
             store.rewrite_manifest(number, manifest)
@@ -475,47 +465,6 @@ class Recommender:
         qdrant = self._settings.qdrant or (remembered.qdrant if remembered else None)
         collection = self._settings.collection or (remembered.collection if remembered else None)
         return make_workspace(self._folder, qdrant=qdrant, collection=collection)
-
-    def _chosen_encoder(self, name: str, catalog: Catalog) -> Choice:
-        """Return the encoder of this name, in the precision asked for; `auto`: the fastest good one."""
-        loaded, asked = self._encoder, self._settings.encoder
-        if loaded and loaded.name == name and (asked == "auto" or loaded.precision == PRECISIONS[asked]):
-            return Choice(loaded)
-
-        def load(precision: Precision) -> Encoder:
-            return load_encoder(name, self._settings, precision=precision)
-
-        items = catalog.peek(ENOUGH_ITEMS)
-        if asked == "auto":
-            choice = fastest_encoder(load, precisions(self._settings), items)
-        else:
-            choice = asked_encoder(load, PRECISIONS[asked], items)
-        self._encoder = choice.encoder
-        return choice
-
-    def _asked_encoder(self, manifest: Manifest, catalog: Catalog) -> Choice | None:
-        """Return the encoder asked for; None when it is that of the manifest, which is not even loaded.
-
-        `auto` keeps the precision of the manifest as long as the model is the same: what is not changed need
-        not be encoded again.
-        """
-        name = self._settings.model or manifest.encoder
-        automatic = self._settings.encoder == "auto"
-        precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder]
-        dimension = self._settings.text_dimension
-        known = known_fingerprint(name, precision)
-        same = known and manifest.encoder_fingerprint in (known, with_dimension(known, manifest.dimension))
-        if self._encoder is None and same and dimension in (None, manifest.dimension):
-            return None
-        if not automatic or name != manifest.encoder:
-            choice = self._chosen_encoder(name, catalog)
-        else:
-            if self._encoder is None or self._encoder.name != name:
-                self._encoder = load_encoder(name, self._settings, precision=precision)
-            choice = Choice(self._encoder)
-        if dimension is None and name == manifest.encoder:
-            dimension = min(manifest.dimension, choice.encoder.dimension)
-        return replace(choice, encoder=cut(choice.encoder, dimension))
 
     def _open_store(self, workspace: Workspace) -> Store:
         with self._opening:
@@ -695,7 +644,7 @@ class Recommender:
         """Return what the signals get to see of a query."""
         return Question(
             text=query.text,
-            text_vector=self._encode_text(query.text, generation.manifest) if query.text else None,
+            text_vector=self._encoders.text_vector(query.text, generation.manifest) if query.text else None,
             history=known.keys,
             weights=known.weights,
             interests=find_interests(centred, known.weights, self._settings.max_interests),
@@ -1050,7 +999,7 @@ class Recommender:
             There is nothing that could answer yet.
         """
         with self._live.answering() as generation:
-            self._encode_text("warm", generation.manifest)
+            self._encoders.text_vector("warm", generation.manifest)
 
     def info(self) -> dict[str, Any]:
         """Return what the workspace holds, as plain values."""
@@ -1094,7 +1043,7 @@ class Recommender:
     @property
     def n_texts(self) -> int:
         """Texts of questions whose vectors are kept."""
-        return len(self._text_vectors)
+        return self._encoders.n_texts
 
     # -- parts --------------------------------------------------------------------------------------
 
@@ -1131,8 +1080,7 @@ class Recommender:
         index = store.open(number)
         try:
             manifest = self._caught_up(index, number, store)
-            if self._encoders:  # texts were asked for before
-                self._query_encoder(manifest)
+            self._encoders.follow(manifest)
             index.search([Search(TEXT, np.array(manifest.text_mean, np.float32), self._settings.candidates)])
             return read_generation(number, index, manifest, self._settings)
         except BaseException:
@@ -1152,69 +1100,12 @@ class Recommender:
     def encode_texts(self, texts: Sequence[str]) -> None:
         """Encode texts of questions together and keep their vectors; asking with them is fast then."""
         with self._live.keeping() as held:
-            self._encode_texts(texts, held.generation.manifest)
+            self._encoders.text_vectors(texts, held.generation.manifest)
 
     def has_text(self, text: str) -> bool:
         """Tell whether the vector of a text of a question is kept."""
         generation = self._live.generation
-        if generation is None:
-            return False
-        return self._text_vectors.get(generation.manifest.encoder_fingerprint, text.strip()) is not None
-
-    def _encode_text(self, text: str, manifest: Manifest) -> Float1D:
-        """Return the text's vector, a kept one if there is one."""
-        kept = self._text_vectors.get(manifest.encoder_fingerprint, text)
-        return self._encode_texts([text], manifest)[0] if kept is None else kept
-
-    def _encode_texts(self, texts: Sequence[str], manifest: Manifest) -> Float2D:
-        """Return the texts' vectors; a text too long for the encoder is cut, and its pieces are averaged."""
-        from indexer.chunk import Chunker
-
-        encoder = self._query_encoder(manifest)
-        asked = [text.strip() for text in texts]
-        pieces = Chunker(encoder).split(asked)
-        rows = encoder.encode_queries([piece for text in pieces for piece in text])
-        ends = np.cumsum([len(text) for text in pieces])[:-1]
-        vectors = unit_rows(np.stack([part.mean(axis=0) for part in np.split(rows, ends)]))
-        for text, vector in zip(asked, vectors, strict=True):
-            self._text_vectors.put(manifest.encoder_fingerprint, text, vector)
-        return vectors
-
-    def _query_encoder(self, manifest: Manifest) -> Encoder:
-        """Return the encoder of an index."""
-        fingerprint = manifest.encoder_fingerprint
-        with self._opening:
-            if fingerprint in self._encoders:
-                return self._encoders[fingerprint]
-            return self._shared(self._load_encoder(manifest))
-
-    def _shared(self, encoder: Encoder) -> Encoder:
-        """Return an encoder for all threads; two are kept, for the time of a switch."""
-        with self._opening:
-            if encoder.fingerprint not in self._encoders:
-                last = list(self._encoders.items())[-1:]
-                self._encoders = {**dict(last), encoder.fingerprint: SharedEncoder(encoder)}
-            return self._encoders[encoder.fingerprint]
-
-    def _load_encoder(self, manifest: Manifest) -> Encoder:
-        def fitting(whole: Encoder) -> Encoder:
-            return cut(whole, min(manifest.dimension, whole.dimension))
-
-        whole = self._encoder
-        if whole is None or fitting(whole).fingerprint != manifest.encoder_fingerprint:
-            whole = load_encoder(
-                self._settings.model or manifest.encoder, self._settings, precision=manifest.precision
-            )
-        encoder = fitting(whole)
-        if encoder.fingerprint != manifest.encoder_fingerprint:
-            raise EncoderError(
-                f"the index was built with the encoder {manifest.encoder!r} "
-                f"({manifest.encoder_fingerprint[:12]}), but {encoder.name!r} is "
-                f"{encoder.fingerprint[:12]}: their vectors cannot be compared. "
-                "Ask with the same encoder, or index again with this one."
-            )
-        self._encoder = whole
-        return encoder
+        return generation is not None and self._encoders.keeps(text, generation.manifest)
 
     def _known_history(self, query: Query, generation: Generation) -> tuple[History, tuple[str, ...]]:
         """Return the history that can be used, and what the asker should know of it.

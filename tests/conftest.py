@@ -40,11 +40,11 @@ def bundled():
 @pytest.fixture
 def one_encoder(bundled, monkeypatch):
     """Let every recommender of this test use the encoder that is loaded already."""
-    import semrec.recommender
+    import semrec.encoders
 
-    load = semrec.recommender.load_encoder
+    load = semrec.encoders.load_encoder
     monkeypatch.setattr(
-        semrec.recommender,
+        semrec.encoders,
         "load_encoder",
         lambda name, settings, *, precision=None: (
             bundled

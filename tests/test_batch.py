@@ -16,7 +16,7 @@ import pytest
 from toy import ToyEncoder
 from typer.testing import CliRunner
 
-import semrec.recommender
+import semrec.encoders
 from semrec import Item, Recommender, batch_scoring
 from semrec.config import load_settings
 from semrec.errors import ConfigError, QueryError, StoreError, UnknownFieldError
@@ -311,7 +311,7 @@ def test_k_is_checked_first(fitted, tmp_path, k):
 def run(monkeypatch):
     from semrec.cli import app
 
-    monkeypatch.setattr(semrec.recommender, "load_encoder", lambda *_, **__: ToyEncoder(20))
+    monkeypatch.setattr(semrec.encoders, "load_encoder", lambda *_, **__: ToyEncoder(20))
 
     def run(*arguments):
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])

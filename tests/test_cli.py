@@ -308,12 +308,12 @@ def test_a_traceback_comes_with_debug_only(tmp_path):
 
 
 def test_an_unexpected_error_is_one_line_too(run, shop, monkeypatch):
-    import semrec.recommender
+    import semrec.encoders
 
     def broken(*_, **__):
         raise RuntimeError("the graphics card\nis on fire")
 
-    monkeypatch.setattr(semrec.recommender, "load_encoder", broken)
+    monkeypatch.setattr(semrec.encoders, "load_encoder", broken)
     status, out, err = run("recommend", "--text", "x", "-w", shop)
     assert (status, out) == (1, "")
     assert "the graphics card is on fire" in err
@@ -324,12 +324,12 @@ def test_an_unexpected_error_is_one_line_too(run, shop, monkeypatch):
 
 
 def test_an_error_is_not_taken_for_markup(run, shop, monkeypatch):
-    import semrec.recommender
+    import semrec.encoders
 
     def broken(*_, **__):
         raise EncoderError("cannot load [bold]x[/bold] :smile:")
 
-    monkeypatch.setattr(semrec.recommender, "load_encoder", broken)
+    monkeypatch.setattr(semrec.encoders, "load_encoder", broken)
     assert "[bold]x[/bold] :smile:" in run("recommend", "--text", "x", "-w", shop)[2]
 
 

@@ -14,7 +14,7 @@ import pytest
 from toy import ToyEncoder
 from typer.testing import CliRunner
 
-import semrec.recommender
+import semrec.encoders
 from semrec.cli import app
 
 CLUBS, CLUB_SIZE, N_USERS = 4, 8, 60
@@ -25,7 +25,7 @@ TEXTS = ("red round", "red square", "green round", "blue", "green blue")
 @pytest.fixture(autouse=True)
 def toy_encoder(monkeypatch):
     """Every recommender of these tests encodes with the toy."""
-    monkeypatch.setattr(semrec.recommender, "load_encoder", lambda *_, **__: ToyEncoder())
+    monkeypatch.setattr(semrec.encoders, "load_encoder", lambda *_, **__: ToyEncoder())
 
 
 def invoke(*arguments, stdin=None):
@@ -81,7 +81,7 @@ def made(files, tmp_path_factory):
     """Workspaces to copy: an index, one with events, one with models."""
     folder = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(semrec.recommender, "load_encoder", lambda *_, **__: ToyEncoder())
+        patch.setattr(semrec.encoders, "load_encoder", lambda *_, **__: ToyEncoder())
         assert invoke("index", files / "catalog.csv", "-w", folder / "bare")[0] == 0
         shutil.copytree(folder / "bare", folder / "loaded")
         assert invoke("events", files / "events.csv", "-w", folder / "loaded")[0] == 0

@@ -125,7 +125,7 @@ def shops(tmp_path_factory):
             shop.index(catalog())
             load(folder / engine)
             vectors = shop._open_generation().index.vectors(TEXT, shop_keys(shop))
-            before[engine] = (vectors, shop._encoder.n_texts, shop.fit(seed=3))
+            before[engine] = (vectors, shop._encoders.loaded.n_texts, shop.fit(seed=3))
         opened[engine] = shop
     yield opened, before
     for shop in opened.values():
@@ -229,7 +229,7 @@ def test_new_items_are_recommended_by_text_and_predicted_taste(shop):
 
 def test_nothing_is_encoded_again(shops, shop, engine):
     vectors, n_texts, report = shops[1][engine]
-    assert shop._encoder.n_texts == n_texts
+    assert shop._encoders.loaded.n_texts == n_texts
     np.testing.assert_array_equal(shop._open_generation().index.vectors(TEXT, shop_keys(shop)), vectors)
     assert shop.info()["current"] == report.generation == 2
 
@@ -296,7 +296,7 @@ def all_parts(shop, history, weights=None, text=None):
     centred = generation.text_signal.centred(known.keys)
     question = Question(
         text,
-        None if text is None else shop._encode_text(text, generation.manifest),
+        None if text is None else shop._encoders.text_vector(text, generation.manifest),
         known.keys,
         known.weights,
         find_interests(centred, known.weights, 16),

@@ -18,15 +18,14 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
-from semrec.encoder.batching import token_batches, unit_length
+from semrec.encoder.batching import BatchedEncoder, token_batches, unit_length
 from semrec.encoder.files import model_path
 from semrec.encoder.fingerprint import folder_fingerprint, with_precision
-from semrec.encoder.protocol import Encoder
 from semrec.errors import EncoderError
 from semrec.types import Float2D, Precision
 
 
-class SentenceTransformerEncoder(Encoder):
+class SentenceTransformerEncoder(BatchedEncoder):
     """An encoder loaded by `load_encoder`; see `Encoder` for its attributes.
 
     Parameters
@@ -48,10 +47,7 @@ class SentenceTransformerEncoder(Encoder):
     ) -> None:
         self.model = model
         self._batch_tokens = batch_tokens
-        # A copy of its own: the model's tokenizer truncates, and is busy in the encoding thread.
-        self._counter = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
-        self._counter.no_truncation()
-        self._counter.no_padding()
+        super().__init__(Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str()))
         self.name = name
         self.fingerprint = fingerprint
         self.precision = precision
@@ -66,23 +62,6 @@ class SentenceTransformerEncoder(Encoder):
         self.max_tokens = int(model.max_seq_length or 512)
         special = model.tokenizer.num_special_tokens_to_add()
         self.passage_tokens = self.max_tokens - special - self.count_tokens([self.document_prompt])[0]
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of every text, without prompt and special tokens."""
-        if not texts:
-            return []
-        encoded = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [len(tokens) for tokens in encoded]
-
-    def encode_queries(self, texts: Sequence[str]) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; (0, dimension) for no texts."""
-        return self._encode(texts, self.query_prompt, None)
-
-    def encode_documents(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""
-        return self._encode(texts, self.document_prompt, progress)
 
     def _encode(self, texts: Sequence[str], prompt: str, progress: Callable[[int], None] | None) -> Float2D:
         vectors = np.zeros((len(texts), self.dimension), np.float32)

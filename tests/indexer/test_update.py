@@ -59,7 +59,7 @@ def shop(new_shop, built, tmp_path):
         built(items(60), tmp_path)
     else:
         shop.index(items(60))
-        shop._encoder.texts.clear()
+        shop._encoders.loaded.texts.clear()
     return shop
 
 
@@ -185,7 +185,7 @@ def test_another_template_encodes_everything_and_keeps_what_the_source_does_not_
     assert "10 items that the source does not name were kept" in report.notes[-1]
     assert stored(shop)["item-1"].record.passages == ("Toy 1, red green",)
     assert stored(shop)["item-59"].record.passages == (f"Toy 59\n{items(1, 59)[0].text}",)
-    shop._encoder.texts.clear()
+    shop._encoders.loaded.texts.clear()
     assert shop.index(items(50)).generation == 2, "the template stays when none is asked for"
     assert encoded(shop) == []
 
@@ -305,7 +305,7 @@ def test_search_in_int8_is_built_without_encoding(shop, new_shop):
     shop.close()
     again = new_shop(quantize=True)
     again.index(items(60))
-    assert again._encoder.texts == []
+    assert again._encoders.loaded.texts == []
     assert again._open_generation().number > first
     assert again._open_generation().manifest.vectors[0].quantized
     assert [one.item_id for one in again.recommend(history=["item-3"], k=5)] == answers

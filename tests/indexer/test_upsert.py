@@ -55,7 +55,7 @@ def open_shop(engine, items, folder, built):
     )
     if engine != "edge":
         shop.index(items)
-        shop._encoder.texts.clear()
+        shop._encoders.loaded.texts.clear()
     return shop
 
 
@@ -66,7 +66,7 @@ def shop(request, tmp_path, built):
 
 
 def encoded(shop):
-    return shop._encoder.texts
+    return shop._encoders.loaded.texts
 
 
 def found(shop, text, **options):
