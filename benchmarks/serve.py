@@ -16,6 +16,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,8 @@ async def closed_loop(
 async def open_loop(port: int, sent: Sequence[bytes], rate: float, seconds: float) -> list[float]:
     """Ask at random moments, `rate` a second, whether answers come or not; seconds count from the moment."""
     spent: list[float] = []
-    idle: asyncio.LifoQueue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.LifoQueue()
+    # First in, first out: none of them is silent for so long that the service closes it.
+    idle: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
     for _ in range(4 * CONNECTIONS):
         idle.put_nowait(await asyncio.open_connection("127.0.0.1", port))
 
@@ -90,20 +92,15 @@ async def open_loop(port: int, sent: Sequence[bytes], rate: float, seconds: floa
     return spent
 
 
-def _run(results: multiprocessing.SimpleQueue[list[float]], kind: str, *args: object) -> None:
+def _run(kind: str, *args: object) -> list[float]:
     load = closed_loop if kind == "closed" else open_loop
-    results.put(asyncio.run(load(*args)))  # type: ignore[arg-type]
+    return asyncio.run(load(*args))  # type: ignore[arg-type]
 
 
 def load(kind: str, *args: object) -> np.ndarray:
     """Return the seconds of each answer, float (n,), asked from a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    results = context.SimpleQueue()
-    process = context.Process(target=_run, args=(results, kind, *args))
-    process.start()
-    spent = results.get()
-    process.join()
-    return np.array(spent)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return np.array(process.submit(_run, kind, *args).result())
 
 
 def start_service(workspace: Path) -> tuple[subprocess.Popen[bytes], int]:
