@@ -88,14 +88,14 @@ class Seen:
     ----------
     items : id -> what is stored of it; empty when nothing is indexed.
     n_stored : points of the engine.
-    n_items : as the manifest has it. It also counts passages, but by differences: a kill between points and
-        manifest leaves that count off until the next build, so it is not compared.
+    n_items, n_passages : as the manifest has them.
     answers : of some questions: item ids and rounded scores.
     """
 
     items: Mapping[str, Record] = field(default_factory=dict)
     n_stored: int = 0
     n_items: int = 0
+    n_passages: int = 0
     answers: tuple[tuple[tuple[str, float], ...], ...] = ()
 
 
@@ -160,7 +160,7 @@ def delete_all(shop: Recommender, acknowledge: Callable[[Mapping[str, Item | Non
 
 def switch(shop: Recommender, acknowledge: Callable[[Mapping[str, Item | None]], None]) -> None:
     """Go back to the generation before and forward again, often."""
-    store = EdgeStore(shop._folder)
+    store = EdgeStore(shop._workspace.folder)
     old, new = store.generations()[-2:]
     for _ in range(200):
         store.make_current(old)
@@ -217,7 +217,8 @@ def look(folder: Path) -> Seen:
         twice = [item_id for item_id, n in Counter(record.item_id for record in records).items() if n > 1]
         if twice or index.count() != len(records):
             raise AssertionError(f"{index.count()} points, {len(records)} read, there twice: {twice[:5]}")
-        return Seen(items, index.count(), generation.manifest.n_items, answers)
+        manifest = generation.manifest
+        return Seen(items, index.count(), manifest.n_items, manifest.n_passages, answers)
 
 
 def run_operation(name: str, folder: Path, told: Connection) -> None:
@@ -328,8 +329,9 @@ def differences(found: Seen, wanted: Seen) -> Iterator[str]:
         yield f"{len(ids)} items differ: {ids[:5]}"
     if found.n_stored != wanted.n_stored:
         yield f"{found.n_stored} points instead of {wanted.n_stored}"
-    if found.n_items != wanted.n_items:
-        yield f"the manifest counts {found.n_items} items instead of {wanted.n_items}"
+    counted, really = (found.n_items, found.n_passages), (wanted.n_items, wanted.n_passages)
+    if counted != really:
+        yield "the manifest counts {} items with {} passages instead of {} with {}".format(*counted, *really)
     if found.answers != wanted.answers:
         yield f"answers differ: {found.answers} instead of {wanted.answers}"
 

@@ -65,7 +65,7 @@ def measure_text(data_set: DataSet, quick: bool) -> None:
     }
     figures = {}
     for pooling, name in recommenders.items():
-        with Recommender.open(data_set.indexed()._folder, text_pooling=pooling) as recommender:
+        with Recommender.open(data_set.indexed()._workspace.folder, text_pooling=pooling) as recommender:
             evaluation = evaluate({name: lists_of(recommender, split)}, split, k=K)
         (ndcg,) = evaluation.find("ndcg")
         figures[pooling] = ndcg.value

@@ -217,9 +217,14 @@ class _Update:
     @property
     def _is_told(self) -> bool:
         """Say whether the manifest tells what is there: whoever was killed may not have counted."""
-        current, fields = self._current, self._draft.fields
-        told = current.manifest.fields == fields and current.index.count() == current.manifest.n_items
-        return told or current.change is None
+        manifest = self._current.manifest
+        told = manifest.fields == self._draft.fields and self._counted(manifest) == manifest
+        return told or self._current.change is None
+
+    def _counted(self, manifest: Manifest) -> Manifest:
+        """Return the manifest with the counts of what is there, as far as the source shows it."""
+        passages = self._source.n_passages if self._source.names_all else manifest.n_passages
+        return replace(manifest, n_items=self._current.index.count(), n_passages=passages)
 
     def _is_few(self, n_items: int) -> bool:
         """Say whether so many items can be written in place."""
@@ -256,6 +261,8 @@ class _Update:
 
     def _write_in_place(self, change: Change, spool: Spool, gone: Keys) -> IndexReport:
         index, manifest = change.index, change.manifest
+        if manifest.n_changes == self._current.manifest.n_changes:  # it is still what the source was held to
+            manifest = self._counted(manifest)
         new = {name: kind for name, kind in self._draft.fields.items() if name not in manifest.fields}
         if new:
             index.add_fields(new)
@@ -266,7 +273,6 @@ class _Update:
             manifest = delete_items(
                 index, manifest, (record.item_id for record in _records(index, gone))
             ).manifest
-        manifest = replace(manifest, n_items=index.count())
         change.take_over(manifest)
         return self._report(self._current.number, manifest, len(gone))
 

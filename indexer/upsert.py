@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -113,6 +113,13 @@ def delete_items(index: Index, manifest: Manifest, item_ids: Iterable[str]) -> W
     unknown = tuple(item_id for item_id in wanted if item_id not in there)
     report = ChangeReport(deleted=tuple(deleted), unknown=unknown)
     return Written(_counted(manifest, index, report, n_passages), report)
+
+
+def counted_anew(index: Index, manifest: Manifest) -> Manifest:
+    """Return the manifest with the counts of what is there: every record is read."""
+    keys = index.sample(index.count())
+    records = chain.from_iterable(index.records(np.array(batch)) for batch in in_batches(keys, BATCH_ITEMS))
+    return replace(manifest, n_items=len(keys), n_passages=sum(len(record.passages) for record in records))
 
 
 def read_ids(item_ids: Iterable[str]) -> list[str]:

@@ -5,33 +5,24 @@ question -> profile -> candidates of every signal -> terms -> blend -> diversify
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semrec.catalog_map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
 from semrec.encoder import Encoder
-from semrec.encoder.cached import LazyEncoder
-from semrec.encoders import Encoders
 from semrec.errors import (
     ConfigError,
     EmptyProfileError,
     QueryError,
     StoreError,
-    StoreLockedError,
-    StoreUnavailableError,
     UnknownItemError,
-    WorkspaceError,
 )
 from semrec.generation import (
     Candidates,
@@ -43,18 +34,17 @@ from semrec.generation import (
     find_candidates,
     known_history,
     plain,
-    read_generation,
     said_to_all,
     signal_names,
 )
-from semrec.live import Gated, Held, LiveGeneration
+from semrec.open_workspace import OpenWorkspace
 from semrec.profile import find_interests
 from semrec.query import Query, make_query
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT
 from semrec.stages import stage
-from semrec.store import Index, Manifest, Record, Search, Store, open_store
+from semrec.store import Record, Store
 from semrec.store.build import building, check
 from semrec.threads import one_blas_thread
 from semrec.types import (
@@ -70,16 +60,14 @@ from semrec.types import (
 from semrec.user_profile import DeletedUser, UserProfile, describe_user, interests_of, preferred, wanted
 from semrec.where import parse_where
 from semrec.why_not import Rules, WhyNot, judge
-from semrec.workspace import MARKER, Workspace, find_workspace, make_workspace
+from semrec.workspace import find_workspace
 
 if TYPE_CHECKING:
     import polars as pl
 
     from indexer.pipeline import IndexReport
-    from indexer.read import Catalog, FieldMapping, Reject
-    from indexer.update import Current
+    from indexer.read import FieldMapping, Reject
     from semrec.batch import BatchReport
-    from semrec.changes import ChangeJournal
     from semrec.event_source import EventMapping
     from semrec.events import AppendReport, EventLog
     from semrec.fit import FitReport
@@ -89,11 +77,6 @@ if TYPE_CHECKING:
 
 MOST_WANTED = 10
 """How much an interest can count at most."""
-
-_LOOK_AT_SERVER_S = 1.0
-"""Least seconds between two questions to a server which generation is current."""
-
-log = logging.getLogger("semrec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +111,8 @@ class Recommender:
         self, folder: Path, settings: Settings, *, store: Store | None = None, encoder: Encoder | None = None
     ) -> None:
         """Most callers want `Recommender.open`; a store or an encoder of one's own goes in here."""
-        self._folder = folder
+        self._workspace = OpenWorkspace(folder, settings, store=store, encoder=encoder)
         self._settings = settings
-        self._store = store
-        self._encoders = Encoders(settings, encoder)
-        self._log: EventLog | None = None
-        self._log_lock = Lock()
-        self._opening = Lock()  # of the store
-        self._changing = Lock()  # changes are made one after the other
-        self._live = LiveGeneration(self._current_number, self._load_generation)
 
     @classmethod
     def open(
@@ -168,13 +144,7 @@ class Recommender:
 
     def close(self) -> None:
         """Release the index, so that another process can open it. Answers that have begun are finished."""
-        self._live.close()
-        if self._log:
-            self._log.close()
-        self._log = None
-        if self._store:
-            self._store.close()
-        self._store = None
+        self._workspace.close()
 
     def follow(self) -> bool:
         """Answer from the generation that is current now; return whether it is another one than before.
@@ -183,7 +153,7 @@ class Recommender:
         generation is opened in the background. This opens it at once. When it cannot be opened the old
         one goes on answering, and the notes of answers say so.
         """
-        return self._live.is_open and self._live.follow()
+        return self._workspace.follow()
 
     # -- indexing ----------------------------------------------------------------------------------
 
@@ -221,131 +191,10 @@ class Recommender:
         CatalogError, EncoderError, StoreError, WorkspaceError
             The previous index goes on answering.
         """
-        from indexer.read import DEFAULT_TEMPLATE, FieldMapping, open_catalog
+        from semrec.indexing import Wish, index
 
-        last_change = self._last_change()  # before the catalog is read: later ones are not in it
-        before = None if rebuild else self._current_manifest()
-        mapping = mapping or FieldMapping()
-        if before and mapping.template is None and before.template != DEFAULT_TEMPLATE:
-            mapping = replace(mapping, template=before.template)
-        catalog = open_catalog(
-            source,
-            mapping,
-            format=format,
-            max_text_bytes=self._settings.max_text_bytes,
-            fields=before.fields if before else {},
-        )
-        if announce:
-            announce(catalog)
-        workspace = self._make_workspace()
-        store = self._open_store(workspace)
-        with building(store, self._folder):
-            if before:
-                report = self._update(
-                    catalog, before, store, workspace, last_change, progress, sync=sync, yes=yes
-                )
-            else:
-                report = self._build(catalog, store, workspace, last_change, progress)
-            self._forget_changes(store)
-            return report
-
-    def _build(
-        self,
-        catalog: Catalog,
-        store: Store,
-        workspace: Workspace,
-        last_change: int,
-        progress: Callable[[int], None] | None,
-    ) -> IndexReport:
-        """Index a catalog for the first time, or as if it were."""
-        from indexer.pipeline import index_catalog
-
-        choice = self._encoders.chosen(catalog)
-        with LazyEncoder(lambda: self._encoders.share(choice.encoder), self._settings) as encoder:
-            report = index_catalog(
-                catalog,
-                encoder(),
-                store,
-                rejects=workspace.rejects,
-                passage_tokens=self._settings.passage_tokens,
-                journal=last_change,
-                quantized=bool(self._settings.quantize),
-                progress=progress,
-            )
-        self.follow()
-        return told_by(encoder, report, choice.notes)
-
-    def _update(
-        self,
-        catalog: Catalog,
-        before: Manifest,
-        store: Store,
-        workspace: Workspace,
-        last_change: int,
-        progress: Callable[[int], None] | None,
-        *,
-        sync: bool,
-        yes: bool,
-    ) -> IndexReport:
-        """Bring the index up to date with a catalog."""
-        from indexer.update import update_catalog, updated_manifest
-
-        choice = self._encoders.asked(before, catalog)
-        same = choice is None or choice.encoder.fingerprint == before.encoder_fingerprint
-        other = None if choice is None or same else choice.encoder
-        draft = updated_manifest(
-            before,
-            catalog,
-            other,
-            template=catalog.mapping.template,
-            passage_tokens=self._settings.passage_tokens or before.passage_tokens,
-            quantized=self._settings.quantize,
-        )
-        load = partial(self._encoders.share, other) if other else partial(self._encoders.of, before)
-        with self._current(store, last_change) as current, LazyEncoder(load, self._settings) as encoder:
-            report = update_catalog(
-                catalog,
-                current,
-                replace(draft, journal=min(last_change, current.manifest.journal)),
-                encoder,
-                store,
-                rejects=workspace.rejects,
-                sync=sync,
-                yes=yes,
-                progress=progress,
-            )
-        self.follow()
-        return told_by(encoder, report, choice.notes if choice else ())
-
-    @contextmanager
-    def _current(self, store: Store, last_change: int) -> Iterator[Current]:
-        """Open the generation that answers, or a copy of it when another process owns it."""
-        from indexer.update import Current
-
-        number, was_open = self._current_number(), self._live.is_open
-        with ExitStack() as stack:
-            if not was_open:  # who only builds leaves the new generation to those who answer
-                stack.callback(self._live.close)
-            self.follow()
-            held = None
-            with suppress(StoreLockedError):
-                held = stack.enter_context(self._live.keeping())
-            if held and held.generation.number == number:
-                generation = held.generation
-                yield Current(
-                    number, generation.index, generation.manifest, lambda: self._catalog_change(last_change)
-                )
-                return
-            index, manifest = stack.enter_context(self._reading())
-            yield Current(number, index, manifest)
-
-    def _current_manifest(self) -> Manifest | None:
-        """Return the manifest of the generation that answers; None before the first one."""
-        if not (self._folder / MARKER).exists():
-            return None
-        store = self._open_store(find_workspace(self._folder))
-        number = store.current()
-        return None if number is None else store.manifest(number)
+        wish = Wish(mapping, format, sync, yes, rebuild, progress, announce)
+        return index(self._workspace, source, wish)
 
     def put_items(self, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
         """Write items into the index that answers; they can be found at once.
@@ -365,126 +214,21 @@ class Recommender:
         WorkspaceError
             Nothing is indexed yet.
         """
-        from indexer.upsert import read_items, write_items
+        from semrec.indexing import put_items
 
-        with self._change() as change:
-            read = read_items(items, change.manifest, self._settings.max_text_bytes)
-            until = change.journal.put(read)
-            load = partial(self._encoders.of, change.manifest)
-            with LazyEncoder(load, self._settings) as encoder:
-                written = write_items(change.index, change.manifest, encoder, read)
-            change.take_over(replace(written.manifest, journal=until))
-        self._tell_others(change)
-        return written.report
+        return put_items(self._workspace, items)
 
     def delete_items(self, item_ids: Iterable[str]) -> ChangeReport:
         """Delete items from the index that answers; the report names the ids that were not there."""
-        from indexer.upsert import delete_items, read_ids
+        from semrec.indexing import delete_items
 
-        wanted = read_ids(item_ids)
-        with self._change() as change:
-            until = change.journal.delete(wanted)
-            deleted = delete_items(change.index, change.manifest, wanted)
-            change.take_over(replace(deleted.manifest, journal=until))
-        self._tell_others(change)
-        return deleted.report
-
-    @contextmanager
-    def _change(self) -> Iterator[_Change]:
-        """Hold off other changes, and make those that the generation has missed."""
-        from semrec.changes import ChangeJournal
-
-        store = self._open_store(find_workspace(self._folder))
-        with self._changing, self._live.keeping() as held:
-            journal = ChangeJournal(self.event_log())
-            with journal.applying():
-                index = cast("Index", Gated(self._live, held))
-                manifest = self._catch_up(journal, index, held.generation.number)
-                change = _Change(held, index, manifest, journal, store, self._settings)
-                change.take_over(manifest)
-                yield change
-
-    @contextmanager
-    def _catalog_change(self, last_change: int) -> Iterator[_Change]:
-        """Change the generation as a catalog says that was read after a change; later ones hold over it."""
-        with self._change() as change:
-            change.manifest = replace(change.manifest, journal=min(last_change, change.manifest.journal))
-            yield change
-            number = change.held.generation.number
-            change.take_over(self._catch_up(change.journal, change.index, number))
-
-    def _tell_others(self, change: _Change) -> None:
-        """Make a change also in the generation that answers now, when that is another one."""
-        self.follow()
-        while not self._live.is_held(change.held):
-            with self._change() as change:
-                pass
-
-    def _catch_up(self, journal: ChangeJournal, index: Index, number: int) -> Manifest:
-        """Make the changes of the journal that a generation has missed; return its manifest after them."""
-        from semrec.replay import replay
-
-        store = self._open_store(find_workspace(self._folder))
-        before = store.manifest(number)
-        manifest = replay(
-            journal, index, before, lambda: self._encoders.of(before), self._settings.max_text_bytes
-        )
-        if manifest != before:
-            store.rewrite_manifest(number, manifest)
-        return manifest
-
-    def _last_change(self) -> int:
-        """Return the number of the last change: what is built from now on need not see those before."""
-        journal = self._journal()
-        return journal.last() if journal else 0
-
-    def _forget_changes(self, store: Store) -> None:
-        """Remove the changes from the journal that no generation lacks; without it they wait for the next."""
-        with suppress(StoreError):
-            if journal := self._journal():
-                journal.forget(min(store.manifest(number).journal for number in store.generations()))
-
-    def _journal(self) -> ChangeJournal | None:
-        """Return the journal when there can be one."""
-        from semrec.changes import ChangeJournal
-        from semrec.events import FILE_NAME
-
-        if self._settings.events_url is None and not (self._folder / FILE_NAME).exists():
-            return None
-        try:
-            return ChangeJournal(self.event_log(create=False))
-        except (StoreLockedError, StoreUnavailableError):
-            raise
-        except StoreError:  # nothing was ever stored there
-            return None
-
-    def _make_workspace(self) -> Workspace:
-        remembered = None
-        if (self._folder / MARKER).exists():
-            remembered = find_workspace(self._folder)
-        qdrant = self._settings.qdrant or (remembered.qdrant if remembered else None)
-        collection = self._settings.collection or (remembered.collection if remembered else None)
-        return make_workspace(self._folder, qdrant=qdrant, collection=collection)
-
-    def _open_store(self, workspace: Workspace) -> Store:
-        with self._opening:
-            if self._store is None:
-                settings = self._settings.model_copy(
-                    update={
-                        "qdrant": self._settings.qdrant or workspace.qdrant,
-                        "collection": self._settings.collection or workspace.collection,
-                    }
-                )
-                self._store = open_store(settings, workspace.folder)
-                if settings.qdrant:
-                    self._live.look_s = _LOOK_AT_SERVER_S
-            return self._store
+        return delete_items(self._workspace, item_ids)
 
     # -- generations --------------------------------------------------------------------------------
 
     def generations(self) -> list[GenerationFacts]:
         """Return all complete generations, the oldest first."""
-        store = self._open_store(find_workspace(self._folder))
+        store = self._workspace.store()
         current = store.named()
         facts = []
         for number in store.generations():
@@ -516,12 +260,12 @@ class Recommender:
         StoreError, WorkspaceError
             There is none, or it cannot answer. Nothing was changed.
         """
-        store = self._open_store(find_workspace(self._folder))
-        with building(store, self._folder):
+        store = self._workspace.store()
+        with building(store, self._workspace.folder):
             wanted = _older(store, generation)
             check(store, wanted, store.manifest(wanted))
             store.make_current(wanted)
-        self.follow()
+        self._workspace.follow()
         return wanted
 
     # -- asking ------------------------------------------------------------------------------------
@@ -605,7 +349,7 @@ class Recommender:
 
     def map(self) -> CatalogMap | None:
         """Return the map of the catalog, or None when the index was built before there were maps."""
-        with self._live.answering() as generation:
+        with self._workspace.live.answering() as generation:
             return draw_map(generation.index, generation.manifest)
 
     def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
@@ -613,13 +357,13 @@ class Recommender:
 
         None when the index was built before there were maps.
         """
-        with self._live.answering() as generation:
+        with self._workspace.live.answering() as generation:
             return place_items(generation.index, generation.manifest, item_ids)
 
     def _answer(self, query: Query) -> Recommendations:
         """Take the steps from a question to an answer."""
         query.check()
-        with self._live.answering() as generation:
+        with self._workspace.live.answering() as generation:
             return self._answer_from(generation, query)
 
     def _answer_from(self, generation: Generation, query: Query) -> Recommendations:
@@ -637,14 +381,17 @@ class Recommender:
             if query.explain
             else (plain(chosen, candidates, index), ())
         )
-        stale = (self._live.note,) if self._live.note else ()
+        stale = (self._workspace.live.note,) if self._workspace.live.note else ()
         return Recommendations(query.to_dict(), recommendations, interests, known.unknown, (*notes, *stale))
 
     def _question(self, query: Query, known: History, centred: Float2D, generation: Generation) -> Question:
         """Return what the signals get to see of a query."""
+        text_vector = None
+        if query.text:
+            text_vector = self._workspace.encoders.text_vector(query.text, generation.manifest)
         return Question(
             text=query.text,
-            text_vector=self._encoders.text_vector(query.text, generation.manifest) if query.text else None,
+            text_vector=text_vector,
             history=known.keys,
             weights=known.weights,
             interests=find_interests(centred, known.weights, self._settings.max_interests),
@@ -687,7 +434,7 @@ class Recommender:
         """
         query = make_query(**asked)
         query.check()
-        with one_blas_thread(), self._live.answering() as generation:
+        with one_blas_thread(), self._workspace.live.answering() as generation:
             return self._why_not(item_id, query, generation)
 
     def _why_not(self, item_id: str, query: Query, generation: Generation) -> WhyNot:
@@ -731,7 +478,7 @@ class Recommender:
         user : a user; an unknown one has an empty profile.
         recent : latest events to tell.
         """
-        with self._live.answering() as generation:
+        with self._workspace.live.answering() as generation:
             return self._user_profile(user, recent, generation)
 
     def _user_profile(self, user: str, recent: int, generation: Generation) -> UserProfile:
@@ -835,7 +582,7 @@ class Recommender:
 
         Query(k=k).check()
         events = self.event_log(create=False)
-        with self._changing, self._live.keeping() as held, one_blas_thread():
+        with self._workspace.changing, self._workspace.live.keeping() as held, one_blas_thread():
             generation = held.generation
             batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
             return recommend_all(generation, events, Path(output), batch, self._settings, progress)
@@ -868,7 +615,7 @@ class Recommender:
         """
         from semrec.event_source import EventMapping, open_events
 
-        find_workspace(self._folder)
+        find_workspace(self._workspace.folder)
         events = open_events(source, mapping or EventMapping(), format=format, on_reject=on_reject)
         if announce:
             announce(events)
@@ -891,15 +638,15 @@ class Recommender:
         """
         from semrec.fit import catalog_items, fit_generation
 
-        store = self._open_store(find_workspace(self._folder))
-        with building(store, self._folder), self._reading() as (index, manifest):
+        store = self._workspace.store()
+        with building(store, self._workspace.folder), self._workspace.reading() as (index, manifest):
             catalog = catalog_items(index)
             interactions = self._interactions(self.event_log(create=False).frame(), catalog.item_ids)
             report = fit_generation(
                 store, index, manifest, catalog, interactions, seed=seed, progress=progress
             )
-            self._forget_changes(store)
-        self.follow()
+            self._workspace.forget_changes()
+        self._workspace.follow()
         return report
 
     def study(
@@ -928,7 +675,7 @@ class Recommender:
         from semrec.fit import catalog_items
         from semrec.study import study
 
-        with self._reading() as (index, _):
+        with self._workspace.reading() as (index, _):
             catalog = catalog_items(index)
             texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
             vectors = index.vectors(TEXT, catalog.keys)
@@ -972,22 +719,12 @@ class Recommender:
         StoreError
             There is none, or it cannot be used.
         """
-        from semrec.events import EventLog
-
-        with self._log_lock:
-            if self._log is None:
-                url = self._settings.events_url
-                self._log = EventLog.open(
-                    url.get_secret_value() if url else self._folder,
-                    create=create,
-                    timeout_s=self._settings.events_wait_s,
-                )
-            return self._log
+        return self._workspace.event_log(create=create)
 
     def items(self, item_ids: Sequence[str]) -> list[Record]:
         """Return what is stored of items, in the order given; ids that are not in the index are left out."""
         keys = item_keys(dict.fromkeys(item_ids))
-        with self._live.answering() as generation:
+        with self._workspace.live.answering() as generation:
             return generation.index.records(keys[generation.index.contains(keys)])
 
     def warm_up(self) -> None:
@@ -998,16 +735,15 @@ class Recommender:
         EncoderError, StoreError, WorkspaceError
             There is nothing that could answer yet.
         """
-        with self._live.answering() as generation:
-            self._encoders.text_vector("warm", generation.manifest)
+        with self._workspace.live.answering() as generation:
+            self._workspace.encoders.text_vector("warm", generation.manifest)
 
     def info(self) -> dict[str, Any]:
         """Return what the workspace holds, as plain values."""
-        workspace = find_workspace(self._folder)
-        store = self._open_store(workspace)
+        store = self._workspace.store()
         current = store.current()
         facts: dict[str, Any] = {
-            "workspace": str(self._folder),
+            "workspace": str(self._workspace.folder),
             "store": store.describe(),
             "current": current,
         }
@@ -1032,80 +768,35 @@ class Recommender:
     @property
     def generation(self) -> int | None:
         """Number of the generation that answers; None while none is open."""
-        generation = self._live.generation
+        generation = self._workspace.live.generation
         return generation.number if generation else None
 
     @property
     def stale(self) -> str | None:
         """Why an older generation answers than the current one, in words; None: it does not."""
-        return self._live.note
+        return self._workspace.live.note
 
     @property
     def n_texts(self) -> int:
         """Texts of questions whose vectors are kept."""
-        return self._encoders.n_texts
+        return self._workspace.encoders.n_texts
 
     # -- parts --------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _reading(self) -> Iterator[tuple[Index, Manifest]]:
-        """Read the current generation for long, as it is now: a copy of it while somebody answers from it."""
-        store, number = self._open_store(find_workspace(self._folder)), self._current_number()
-        with self._changing:
-            journal = self._journal()
-            with journal.applying() if journal else nullcontext():
-                manifest, index = store.manifest(number), store.borrow(number)
-        try:
-            yield index, manifest
-        finally:
-            index.close()
-
-    def _current_number(self) -> int:
-        current = self._open_store(find_workspace(self._folder)).current()
-        if current is None:
-            raise WorkspaceError(
-                f"nothing is indexed in {str(self._folder)!r} yet. "
-                f"Run: semrec index CATALOG --workspace {self._folder}"
-            )
-        return current
-
     def _open_generation(self) -> Generation:
         """Return the generation that answers, for whoever is alone with this recommender."""
-        with self._live.keeping() as held:
+        with self._workspace.live.keeping() as held:
             return held.generation
-
-    def _load_generation(self, number: int) -> Generation:
-        """Open a generation with the changes that it has missed, as fast as it will be later."""
-        store = self._open_store(find_workspace(self._folder))
-        index = store.open(number)
-        try:
-            manifest = self._caught_up(index, number, store)
-            self._encoders.follow(manifest)
-            index.search([Search(TEXT, np.array(manifest.text_mean, np.float32), self._settings.candidates)])
-            return read_generation(number, index, manifest, self._settings)
-        except BaseException:
-            index.close()
-            raise
-
-    def _caught_up(self, index: Index, number: int, store: Store) -> Manifest:
-        """Return the manifest after all changes; a database that is down must not stop answers."""
-        try:
-            if journal := self._journal():
-                with journal.applying():
-                    return self._catch_up(journal, index, number)
-        except (StoreLockedError, StoreUnavailableError) as error:
-            log.warning("changes that were made elsewhere are not known: %s", error)
-        return store.manifest(number)
 
     def encode_texts(self, texts: Sequence[str]) -> None:
         """Encode texts of questions together and keep their vectors; asking with them is fast then."""
-        with self._live.keeping() as held:
-            self._encoders.text_vectors(texts, held.generation.manifest)
+        with self._workspace.live.keeping() as held:
+            self._workspace.encoders.text_vectors(texts, held.generation.manifest)
 
     def has_text(self, text: str) -> bool:
         """Tell whether the vector of a text of a question is kept."""
-        generation = self._live.generation
-        return generation is not None and self._encoders.keeps(text, generation.manifest)
+        generation = self._workspace.live.generation
+        return generation is not None and self._workspace.encoders.keeps(text, generation.manifest)
 
     def _known_history(self, query: Query, generation: Generation) -> tuple[History, tuple[str, ...]]:
         """Return the history that can be used, and what the asker should know of it.
@@ -1145,38 +836,6 @@ class Recommender:
         return counting_events(events, generation, self._settings, time.time())
 
 
-@dataclass(slots=True)
-class _Change:
-    """A generation for the only one who changes it.
-
-    Parameters
-    ----------
-    held : the generation.
-    index : where changes are written, and wait for answers.
-    manifest : as it is stored.
-    journal : where changes are written down first.
-    """
-
-    held: Held
-    index: Index
-    manifest: Manifest
-    journal: ChangeJournal
-    store: Store
-    settings: Settings
-
-    def take_over(self, manifest: Manifest) -> None:
-        """Store the manifest after a change, and look anew at the items that are kept in memory."""
-        generation = self.held.generation
-        number, index, known = generation.number, generation.index, generation.manifest
-        if manifest != self.manifest:
-            self.store.rewrite_manifest(number, manifest)
-        self.manifest = manifest
-        if manifest == replace(known, journal=manifest.journal):
-            self.held.generation = replace(generation, manifest=manifest)
-        else:
-            self.held.generation = read_generation(number, index, manifest, self.settings)
-
-
 def _older(store: Store, wanted: int | None) -> int:
     """Return the generation to go back to: the one that is wanted, or the one before the current one."""
     there = store.generations()
@@ -1197,12 +856,3 @@ def _check_signals(query: Query, generation: Generation) -> None:
     for name in query.weights:
         if name not in names:
             raise QueryError(f"there is no signal {name!r}; the index has {', '.join(sorted(names))}.")
-
-
-def told_by(encoder: LazyEncoder, report: IndexReport, chosen: tuple[str, ...]) -> IndexReport:
-    """Return the report with what its encoder tells, where it was needed, and why it was chosen."""
-    used = encoder.loaded
-    if used is None:
-        return replace(report, notes=(*report.notes, *chosen))
-    notes = (*report.notes, *chosen, *used.notes)
-    return replace(report, device=used.device, n_encoded=used.n_encoded, n_cached=used.n_cached, notes=notes)

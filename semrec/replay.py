@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from indexer.upsert import delete_items, read_items, write_items
+from indexer.upsert import counted_anew, delete_items, read_items, write_items
 from semrec.changes import ChangeJournal
 from semrec.encoder import Encoder
 from semrec.errors import CatalogError
@@ -40,10 +40,13 @@ def replay(
     missed = journal.since(manifest.journal)
     if missed.until == manifest.journal:
         return manifest
-    manifest = delete_items(index, manifest, missed.deleted).manifest
-    items = _fitting(missed.put, manifest, max_text_bytes)
-    manifest = write_items(index, manifest, encoder, items).manifest
-    return replace(manifest, journal=missed.until)
+    deleted = delete_items(index, manifest, missed.deleted)
+    items = _fitting(missed.put, deleted.manifest, max_text_bytes)
+    written = write_items(index, deleted.manifest, encoder, items)
+    manifest = replace(written.manifest, journal=missed.until)
+    if deleted.report.unknown or written.report.unchanged:  # whoever made them may have died before counting
+        manifest = counted_anew(index, manifest)
+    return manifest
 
 
 def _fitting(items: Sequence[Item], manifest: Manifest, max_text_bytes: int) -> list[Item]:

@@ -125,7 +125,7 @@ def shops(tmp_path_factory):
             shop.index(catalog())
             load(folder / engine)
             vectors = shop._open_generation().index.vectors(TEXT, shop_keys(shop))
-            before[engine] = (vectors, shop._encoders.loaded.n_texts, shop.fit(seed=3))
+            before[engine] = (vectors, shop._workspace.encoders.loaded.n_texts, shop.fit(seed=3))
         opened[engine] = shop
     yield opened, before
     for shop in opened.values():
@@ -229,13 +229,13 @@ def test_new_items_are_recommended_by_text_and_predicted_taste(shop):
 
 def test_nothing_is_encoded_again(shops, shop, engine):
     vectors, n_texts, report = shops[1][engine]
-    assert shop._encoders.loaded.n_texts == n_texts
+    assert shop._workspace.encoders.loaded.n_texts == n_texts
     np.testing.assert_array_equal(shop._open_generation().index.vectors(TEXT, shop_keys(shop)), vectors)
     assert shop.info()["current"] == report.generation == 2
 
 
 def test_everything_else_is_taken_over(shop):
-    generation, old = shop._open_generation(), shop._store.open(1)
+    generation, old = shop._open_generation(), shop._workspace.store().open(1)
     try:
         new_points, old_points = (
             {point.record.item_id: point for points in index.scan() for point in points}
@@ -251,7 +251,7 @@ def test_everything_else_is_taken_over(shop):
         np.testing.assert_array_equal(
             point.vectors["words"].values, old_points[item_id].vectors["words"].values
         )
-    manifest, before = generation.manifest, shop._store.manifest(1)
+    manifest, before = generation.manifest, shop._workspace.store().manifest(1)
     assert replace(manifest, vectors=(), models={}, built_at=0) == replace(
         before, vectors=(), models={}, built_at=0
     )
@@ -280,10 +280,10 @@ def test_the_same_seed_gives_the_same_answers(shops, fitted, tmp_path):
             assert values(again.recommend(user=user, k=20)) == values(
                 shops[0]["edge"].recommend(user=user, k=20)
             )
-        first = again._store.manifest(2).models
+        first = again._workspace.store().manifest(2).models
         report = again.fit(seed=3)
         assert report.generation == 3
-        assert again._store.manifest(3).models == first
+        assert again._workspace.store().manifest(3).models == first
 
 
 # -- attribution ---------------------------------------------------------------------------------------
@@ -292,11 +292,11 @@ def test_the_same_seed_gives_the_same_answers(shops, fitted, tmp_path):
 def all_parts(shop, history, weights=None, text=None):
     """Return the candidates of a query, and how many items the history has."""
     generation = shop._open_generation()
-    known = known_history(history, generation, shop._settings)
+    known = known_history(history, generation, shop._workspace.settings)
     centred = generation.text_signal.centred(known.keys)
     question = Question(
         text,
-        None if text is None else shop._encoders.text_vector(text, generation.manifest),
+        None if text is None else shop._workspace.encoders.text_vector(text, generation.manifest),
         known.keys,
         known.weights,
         find_interests(centred, known.weights, 16),
@@ -307,7 +307,7 @@ def all_parts(shop, history, weights=None, text=None):
         generation,
         where=(),
         hidden=known.keys,
-        weights=shop._settings.signal_weights,
+        weights=shop._workspace.settings.signal_weights,
         asked_weights=weights or {},
         n_history=len(known.keys),
     )
@@ -431,8 +431,8 @@ def with_models(shop, users, **changes):
         models.half_life_events,
         interactions.report.rating_scale,
     )
-    write_generation(shop._store, generation.index, generation.manifest, items, models, learned)
-    shop._live.close()
+    write_generation(shop._workspace.store(), generation.index, generation.manifest, items, models, learned)
+    shop._workspace.live.close()
     return models, interactions, data, items
 
 
@@ -688,7 +688,7 @@ def test_learned_settings_survive_json():
 
 
 def test_what_an_older_semrec_learned_can_be_read(shop):
-    stored = dict(shop._store.manifest(2).models["learned"])
+    stored = dict(shop._workspace.store().manifest(2).models["learned"])
     del stored["text_map"]
     assert LearnedSettings.from_dict(stored).text_map is None
 
@@ -706,11 +706,11 @@ def test_learned_settings_without_order_ratings_or_clashes():
 
 
 def test_the_manifest_holds_what_was_learned(shop):
-    stored = shop._store.manifest(2).models["learned"]
+    stored = shop._workspace.store().manifest(2).models["learned"]
     read = LearnedSettings.from_dict(stored)
     assert read.to_dict() == shop._open_generation().learned.to_dict()
     assert len(read.fold_in.gram) == shop._open_generation().index.vectors("taste", shop_keys(shop)).shape[1]
-    assert shop._store.manifest(1).models == {}
+    assert shop._workspace.store().manifest(1).models == {}
 
 
 # -- indexing after learning ---------------------------------------------------------------------------

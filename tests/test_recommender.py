@@ -338,7 +338,7 @@ def candidates_of(recommender, history, text):
     centred = generation.text_signal.centred(known.keys)
     question = Question(
         text,
-        recommender._encoders.text_vector(text, generation.manifest) if text else None,
+        recommender._workspace.encoders.text_vector(text, generation.manifest) if text else None,
         known.keys,
         known.weights,
         find_interests(centred, known.weights, 8),

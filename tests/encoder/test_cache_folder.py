@@ -54,7 +54,14 @@ def test_what_lies_there(folder):
     assert facts.passage_bytes == sum(path.stat().st_size for path in folder.glob("passages-*"))
     status, out, _ = run("cache")
     assert status == 0
-    for word in (str(folder), short(OLD), "fedcba987654-bfloat16", "name of 01", "ONNX encoders: 2", "2,048 MB"):
+    for word in (
+        str(folder),
+        short(OLD),
+        "fedcba987654-bfloat16",
+        "name of 01",
+        "ONNX encoders: 2",
+        "2,048 MB",
+    ):
         assert word in out
     told = json.loads(run("cache", "--json")[1])
     assert [one["n_passages"] for one in told["encoders"]] in ([2, 3], [3, 2])

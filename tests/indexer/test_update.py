@@ -55,11 +55,11 @@ def new_shop(request, tmp_path):
 @pytest.fixture
 def shop(new_shop, built, tmp_path):
     shop = new_shop()
-    if isinstance(shop._store, EdgeStore):
+    if isinstance(shop._workspace._store, EdgeStore):
         built(items(60), tmp_path)
     else:
         shop.index(items(60))
-        shop._encoders.loaded.texts.clear()
+        shop._workspace.encoders.loaded.texts.clear()
     return shop
 
 
@@ -77,7 +77,7 @@ def content_of(folder):
 
 
 def test_an_unchanged_catalog_writes_nothing(shop, tmp_path):
-    if not isinstance(shop._store, EdgeStore):
+    if not isinstance(shop._workspace._store, EdgeStore):
         pytest.skip("has no files")
     shop.close()
     before = content_of(tmp_path / "shop")
@@ -185,7 +185,7 @@ def test_another_template_encodes_everything_and_keeps_what_the_source_does_not_
     assert "10 items that the source does not name were kept" in report.notes[-1]
     assert stored(shop)["item-1"].record.passages == ("Toy 1, red green",)
     assert stored(shop)["item-59"].record.passages == (f"Toy 59\n{items(1, 59)[0].text}",)
-    shop._encoders.loaded.texts.clear()
+    shop._workspace.encoders.loaded.texts.clear()
     assert shop.index(items(50)).generation == 2, "the template stays when none is asked for"
     assert encoded(shop) == []
 
@@ -240,14 +240,14 @@ def test_a_run_that_broke_goes_on_where_it_stopped(new_shop):
 
 def test_a_change_in_place_that_broke_is_finished_by_the_next_run(shop, monkeypatch):
     index = shop._open_generation().index
-    monkeypatch.setattr(shop._store, "rewrite_manifest", lambda *_: 1 / 0)
+    monkeypatch.setattr(shop._workspace.store(), "rewrite_manifest", lambda *_: 1 / 0)
     changed = [*items(55), *items(4, 60, colour="red")]
     with pytest.raises(ZeroDivisionError):
         shop.index(changed, sync=True)
     monkeypatch.undo()
     assert index.count() == 59
     report = shop.index(changed, sync=True)
-    assert report.n_items == 59
+    assert (report.n_items, report.n_passages) == (59, 59)
     assert len(found(shop, "red", where={"colour": "red"})) == 4
 
 
@@ -305,7 +305,7 @@ def test_search_in_int8_is_built_without_encoding(shop, new_shop):
     shop.close()
     again = new_shop(quantize=True)
     again.index(items(60))
-    assert again._encoders.loaded.texts == []
+    assert again._workspace.encoders.loaded.texts == []
     assert again._open_generation().number > first
     assert again._open_generation().manifest.vectors[0].quantized
     assert [one.item_id for one in again.recommend(history=["item-3"], k=5)] == answers

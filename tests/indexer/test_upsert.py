@@ -55,7 +55,7 @@ def open_shop(engine, items, folder, built):
     )
     if engine != "edge":
         shop.index(items)
-        shop._encoders.loaded.texts.clear()
+        shop._workspace.encoders.loaded.texts.clear()
     return shop
 
 
@@ -66,7 +66,7 @@ def shop(request, tmp_path, built):
 
 
 def encoded(shop):
-    return shop._encoders.loaded.texts
+    return shop._workspace.encoders.loaded.texts
 
 
 def found(shop, text, **options):
@@ -147,22 +147,24 @@ def test_items_are_counted_again_when_a_change_is_repeated(shop, deleted):
         return shop.delete_items(["a"]) if deleted else shop.put_items([Item("d", "Sky", "blue")])
 
     change()
-    shop._store.rewrite_manifest(generation.number, generation.manifest)  # the one before the change
-    shop._live.close()
+    before = generation.manifest
+    shop._workspace.store().rewrite_manifest(generation.number, before)
+    shop._workspace.live.close()
     assert shop.info()["items"] == 3
     change()
-    assert shop.info()["items"] == (2 if deleted else 4)
+    n_items = 2 if deleted else 4
+    assert (shop.info()["items"], shop.info()["passages"]) == (n_items, before.n_passages - 3 + n_items)
 
 
 def test_a_field_that_an_unchanged_item_brings_back_is_known_again(shop):
     """Whoever was killed between the items and the manifest puts them again."""
     shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
     generation = shop._open_generation()
-    store = shop._store
+    store = shop._workspace.store()
     store.rewrite_manifest(
         generation.number, type(generation.manifest)(**{**vars_of(generation.manifest), "fields": {}})
     )
-    shop._live.close()
+    shop._workspace.live.close()
     shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
     assert found(shop, "blue", where={"height": 100}) == ["d"]
 
