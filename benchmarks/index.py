@@ -39,13 +39,15 @@ from semrec.store import open_store
 from semrec.types import Float2D, Item, Precision
 
 DIMENSION = 384
+N_TOPICS = 400
 MEGABYTE = 2**20
 
 
 class Standin(Encoder):
-    """Vectors drawn by the hash of the text; no encoder, but as fast as memory."""
+    """Vectors drawn by the hash of the text, around topics; no encoder, but as fast as memory."""
 
     def __init__(self) -> None:
+        self._topics = np.random.default_rng(0).normal(size=(N_TOPICS, DIMENSION))
         self.name = self.fingerprint = "standin"
         self.precision = "float32"
         self.dimension = DIMENSION
@@ -65,9 +67,9 @@ class Standin(Encoder):
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> Float2D:
         """Return unit vectors."""
-        rows = np.array(
-            [np.random.default_rng(crc32(text.encode())).normal(size=DIMENSION) for text in texts]
-        )
+        hashes = [crc32(text.encode()) for text in texts]
+        rows = np.array([np.random.default_rng(seed).normal(size=DIMENSION) for seed in hashes or [0]])
+        rows += self._topics[np.array(hashes or [0]) % N_TOPICS]
         return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 

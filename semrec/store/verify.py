@@ -15,8 +15,9 @@ QUERIES = 50
 """Items whose own vectors are the sample queries."""
 CANDIDATES = 20_000
 """Items that every query is compared with exactly; in a larger catalog a fixed random sample."""
-RECALL_BAR = {"cosine": 0.9, "dot": 0.6}
-"""Least recall: below it a graph is broken, not just hasty. It finds the largest dot products less surely."""
+RECALL_BAR = {"cosine": 0.5, "dot": 0.4}
+"""Least recall: below it a graph is broken. Well-made ones reach 0.98 where texts have topics, but 0.66 with
+20,000 vectors that have nothing in common: hard to search is no reason to refuse a catalog."""
 SAME_BAR = 0.8
 """Least share of the nearest items of the index before that are found again, when no vector has changed."""
 _TIE = 1e-4

@@ -68,9 +68,9 @@ def test_another_count_is_told(index):
 
 
 def test_a_graph_that_loses_items_is_told(index):
-    lost = index.sample(30)[::2]
-    found = verify(Hiding(index, lost), manifest(30))
-    assert 0.3 < found.recall["text"] < 0.6
+    there = index.sample(30)
+    found = verify(Hiding(index, there[np.arange(30) % 6 > 0]), manifest(30))
+    assert found.recall["text"] < 0.4
     assert len(found.faults) == 2
     assert "searching 'text' finds" in found.faults[0]
 
