@@ -154,7 +154,11 @@ class Settings(BaseSettings):
     )
     service_batch_texts: int = Field(16, ge=1, description="Most query texts that are encoded together.")
     service_threads: int = Field(
-        2, ge=1, le=64, description="Threads of `semrec serve` that answer; the rest of the queries wait."
+        1,
+        ge=1,
+        le=64,
+        description="Threads of `semrec serve` that answer; other queries wait. The embedded engine answers "
+        "one at a time; on a Qdrant server several can wait for it together.",
     )
     service_queue: int = Field(
         64, ge=0, description="Queries that may wait for a thread; those after them hear 429, come later."

@@ -241,7 +241,9 @@ class Recommendations:
                     "because": [
                         {"item_id": b.item_id, "title": b.title, "share": b.share} for b in r.because
                     ],
-                    "passages": asdict(r.passages) if r.passages else None,
+                    "passages": {"item": r.passages.item, "history": r.passages.history}
+                    if r.passages
+                    else None,
                 }
                 for r in self.recommendations
             ],

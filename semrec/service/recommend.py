@@ -9,9 +9,9 @@ from fastapi import APIRouter
 
 from semrec.service.errors import ServiceError
 from semrec.service.guard import READ
-from semrec.service.models import AnswerOut, Asked, BecauseOut, Bounds, RecommendationOut
+from semrec.service.models import AnswerOut, Asked, Bounds
 from semrec.service.state import Service, ServiceDep
-from semrec.types import Event, Recommendation, Recommendations
+from semrec.types import Event, Recommendations
 from semrec.wording import reason_sentence
 
 router = APIRouter(tags=["recommend"], dependencies=[READ])
@@ -71,22 +71,11 @@ def where_of(where: Mapping[str, Any]) -> dict[str, Any]:
 
 def answer_of(answer: Recommendations) -> AnswerOut:
     """Return an answer as JSON tells it."""
-    return AnswerOut.model_validate(
-        {
-            **answer.to_dict(),
-            "recommendations": [_recommendation(recommendation) for recommendation in answer],
+    told = answer.to_dict()
+    for one, recommendation in zip(told["recommendations"], answer, strict=True):
+        one |= {
+            "because": recommendation.because,  # with the signal, which the library's JSON does not have
+            "reason": reason_sentence(recommendation),
+            "metadata": dict(recommendation.metadata),
         }
-    )
-
-
-def _recommendation(recommendation: Recommendation) -> RecommendationOut:
-    return RecommendationOut(
-        item_id=recommendation.item_id,
-        title=recommendation.title,
-        score=recommendation.score,
-        signals=dict(recommendation.signals),
-        because=[BecauseOut.model_validate(reason) for reason in recommendation.because],
-        passages=recommendation.passages,
-        reason=reason_sentence(recommendation),
-        metadata=dict(recommendation.metadata),
-    )
+    return AnswerOut.model_validate(told)

@@ -28,7 +28,7 @@ T = TypeVar("T")
 log = logging.getLogger("semrec.service")
 
 CLOSE_S = 5.0
-"""Longest wait for each kind of threads when the service stops."""
+"""Longest wait for tasks that were begun when the service stops."""
 
 RETRY_S = 1.0
 """Seconds between two tries to open what is not there yet."""
@@ -116,7 +116,8 @@ class Service:
     def close(self) -> None:
         """Finish what was begun and let go of the store."""
         all_workers = (self.writer, self.changing, self.encoding, self.answering, self.watching)
-        ended = [workers.close(CLOSE_S) for workers in all_workers]
+        deadline = time.monotonic() + CLOSE_S
+        ended = [workers.close(max(0.0, deadline - time.monotonic())) for workers in all_workers]
         if all(ended):
             self.recommender.close()
         else:
