@@ -34,9 +34,8 @@ from semrec.event_frame import (
     frame_of,
 )
 from semrec.types import Event, item_keys
+from semrec.workspace import Workspace
 
-FILE_NAME = "events.db"
-"""The SQLite file inside a workspace."""
 APPEND_ROWS = 200_000
 """Events in one transaction: each touches pages all over the index, so more at once are cheaper."""
 FRAME_ROWS = 50_000
@@ -412,7 +411,7 @@ def _bits(numbers: pl.Series) -> pl.Series:
 
 def _url_of(where: str | Path) -> sa.URL:
     if isinstance(where, Path) or "://" not in where:
-        return sa.URL.create("sqlite", database=str(Path(where) / FILE_NAME))
+        return sa.URL.create("sqlite", database=str(Workspace(Path(where)).events))
     try:
         url = sa.make_url(where)
     except (ArgumentError, ValueError) as error:

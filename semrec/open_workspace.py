@@ -241,11 +241,10 @@ class OpenWorkspace:
 
     def _journal(self) -> ChangeJournal | None:
         """Return the journal when there can be one."""
-        from semrec.changes import ChangeJournal
-        from semrec.events import FILE_NAME
-
-        if self.settings.events_url is None and not (self.folder / FILE_NAME).exists():
+        if self.settings.events_url is None and not Workspace(self.folder).events.exists():
             return None
+        from semrec.changes import ChangeJournal
+
         try:
             return ChangeJournal(self.event_log(create=False))
         except (StoreLockedError, StoreUnavailableError):

@@ -13,6 +13,7 @@ from semrec.errors import WorkspaceError
 
 MARKER = "semrec.json"
 REJECTS = "rejects.jsonl"
+EVENTS = "events.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Workspace:
     def rejects(self) -> Path:
         """The file with the rows that the last indexing could not use."""
         return self.folder / REJECTS
+
+    @property
+    def events(self) -> Path:
+        """The event log, where it is not in a database elsewhere."""
+        return self.folder / EVENTS
 
 
 def find_workspace(folder: Path) -> Workspace:
