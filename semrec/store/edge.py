@@ -506,6 +506,11 @@ def _rows_of(field: VectorField, vectors: Sequence[Any]) -> Float2D:
 def _load(folder: Path, owner: Owner, vectors: Sequence[VectorField], *, borrowed: bool = False) -> EdgeIndex:
     """Open what lies in a folder that is owned; when that fails the folder is free again."""
     try:
+        if not (_shard_path(folder) / "segments").is_dir():  # the engine would open an empty one
+            raise StoreError(
+                f"{folder} is damaged: its points are gone. Go back to an older generation with "
+                "`semrec rollback`, or index again with --rebuild"
+            )
         with _edge_errors(folder), held(folder):
             shard = qe.EdgeShard.load(str(_shard_path(folder)))
             return EdgeIndex(folder, shard, owner, vectors, borrowed=borrowed)

@@ -194,3 +194,13 @@ def test_a_damaged_manifest_is_told(store, tmp_path, text, reason):
     (folder / "manifest.json").write_text(text)
     with pytest.raises(StoreError, match=reason):
         store.open(1)
+
+
+def test_a_generation_whose_points_are_gone_is_told(store, tmp_path):
+    build(store, points(2))
+    shutil.rmtree(tmp_path / "generations" / "1" / "edge" / "segments")
+    for opening in (store.open, store.borrow):
+        with pytest.raises(StoreError, match=r"generations/1 is damaged: its points are gone"):
+            opening(1)
+    build(store, points(3))
+    assert store.current() == 2
