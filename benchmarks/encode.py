@@ -44,6 +44,7 @@ from semrec.encoder.choice import (
     known_items,
 )
 from semrec.encoder.sentence_transformer import SentenceTransformerEncoder
+from semrec.encoder.speeds import Speeds
 from semrec.encoder.truncated import truncated
 from semrec.evaluation import SPLITS, Split, evaluate
 from semrec.evaluation.run import Recommend
@@ -401,7 +402,8 @@ def main() -> None:
     def load(precision: Precision) -> Encoder:
         return reference if precision == "float32" else load_encoder(None, settings, precision=precision)
 
-    choice = fastest_encoder(load, precisions(settings), texts.items)
+    candidates = partial(precisions, settings)
+    choice = fastest_encoder(load, lambda: reference, candidates, texts.items, Speeds(settings.cache_folder))
     for note in choice.notes:
         sys.stderr.write(f"{note}\n")
     flat = texts.flat

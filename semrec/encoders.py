@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from semrec.config import Settings
-from semrec.encoder import PRECISIONS, Encoder, load_encoder, precisions
+from semrec.encoder import PRECISIONS, Encoder, load_encoder, load_reference, precisions
 from semrec.encoder.choice import ENOUGH_ITEMS, Choice, asked_encoder, fastest_encoder
 from semrec.encoder.fingerprint import known_fingerprint
 from semrec.encoder.shared import SharedEncoder
+from semrec.encoder.speeds import Speeds
 from semrec.encoder.truncated import cut, with_dimension
 from semrec.errors import EncoderError
 from semrec.signals.text import unit_rows
@@ -90,11 +92,15 @@ class Encoders:
         def load(precision: Precision) -> Encoder:
             return load_encoder(name, self._settings, precision=precision)
 
+        reference = partial(load_reference, name, self._settings)
         items = catalog.peek(ENOUGH_ITEMS)
         if asked == "auto":
-            choice = fastest_encoder(load, precisions(self._settings), items)
+            device = self._settings.device
+            speeds = Speeds(self._settings.cache_folder, known_fingerprint(name, "float32"), device)
+            candidates = partial(precisions, self._settings)
+            choice = fastest_encoder(load, reference, candidates, items, speeds)
         else:
-            choice = asked_encoder(load, PRECISIONS[asked], items)
+            choice = asked_encoder(load, reference, PRECISIONS[asked], items)
         self.loaded = choice.encoder
         return choice
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from semrec.config import Settings
@@ -11,7 +12,7 @@ from semrec.types import Precision
 if TYPE_CHECKING:
     from semrec.encoder.sentence_transformer import SentenceTransformerEncoder
 
-__all__ = ["Encoder", "load_encoder", "precisions"]
+__all__ = ["Encoder", "load_encoder", "load_reference", "precisions"]
 
 
 PRECISIONS: dict[str, Precision] = {
@@ -46,6 +47,25 @@ def load_encoder(name: str | None, settings: Settings, *, precision: Precision |
     return load_sentence_transformer(
         name, device=settings.device, batch_tokens=settings.batch_tokens, precision=precision
     )
+
+
+def load_reference(name: str, settings: Settings) -> Encoder:
+    """Load the encoder of this name in float32, from its export where that is there: torch takes seconds.
+
+    Raises
+    ------
+    EncoderError
+        It cannot be loaded.
+    """
+    from semrec.encoder.fingerprint import known_fingerprint
+    from semrec.encoder.onnx import DamagedExportError, OnnxEncoder, export_folder
+
+    fingerprint = known_fingerprint(name, "float32")
+    if fingerprint is not None:
+        folder = export_folder(settings.cache_folder, fingerprint)
+        with suppress(DamagedExportError):
+            return OnnxEncoder(folder, name, settings.batch_tokens, "float32")
+    return load_encoder(name, settings, precision="float32")
 
 
 def precisions(settings: Settings) -> tuple[Precision, ...]:

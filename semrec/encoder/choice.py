@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 
 from semrec.encoder.protocol import Encoder
+from semrec.encoder.speeds import Speeds
 from semrec.errors import EncoderError
 from semrec.types import Float1D, Float2D, Item, Precision
 
@@ -24,8 +26,8 @@ LEAST_QUALITY = 0.99
 LONGEST_DOCUMENT = 400
 """Characters of a sample's document: what is measured has to be short."""
 
-ROUNDS = 4
-"""The encoders are timed in turn, so that all meet the same machine."""
+TIMED_ITEMS, ROUNDS = 64, 4
+"""The encoders are timed on so many of them in turn, so that all meet the same machine."""
 
 WORDS: dict[Precision, str] = {"float32": "torch", "bfloat16": "torch-bf16", "int8": "onnx-int8"}
 """What a precision is called by `Settings.encoder`."""
@@ -50,48 +52,58 @@ class KnownItems:
     documents: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What an encoder did with a sample: documents a second, and the NDCG@10 of its search."""
-
-    encoder: Encoder
-    rate: float
-    ndcg: float
-
-
-def fastest_encoder(load: Load, candidates: Sequence[Precision], items: Sequence[Item]) -> Choice:
+def fastest_encoder(
+    load: Load,
+    reference: Callable[[], Encoder],
+    candidates: Callable[[], Sequence[Precision]],
+    items: Sequence[Item],
+    speeds: Speeds,
+) -> Choice:
     """Return the fastest of some encoders that finds what float32 finds; float32 itself is one of them.
 
     Parameters
     ----------
     load : loads one.
-    candidates : precisions to consider besides float32.
+    reference : loads float32 to compare with.
+    candidates : tells which precisions to consider besides float32; asked when nothing is known of speeds.
     items : of the catalog; with fewer than `ENOUGH_ITEMS` it is float32, and nothing else is loaded.
+    speeds : what was measured on this machine before.
 
     Raises
     ------
     EncoderError
         Not even float32 can be loaded.
     """
-    reference = load("float32")
-    if not candidates or len(items) < ENOUGH_ITEMS:
-        return Choice(reference)
+    load = cache(load)
+    sample = known_items(items)
+    if len(items) < ENOUGH_ITEMS or not sample.queries:
+        return Choice(load("float32"))
     notes: list[str] = []
-    others = []
-    for precision in candidates:
-        try:
-            others.append(load(precision))
-        except EncoderError as error:
-            notes.append(f"{error} Not used: {WORDS[precision]}.")
-    return _first_good(reference, others, items, notes, least_rate=1.0)
+    rates = speeds.known()
+    if not rates:
+        encoders = _loaded(load, ("float32", *candidates()), notes)
+        if len(encoders) == 1:
+            return Choice(encoders[0], tuple(notes))
+        reference = partial(load, "float32")
+        rates = measure(encoders, sample.documents[:TIMED_ITEMS])
+        if not notes and all(encoder.device == "cpu" for encoder in encoders):
+            speeds.remember(rates)
+    faster = [precision for precision in rates if rates[precision] > rates["float32"]]
+    chosen = _first_good(load, sorted(faster, key=lambda one: -rates[one]), reference, sample, notes)
+    told = ", ".join(f"{WORDS[precision]} {rate:.0f}" for precision, rate in rates.items())
+    chosen = chosen or load("float32")
+    return Choice(chosen, (*notes, f"encoder: {WORDS[chosen.precision]} (texts/s: {told})"))
 
 
-def asked_encoder(load: Load, precision: Precision, items: Sequence[Item]) -> Choice:
+def asked_encoder(
+    load: Load, reference: Callable[[], Encoder], precision: Precision, items: Sequence[Item]
+) -> Choice:
     """Return the encoder in the precision that is asked for, or in float32 where that one is no good.
 
     Parameters
     ----------
     load : loads it.
+    reference : loads float32 to compare with.
     precision : what is asked for.
     items : of the catalog; with fewer than `ENOUGH_ITEMS` what can be loaded is trusted.
 
@@ -100,15 +112,15 @@ def asked_encoder(load: Load, precision: Precision, items: Sequence[Item]) -> Ch
     EncoderError
         Not even float32 can be loaded.
     """
+    load = cache(load)
     if precision == "float32":
         return Choice(load("float32"))
-    try:
-        asked = load(precision)
-    except EncoderError as error:
-        return Choice(load("float32"), (f"{error} Not used: {WORDS[precision]}; torch in float32 is.",))
-    if len(items) < ENOUGH_ITEMS:
-        return Choice(asked)
-    return _first_good(load("float32"), [asked], items, [], least_rate=0.0)
+    notes: list[str] = []
+    sample = known_items(items if len(items) >= ENOUGH_ITEMS else ())
+    chosen = _first_good(load, [precision], reference, sample, notes)
+    if chosen is None:
+        return Choice(load("float32"), (*notes, f"encoder: {WORDS['float32']}"))
+    return Choice(chosen)
 
 
 def known_items(items: Sequence[Item]) -> KnownItems:
@@ -142,47 +154,60 @@ def known_item_gains(scores: Float2D) -> Float1D:
     return np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0.0)
 
 
-def measure(encoders: Sequence[Encoder], sample: KnownItems) -> list[Measured]:
-    """Return how fast each encoder is and what it finds; every document is encoded once by each."""
+def measure(encoders: Sequence[Encoder], documents: Sequence[str]) -> dict[Precision, float]:
+    """Return how many texts a second each encoder encodes, by its precision."""
     seconds = np.zeros(len(encoders))
-    documents = [np.zeros((len(sample.documents), encoder.dimension), np.float32) for encoder in encoders]
     for encoder in encoders:
-        encoder.encode_documents(sample.documents[:2])  # the first call of all sets things up
+        encoder.encode_documents(documents[:2])  # the first call of all sets things up
     for turn in range(ROUNDS):
         for place, encoder in enumerate(encoders):
             started = time.perf_counter()
-            documents[place][turn::ROUNDS] = encoder.encode_documents(sample.documents[turn::ROUNDS])
+            encoder.encode_documents(documents[turn::ROUNDS])
             seconds[place] += time.perf_counter() - started
-    scores = [e.encode_queries(sample.queries) @ made.T for e, made in zip(encoders, documents, strict=True)]
-    return [
-        Measured(encoder, len(sample.documents) / spent, float(known_item_gains(of_one).mean()))
-        for encoder, spent, of_one in zip(encoders, seconds.tolist(), scores, strict=True)
-    ]
+    rates = (len(documents) / seconds).tolist()
+    return {encoder.precision: rate for encoder, rate in zip(encoders, rates, strict=True)}
+
+
+def quality(encoder: Encoder, sample: KnownItems) -> float:
+    """Return the NDCG@10 of an encoder's search for known items."""
+    scores = encoder.encode_queries(sample.queries) @ encoder.encode_documents(sample.documents).T
+    return float(known_item_gains(scores).mean())
+
+
+def _loaded(load: Load, wanted: Sequence[Precision], notes: list[str]) -> list[Encoder]:
+    """Return the encoders that can be loaded, and tell of the others; the first one must be."""
+    encoders = [load(wanted[0])]
+    for precision in wanted[1:]:
+        try:
+            encoders.append(load(precision))
+        except EncoderError as error:
+            notes.append(f"{error} Not used: {WORDS[precision]}.")
+    return encoders
 
 
 def _first_good(
-    reference: Encoder,
-    others: Sequence[Encoder],
-    items: Sequence[Item],
+    load: Load,
+    wanted: Sequence[Precision],
+    reference: Callable[[], Encoder],
+    sample: KnownItems,
     notes: list[str],
-    *,
-    least_rate: float,
-) -> Choice:
-    """Return the fastest that passes the gate, if it has this share of the reference's rate, else that."""
-    sample = known_items(items)
-    if not others or not sample.queries:
-        return Choice(reference, tuple(notes))
-    measured = measure([reference, *others], sample)
-    best, chosen = measured[0], reference
-    for one in sorted(measured[1:], key=lambda one: -one.rate):
-        if one.rate <= least_rate * best.rate:
+) -> Encoder | None:
+    """Return the first encoder that passes the gate, and tell why others do not; None: none does."""
+    bar = None
+    for precision in wanted:
+        try:
+            encoder = load(precision)
+        except EncoderError as error:
+            notes.append(f"{error} Not used: {WORDS[precision]}.")
             continue
-        if one.ndcg >= LEAST_QUALITY * best.ndcg:
-            chosen = one.encoder
-            break
+        if not sample.queries:
+            return encoder
+        bar = bar or quality(reference(), sample)
+        found = quality(encoder, sample)
+        if found >= LEAST_QUALITY * bar:
+            return encoder
         notes.append(
-            f"{WORDS[one.encoder.precision]} is refused: on {len(sample.queries)} items of the catalog its "
-            f"NDCG@10 is {one.ndcg:.3f}, that of float32 {best.ndcg:.3f}"
+            f"{WORDS[precision]} is refused: on {len(sample.queries)} items of the catalog its "
+            f"NDCG@10 is {found:.3f}, that of float32 {bar:.3f}"
         )
-    told = ", ".join(f"{WORDS[one.encoder.precision]} {one.rate:.0f}" for one in measured)
-    return Choice(chosen, (*notes, f"encoder: {WORDS[chosen.precision]} (texts/s: {told})"))
+    return None

@@ -1,4 +1,4 @@
-"""Sentence encoders in int8 on onnxruntime: no torch is needed once the export is made."""
+"""Sentence encoders on onnxruntime, in int8 or float32: no torch is needed once the export is made."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from semrec.encoder.fingerprint import with_precision
 from semrec.errors import EncoderError
 from semrec.types import Float2D, Precision
 
-MODEL, TOKENIZER, CARD = "model.onnx", "tokenizer.json", "card.json"
-"""The files of an export."""
+MODELS: dict[Precision, str] = {"int8": "model.onnx", "float32": "float32.onnx"}
+TOKENIZER, CARD = "tokenizer.json", "card.json"
+"""The files of an export; the model in float32 is what the one in int8 is held to."""
 
-
-VERSION = 1
+VERSION = 2
 """Of what an export is; another one is a folder of its own."""
 
 
@@ -48,7 +48,7 @@ class Card:
     pooling : how the vectors of tokens become that of the text: `mean` or `cls`.
     pad_id : the token that fills batches up.
     query_prompt, document_prompt : put before texts.
-    sha256 : file name -> SHA-256 (hexadecimal) of the model and its tokenizer.
+    sha256 : file name -> SHA-256 (hexadecimal) of the models and their tokenizer.
     """
 
     fingerprint: str
@@ -66,8 +66,8 @@ class Card:
         (folder / CARD).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @staticmethod
-    def read(folder: Path) -> Card:
-        """Return the card of an export whose files are whole.
+    def read(folder: Path, models: Sequence[str] = tuple(MODELS.values())) -> Card:
+        """Return the card of an export whose tokenizer and models are whole; which, can be said.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Card:
         """
         try:
             card = Card(**json.loads((folder / CARD).read_text(encoding="utf-8")))
-            for name in (MODEL, TOKENIZER):
+            for name in (*models, TOKENIZER):
                 if file_sha256(folder / name) != card.sha256[name]:
                     raise DamagedExportError(f"{folder / name} is damaged.")
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -93,15 +93,17 @@ def file_sha256(file: Path) -> str:
 class OnnxEncoder(BatchedEncoder):
     """An exported encoder; see `Encoder` for its attributes.
 
-    Texts are tokenised once, and encoded in batches of like length. A batch is quantised as a whole, so a
-    vector depends a little on the texts that it was encoded with. On 200 descriptions of the bundled catalog
-    the cosine of alone and together was 0.994 on average, 0.987 at least: as near as either is to float32.
+    Texts are tokenised once, and encoded in batches of like length. In int8 a batch is quantised as a whole,
+    so a vector depends a little on the texts that it was encoded with. On 200 descriptions of the bundled
+    catalog the cosine of alone and together was 0.994 on average, 0.987 at least: as near as either is to
+    float32.
 
     Parameters
     ----------
     folder : an export.
     name : what it was asked for as.
     batch_tokens : most tokens in one batch, padding included.
+    precision : int8 or float32.
 
     Raises
     ------
@@ -109,13 +111,12 @@ class OnnxEncoder(BatchedEncoder):
         The export is not whole.
     """
 
-    precision: Precision = "int8"
-
-    def __init__(self, folder: Path, name: str, batch_tokens: int) -> None:
-        self._card = Card.read(folder)
+    def __init__(self, folder: Path, name: str, batch_tokens: int, precision: Precision = "int8") -> None:
+        self._card = Card.read(folder, [MODELS[precision]])
         self._batch_tokens = batch_tokens
+        self.precision = precision
         try:
-            self._session = open_session(folder / MODEL)
+            self._session = open_session(folder / MODELS[precision])
             self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             super().__init__(Tokenizer.from_file(str(folder / TOKENIZER)))
         except Exception as error:  # both libraries raise bare exceptions of their own

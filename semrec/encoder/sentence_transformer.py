@@ -24,6 +24,9 @@ from semrec.encoder.fingerprint import folder_fingerprint, with_precision
 from semrec.errors import EncoderError
 from semrec.types import Float2D, Precision
 
+MOST_TOKENS = 2**18
+"""Tokens of one batch beyond which a graphics card gets no faster."""
+
 
 class SentenceTransformerEncoder(BatchedEncoder):
     """An encoder loaded by `load_encoder`; see `Encoder` for its attributes.
@@ -34,7 +37,7 @@ class SentenceTransformerEncoder(BatchedEncoder):
     name : what it was asked for as.
     fingerprint : hash of its files, with the precision unless it is float32.
     precision : what the model computes with.
-    batch_tokens : most tokens in one batch, padding included.
+    batch_tokens : most tokens in one batch, padding included; on a graphics card as many as fit are taken.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class SentenceTransformerEncoder(BatchedEncoder):
         batch_tokens: int,
     ) -> None:
         self.model = model
-        self._batch_tokens = batch_tokens
+        self._batch_tokens = max(batch_tokens, batch_tokens_of(model))
         super().__init__(Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str()))
         self.name = name
         self.fingerprint = fingerprint
@@ -75,6 +78,36 @@ class SentenceTransformerEncoder(BatchedEncoder):
             if progress:
                 progress(len(rows))
         return unit_length(vectors)  # in float32 whatever the model computes in: lengths are exactly 1
+
+
+def batch_tokens_of(model: SentenceTransformer) -> int:
+    """Return how many tokens a graphics card takes at once, by its free memory; 0 on other devices.
+
+    Small batches stay in a processor's cache; a graphics card with small batches waits most of the time.
+    """
+    if model.device.type != "cuda":
+        return 0
+    free, _ = torch.cuda.mem_get_info(model.device)
+    config: Any = getattr(getattr(model[0], "model", None), "config", None)
+    if config is None:  # no transformer
+        return 0
+    number_bytes = next(model.parameters()).element_size()
+    return tokens_that_fit(free, config.hidden_size, config.intermediate_size, number_bytes)
+
+
+def tokens_that_fit(free_bytes: int, hidden: int, intermediate: int, number_bytes: int) -> int:
+    """Return how many tokens of a BERT fit into half of the free memory, at most `MOST_TOKENS`.
+
+    Parameters
+    ----------
+    free_bytes : of the device.
+    hidden, intermediate : lengths of a token's vector, between layers and inside one.
+    number_bytes : of one number of it.
+    """
+    # Alive at once: the layer's input, queries, keys, values, attention's output and its sum, and the
+    # inner vector before and after its activation.
+    per_token = (6 * hidden + 2 * intermediate) * number_bytes
+    return min(MOST_TOKENS, free_bytes // 2 // per_token)
 
 
 def pick_device(device: str | None) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 from toy import WORDS, ToyEncoder
@@ -10,11 +14,12 @@ from semrec.encoder.choice import (
     ENOUGH_ITEMS,
     LONGEST_DOCUMENT,
     SAMPLE_ITEMS,
-    asked_encoder,
-    fastest_encoder,
     known_item_gains,
     known_items,
 )
+from semrec.encoder.choice import asked_encoder as chosen_when_asked
+from semrec.encoder.choice import fastest_encoder as chosen_when_not
+from semrec.encoder.speeds import FILE, KEPT_S, Speeds
 from semrec.errors import EncoderError
 from semrec.types import Item
 
@@ -45,6 +50,14 @@ def loader(**encoders):
         return found
 
     return load
+
+
+def fastest_encoder(load, candidates, items, speeds=Speeds(Path("nowhere"))):  # noqa: B008 - nothing is written
+    return chosen_when_not(load, partial(load, "float32"), lambda: candidates, items, speeds)
+
+
+def asked_encoder(load, precision, items):
+    return chosen_when_asked(load, partial(load, "float32"), precision, items)
 
 
 def test_gains_by_hand():
@@ -106,7 +119,7 @@ def test_an_encoder_that_cannot_be_loaded_is_told_and_torch_takes_over():
     for items in (ITEMS, ITEMS[:3]):
         choice = asked_encoder(load, "int8", items)
         assert choice.encoder is torch
-        assert choice.notes == ("cannot export it. Not used: onnx-int8; torch in float32 is.",)
+        assert choice.notes == ("cannot export it. Not used: onnx-int8.", "encoder: torch")
 
 
 def test_one_that_was_asked_for_may_be_slow_but_not_blind():
@@ -127,3 +140,56 @@ def test_items_without_words_to_search_by_leave_float32():
 def test_without_float32_there_is_nothing():
     with pytest.raises(EncoderError):
         fastest_encoder(loader(float32=EncoderError("gone")), (), ITEMS)
+
+
+# -- what is remembered ------------------------------------------------------------------------------------
+
+
+def test_speeds_are_measured_once_and_float32_is_only_the_reference_then(tmp_path):
+    slow, fast = OtherEncoder("float32", 30), OtherEncoder("int8")
+    slow.device = fast.device = "cpu"
+    speeds = Speeds(tmp_path, "model")
+    first = fastest_encoder(loader(float32=slow, int8=fast), ("int8",), ITEMS, speeds)
+    assert speeds.known().keys() == {"float32", "int8"}
+
+    def refuse():
+        raise AssertionError("nobody should ask")
+
+    again = chosen_when_not(loader(int8=fast), ToyEncoder, refuse, ITEMS, speeds)
+    assert (again.encoder, again.notes) == (fast, first.notes)
+
+
+def test_the_gate_stays_when_speeds_are_known(tmp_path):
+    speeds = Speeds(tmp_path, "model")
+    speeds.remember({"float32": 10.0, "int8": 90.0, "bfloat16": 40.0})
+    blind, half = OtherEncoder("int8", blind=True), OtherEncoder("bfloat16")
+    blind.encode_queries = lambda texts: OtherEncoder("int8").encode_documents(texts)
+    choice = fastest_encoder(loader(float32=ToyEncoder(), int8=blind, bfloat16=half), (), ITEMS, speeds)
+    assert choice.encoder is half
+    assert "onnx-int8 is refused" in choice.notes[0]
+
+
+def test_what_is_fastest_in_float32_stays_so(tmp_path):
+    speeds = Speeds(tmp_path, "model")
+    speeds.remember({"float32": 100.0, "int8": 90.0})
+    torch = ToyEncoder()
+    assert fastest_encoder(loader(float32=torch), (), ITEMS, speeds).encoder is torch
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"key": 5}'])
+def test_speeds_that_cannot_be_read_are_not_known(tmp_path, content):
+    (tmp_path / FILE).write_text(content)
+    speeds = Speeds(tmp_path, "model")
+    assert speeds.known() == {}
+    speeds.remember({"float32": 1.0})
+    assert speeds.known() == {"float32": 1.0}
+    assert Speeds(tmp_path, "another").known() == {}
+    assert Speeds(tmp_path, "model", "cuda").known() == {}
+
+
+def test_speeds_grow_old(tmp_path, monkeypatch):
+    speeds = Speeds(tmp_path, "model")
+    speeds.remember({"float32": 1.0})
+    later = time.time() + KEPT_S + 1
+    monkeypatch.setattr("semrec.encoder.speeds.time.time", lambda: later)
+    assert speeds.known() == {}

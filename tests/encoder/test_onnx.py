@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from semrec.config import Settings
-from semrec.encoder import load_encoder
-from semrec.encoder.onnx import CARD, MODEL, TOKENIZER, DamagedExportError, OnnxEncoder, export_folder
+from semrec.encoder import load_encoder, load_reference
+from semrec.encoder.onnx import CARD, MODELS, TOKENIZER, DamagedExportError, OnnxEncoder, export_folder
 from semrec.encoder.onnx_export import export, known_modules, publish
 from semrec.errors import EncoderError
 
@@ -55,6 +55,23 @@ def test_vectors_are_nearly_those_of_float32(int8, bundled):
     assert int8.encode_queries([]).shape == (0, 384)
 
 
+def test_the_reference_has_the_vectors_of_float32_without_torch(exports, bundled):
+    reference = load_reference("bundled", Settings(cache_folder=exports))
+    assert isinstance(reference, OnnxEncoder)
+    assert (reference.precision, reference.fingerprint) == ("float32", bundled.fingerprint)
+    vectors = reference.encode_documents(TEXTS)
+    assert (vectors * bundled.encode_documents(TEXTS)).sum(axis=1).min() > 0.9999
+
+
+def test_without_a_whole_export_the_reference_is_torch(own_exports, bundled):
+    (export_folder(own_exports, bundled.fingerprint) / MODELS["float32"]).write_bytes(b"no model")
+    for folder in (own_exports, own_exports / "none"):
+        assert load_reference("bundled", Settings(cache_folder=folder)).encode_queries(["x"]).shape == (
+            1,
+            384,
+        )
+
+
 def test_progress_hears_of_every_text(int8):
     heard: list[int] = []
     int8.encode_documents(["one", "two " * 300, "three"], progress=heard.append)
@@ -71,7 +88,7 @@ def test_an_export_is_loaded_without_torch(exports):
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("name", [CARD, MODEL, TOKENIZER])
+@pytest.mark.parametrize("name", [CARD, MODELS["int8"], TOKENIZER])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_damaged_export_is_noticed(own_exports, bundled, name, damage):
     folder = export_folder(own_exports, bundled.fingerprint)
@@ -86,7 +103,7 @@ def test_a_damaged_export_is_noticed(own_exports, bundled, name, damage):
 @pytest.mark.slow
 def test_a_damaged_export_is_made_anew(own_exports, bundled, int8):
     folder = export_folder(own_exports, bundled.fingerprint)
-    (folder / MODEL).write_bytes(b"no model")
+    (folder / MODELS["int8"]).write_bytes(b"no model")
     again = load_encoder("bundled", Settings(cache_folder=own_exports), precision="int8")
     np.testing.assert_allclose(again.encode_queries(TEXTS), int8.encode_queries(TEXTS), atol=1e-6)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

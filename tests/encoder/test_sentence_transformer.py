@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from semrec.config import Settings
 from semrec.encoder import load_encoder
 from semrec.encoder.batching import token_batches
-from semrec.encoder.sentence_transformer import computes_bfloat16, pick_device
+from semrec.encoder.sentence_transformer import (
+    MOST_TOKENS,
+    batch_tokens_of,
+    computes_bfloat16,
+    pick_device,
+    tokens_that_fit,
+)
 from semrec.errors import EncoderError
 
 SENTENCE = "A library to read and write JSON quickly."
@@ -217,3 +223,14 @@ def test_every_text_is_in_one_batch_within_the_budget(lengths, batch_tokens):
 def test_batches_of_known_lengths():
     # 100; 40 and 30 (2 · 40); 5, 5 and 0 (3 · 5).
     assert list(token_batches([5, 100, 40, 0, 30, 5], 80)) == [[1], [2, 4], [0, 5, 3]]
+
+
+def test_a_graphics_card_takes_what_fits_into_half_of_its_free_memory():
+    # all-MiniLM: 6 x 384 + 2 x 1536 numbers a token, of 2 bytes each.
+    assert tokens_that_fit(10_752_000 * 2, 384, 1536, 2) == 1000
+    assert tokens_that_fit(80 * 2**30, 384, 1536, 2) == MOST_TOKENS
+    assert tokens_that_fit(0, 384, 1536, 4) == 0
+
+
+def test_a_processor_keeps_to_the_settings(bundled):
+    assert batch_tokens_of(bundled.model) == 0
