@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from postgres_cluster import log, postgres_url, url  # noqa: F401 - fixtures of many tests
 
 KEPT = ("SEMREC_TEST_", "SEMREC_CACHE_FOLDER")
 
@@ -24,7 +25,7 @@ def clean_environment(monkeypatch, own_cache_folder):
     for name in os.environ:
         if name.upper().startswith("SEMREC_") and not name.upper().startswith(KEPT):
             monkeypatch.delenv(name)
-    for file in own_cache_folder.glob("passages*"):
+    for file in (*own_cache_folder.glob("passages*"), *own_cache_folder.glob("speeds*")):
         file.unlink()
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: the one that is named, else one that is started here and now."""
+"""Event logs for the tests, in SQLite and in PostgreSQL: a server that is named, or one started here."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+from semrec.events import EventLog
 
 VARIABLE = "SEMREC_TEST_POSTGRES_URL"
+TABLES = ("semrec_events", "semrec_receipts", "semrec_preferences", "semrec_changes")
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +32,24 @@ def postgres_url() -> Iterator[str]:
     if not folders:
         pytest.skip(f"no PostgreSQL: set {VARIABLE}, or install Debian's package postgresql")
     yield from _cluster(Path(folders[-1]))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/events.db"
+    url = request.getfixturevalue("postgres_url")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"DROP TABLE IF EXISTS {', '.join(TABLES)}"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def log(url):
+    with EventLog.open(url) as opened:
+        yield opened
 
 
 def _cluster(binaries: Path) -> Iterator[str]:

@@ -21,9 +21,8 @@ ITEMS = [
 
 
 @pytest.fixture
-def journal(tmp_path):
-    with EventLog.open(tmp_path) as log:
-        yield ChangeJournal(log)
+def journal(log):
+    return ChangeJournal(log)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from semrec.cli import app
 from semrec.cli.options import comma_separated
 from semrec.errors import EncoderError
+from semrec.store.edge import EdgeStore
 
 pytestmark = pytest.mark.usefixtures("one_encoder")
 
@@ -121,6 +122,19 @@ def test_indexing_as_json(run, books, tmp_path):
     report = json.loads(out)
     assert status == 0
     assert (report["generation"], report["n_items"], report["n_rejected"]) == (1, 3, 0)
+
+
+def test_vectors_can_be_cut_and_searched_in_int8(run, books, tmp_path):
+    shop = tmp_path / "shop"
+    status, _, _ = run("index", books, "-w", shop, "--dimension", 64, "--quantize")
+    assert status == 0
+    assert json.loads(run("info", "-w", shop, "--json")[1])["dimension"] == 64
+    assert EdgeStore(shop).manifest(1).vectors[0].quantized
+    answer = json.loads(run("recommend", "--text", "sand and spice", "-k", 1, "-w", shop, "--json")[1])
+    assert answer["recommendations"][0]["item_id"] == "1"
+    assert run("index", books, "-w", shop, "--no-quantize")[0] == 0
+    manifest = EdgeStore(shop).manifest(2)
+    assert (manifest.dimension, manifest.vectors[0].quantized) == (64, False)
 
 
 def test_columns_and_template_can_be_named(run, books, tmp_path):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from postgres_cluster import postgres_url  # noqa: F401
-from test_events import log, url  # noqa: F401
 
 from semrec.errors import StoreError, StoreLockedError, StoreUnavailableError
 from semrec.event_posts import EventPosts, Post, Posted
@@ -15,7 +13,7 @@ def row(user, item, time=1.6e9, kind="view", value=None):
     return user, item, kind, value, time
 
 
-def test_each_post_has_its_own_report(log):  # noqa: F811
+def test_each_post_has_its_own_report(log):
     posts = EventPosts(log)
     assert posts.store(
         [Post([row("u", "a"), row("u", "b")]), Post([row("u", "b"), row("v", "a")]), Post([])]
@@ -27,14 +25,14 @@ def test_each_post_has_its_own_report(log):  # noqa: F811
     assert log.count() == 3
 
 
-def test_what_is_no_event_is_rejected_and_the_rest_stored(log):  # noqa: F811
+def test_what_is_no_event_is_rejected_and_the_rest_stored(log):
     (posted,) = EventPosts(log).store(
         [Post([row("u", "a"), row("u\0", "b"), row("u", "c", time=float("nan"))])]
     )
     assert posted.report == AppendReport(1, 0, {"a NUL character in an id": 1, "time is NaN or infinite": 1})
 
 
-def test_a_post_is_stored_once_under_its_receipt(log):  # noqa: F811
+def test_a_post_is_stored_once_under_its_receipt(log):
     post = Post([row("u", "a")], "first", "content")
     assert EventPosts(log).store([post]) == [Posted(AppendReport(added=1))]
     log.delete_user("u")
@@ -42,7 +40,7 @@ def test_a_post_is_stored_once_under_its_receipt(log):  # noqa: F811
     assert log.count() == 0
 
 
-def test_twins_in_one_transaction_are_stored_once(log):  # noqa: F811
+def test_twins_in_one_transaction_are_stored_once(log):
     post = Post([row("u", "a")], "first", "content")
     other = Post([row("u", "b")], "first", "other")
     report = AppendReport(added=1)

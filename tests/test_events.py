@@ -12,7 +12,6 @@ import threading
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from postgres_cluster import postgres_url  # noqa: F401
 
 from semrec import events as events_module
 from semrec.errors import CatalogError, StoreError, StoreLockedError, StoreUnavailableError
@@ -37,24 +36,6 @@ def many(n, start=0):
             "time": [1.6e9 + number for number in numbers],
         }
     )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/events.db"
-    url = request.getfixturevalue("postgres_url")
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP TABLE IF EXISTS semrec_events, semrec_receipts, semrec_preferences"))
-    engine.dispose()
-    return url
-
-
-@pytest.fixture
-def log(url):
-    with EventLog.open(url) as opened:
-        yield opened
 
 
 def test_what_is_stored_comes_back(log):
@@ -321,7 +302,7 @@ def test_a_missing_driver_names_the_extra(monkeypatch):
         EventLog.open("postgresql://u:secret@localhost/db")
 
 
-def test_an_unknown_database_is_told(postgres_url):  # noqa: F811
+def test_an_unknown_database_is_told(postgres_url):
     wrong = sa.make_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
     with pytest.raises(StoreUnavailableError, match="does not know the database"):
         EventLog.open(wrong)

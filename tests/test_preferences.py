@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from postgres_cluster import postgres_url  # noqa: F401
-from test_events import log, url  # noqa: F401
-
 from semrec import preferences as module
 from semrec.preferences import Preferences
 
 
-def test_preferences_come_back_oldest_first(log):  # noqa: F811
+def test_preferences_come_back_oldest_first(log):
     kept = Preferences(log)
     assert kept.of("u") == {}
     kept.set("u", {"a": 0.0, "b": 2.0})
@@ -18,14 +15,14 @@ def test_preferences_come_back_oldest_first(log):  # noqa: F811
     assert kept.of("v") == {}
 
 
-def test_one_is_as_usual(log):  # noqa: F811
+def test_one_is_as_usual(log):
     kept = Preferences(log)
     kept.set("u", {"a": 0.0, "b": 2.0})
     kept.set("u", {"a": 1.0, "c": 1.0})
     assert kept.of("u") == {"b": 2.0}
 
 
-def test_deleting_is_for_one_user(log):  # noqa: F811
+def test_deleting_is_for_one_user(log):
     kept = Preferences(log)
     assert kept.delete("u") == 0
     kept.set("u", {"a": 0.0, "b": 2.0})
@@ -34,7 +31,7 @@ def test_deleting_is_for_one_user(log):  # noqa: F811
     assert (kept.of("u"), kept.of("v")) == ({}, {"a": 0.0})
 
 
-def test_the_latest_are_kept(log, monkeypatch):  # noqa: F811
+def test_the_latest_are_kept(log, monkeypatch):
     monkeypatch.setattr(module, "MOST_PREFERENCES", 2)
     kept = Preferences(log)
     kept.set("u", {"a": 0.0, "b": 0.0})
