@@ -175,7 +175,6 @@ class Comparison:
     Attributes
     ----------
     fates : fate -> number of items.
-    n_passages : what the generation holds of the items that the source names.
     """
 
     def __init__(
@@ -189,7 +188,6 @@ class Comparison:
         self._refused = [np.empty(0, np.uint64)]
         self._differing = [np.empty(0, np.uint64)]
         self.fates: Counter[Fate] = Counter()
-        self.n_passages = 0
 
     def __iter__(self) -> Iterator[tuple[list[Compared], int]]:
         """Yield batches of items beside their records, and how many rows each took from the source."""
@@ -202,7 +200,6 @@ class Comparison:
                     items.append(row)
             compared = compare(items, self._index, self._manifest)
             self.fates.update(one.fate for one in compared)
-            self.n_passages += sum(len(one.record.passages) for one in compared if one.record)
             self._items.append(item_keys(item.item_id for item in items))
             self._refused.append(
                 item_keys(row.item_id for row in rows if isinstance(row, Reject) and row.item_id)
@@ -229,13 +226,6 @@ class Comparison:
     def n_items(self) -> int:
         """Rows of the source that are items."""
         return self.fates.total()
-
-    @property
-    def names_all(self) -> bool:
-        """Whether every item of the generation is in the source, once."""
-        n_found = self.n_items - self.fates["added"]
-        once = len(self.items) == self.n_items
-        return self._index is not None and once and n_found == self._index.count()
 
     @property
     def n_rejected(self) -> int:

@@ -31,7 +31,15 @@ from indexer.pipeline import (
     prepared,
 )
 from indexer.read import Catalog, typed_metadata
-from indexer.upsert import BATCH_ITEMS, delete_items, in_batches, write_items
+from indexer.upsert import (
+    BATCH_ITEMS,
+    UNCOUNTED,
+    counted_anew,
+    delete_items,
+    in_batches,
+    is_counted,
+    write_items,
+)
 from semrec.encoder.protocol import Encoder
 from semrec.errors import CatalogError
 from semrec.signals.text import TEXT, text_fields
@@ -217,14 +225,9 @@ class _Update:
     @property
     def _is_told(self) -> bool:
         """Say whether the manifest tells what is there: whoever was killed may not have counted."""
-        manifest = self._current.manifest
-        told = manifest.fields == self._draft.fields and self._counted(manifest) == manifest
-        return told or self._current.change is None
-
-    def _counted(self, manifest: Manifest) -> Manifest:
-        """Return the manifest with the counts of what is there, as far as the source shows it."""
-        passages = self._source.n_passages if self._source.names_all else manifest.n_passages
-        return replace(manifest, n_items=self._current.index.count(), n_passages=passages)
+        current = self._current
+        told = current.manifest.fields == self._draft.fields and is_counted(current.index, current.manifest)
+        return told or current.change is None
 
     def _is_few(self, n_items: int) -> bool:
         """Say whether so many items can be written in place."""
@@ -261,8 +264,9 @@ class _Update:
 
     def _write_in_place(self, change: Change, spool: Spool, gone: Keys) -> IndexReport:
         index, manifest = change.index, change.manifest
-        if manifest.n_changes == self._current.manifest.n_changes:  # it is still what the source was held to
-            manifest = self._counted(manifest)
+        if not is_counted(index, manifest):
+            manifest = counted_anew(index, manifest)
+        change.take_over(replace(manifest, n_passages=UNCOUNTED))  # for whoever finds what a kill leaves
         new = {name: kind for name, kind in self._draft.fields.items() if name not in manifest.fields}
         if new:
             index.add_fields(new)

@@ -32,6 +32,9 @@ from semrec.types import ChangeReport, Float2D, Item, Value, item_keys
 BATCH_ITEMS = 512
 """Items that are compared, encoded and written at a time."""
 
+UNCOUNTED = 0
+"""The number of passages in the manifest of a generation that a catalog is being written into."""
+
 FROM_TEXT = (TEXT, PASSAGES, WORDS)
 """The vectors that are made from an item's text; all others were learned and stay when the text changes."""
 
@@ -113,6 +116,12 @@ def delete_items(index: Index, manifest: Manifest, item_ids: Iterable[str]) -> W
     unknown = tuple(item_id for item_id in wanted if item_id not in there)
     report = ChangeReport(deleted=tuple(deleted), unknown=unknown)
     return Written(_counted(manifest, index, report, n_passages), report)
+
+
+def is_counted(index: Index, manifest: Manifest) -> bool:
+    """Tell whether the counts can be trusted: whoever was killed may not have stored them."""
+    n_items = index.count()
+    return n_items == manifest.n_items and (manifest.n_passages != UNCOUNTED or not n_items)
 
 
 def counted_anew(index: Index, manifest: Manifest) -> Manifest:
@@ -206,15 +215,16 @@ def _write(
 
 
 def _counted(manifest: Manifest, index: Index, report: ChangeReport, n_passages: int) -> Manifest:
-    n_items = index.count()  # whoever was killed before this manifest was stored left another number
-    if not report.n_written and n_items == manifest.n_items:
-        return manifest
-    return replace(
+    """Return the manifest after a change, which added so many passages."""
+    n_items = manifest.n_items + len(report.added) - len(report.deleted)
+    after = replace(
         manifest,
         n_items=n_items,
         n_passages=manifest.n_passages + n_passages,
         n_changes=manifest.n_changes + report.n_written,
     )
+    was_counted = manifest.n_passages != UNCOUNTED or not manifest.n_items
+    return after if was_counted and is_counted(index, after) else counted_anew(index, after)
 
 
 def _read_item(place: int, item: Any) -> Item:
