@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
-
-import numpy as np
 
 from semrec.encoder.protocol import Encoder
 from semrec.types import Float2D
 
-_TURN_TEXTS, _FAST_TURN_TEXTS = 128, 4096
-"""Texts encoded before another thread's turn, on a processor and on anything faster: those of like length lie
-together, and nobody waits long."""
-
 
 class SharedEncoder(Encoder):
-    """Does what another encoder does, for one thread at a time."""
+    """Does what another encoder does, for one thread at a time; who encodes much lets others in between."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._turn = Lock()
+        self._next = Lock()  # held by whoever waits for the turn: it is not taken again before
         self._counting = Lock()  # passages are cut while others are encoded
         self.name = encoder.name
         self.fingerprint = encoder.fingerprint
@@ -38,16 +34,31 @@ class SharedEncoder(Encoder):
 
     def encode_queries(self, texts: Sequence[str]) -> Float2D:
         """Return float32 (n, dimension), rows of unit length; (0, dimension) for no texts."""
-        with self._turn:
+        with self._taking_turns():
             return self._encoder.encode_queries(texts)
 
     def encode_documents(
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> Float2D:
         """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""
-        rows = [np.empty((0, self.dimension), np.float32)]
-        turn = _TURN_TEXTS if self.device == "cpu" else _FAST_TURN_TEXTS
-        for start in range(0, len(texts), turn):
-            with self._turn:
-                rows.append(self._encoder.encode_documents(texts[start : start + turn], progress=progress))
-        return np.concatenate(rows)
+
+        def after_batch(n_texts: int) -> None:
+            if progress:
+                progress(n_texts)
+            self._turn.release()
+            self._take_turn()
+
+        with self._taking_turns():
+            return self._encoder.encode_documents(texts, progress=after_batch)
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        self._take_turn()
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _take_turn(self) -> None:
+        with self._next:
+            self._turn.acquire()
