@@ -13,6 +13,7 @@ from indexer.compare import content_hash
 from semrec.catalog_map import choose_landmarks
 from semrec.encoder.protocol import Encoder
 from semrec.errors import CatalogError
+from semrec.projection import FEWEST_FOR_TSNE, prepare
 from semrec.signals.text import PASSAGES, TEXT, item_vectors, text_fields
 from semrec.signals.words import WORDS, WORDS_FIELDS
 from semrec.signals.words import item_vectors as word_vectors
@@ -78,6 +79,8 @@ class GenerationBuilder:
         """Write points of items that were not written yet."""
         if not points:
             return
+        if self._n_items < FEWEST_FOR_TSNE <= self._n_items + len(points):
+            prepare()
         self._build.index.upsert(points)
         self._sum += text_vectors(points).sum(axis=0, dtype=np.float64)
         self._n_items += len(points)

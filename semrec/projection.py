@@ -9,6 +9,9 @@ once, when the catalog is indexed; then any vector has a place at once.
 
 from __future__ import annotations
 
+from importlib import import_module
+from threading import Thread
+
 import numpy as np
 
 from semrec.types import Float2D
@@ -30,6 +33,11 @@ SHARPNESS = 12.0
 """How much more a nearer landmark counts: exp(12 · cosine)."""
 
 
+def prepare() -> None:
+    """Begin to load what `lay_out` needs: it takes a second, for which a build need not wait in the end."""
+    Thread(target=import_module, args=("sklearn.manifold",), name="semrec-layout", daemon=True).start()
+
+
 def lay_out(vectors: Float2D) -> Float2D:
     """Return a place for every landmark.
 
@@ -44,7 +52,7 @@ def lay_out(vectors: Float2D) -> Float2D:
     """
     if len(vectors) < FEWEST_FOR_TSNE:
         return _fitted(_principal(vectors, 2))
-    from sklearn.manifold import TSNE  # takes a second to load, and only builds need it
+    from sklearn.manifold import TSNE  # only builds need it
 
     points = _unit(_principal(vectors, COMPONENTS))
     start = _principal(points, 2)
