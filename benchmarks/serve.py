@@ -182,7 +182,8 @@ def measure(
     # Texts are never the same twice: what is kept would not be encoded.
     texts = [request({"text": f"a program that draws chart number {n}", "k": 10}) for n in range(100_000)]
     parts = [texts[start :: 2 * ROUNDS] for start in range(2 * ROUNDS)]
-    pairs = [text_round(port, *parts[2 * n : 2 * n + 2], seconds / ROUNDS) for n in range(ROUNDS)]
+    some, others = parts[::2], parts[1::2]
+    pairs = [text_round(port, some[n], others[n], seconds / ROUNDS) for n in range(ROUNDS)]
     report("serve", "texts one after the other", median(alone for alone, _ in pairs), "1/s")
     report("serve", f"{CONNECTIONS} texts at a time", median(many for _, many in pairs), "1/s")
     ratio = median(many / alone for alone, many in pairs)
