@@ -4,7 +4,8 @@ Time: `semrec index` of the bundled catalog (500 items of it with --quick) in a 
 passage cache, then a process that loads the same encoder in the same precision and encodes the same passages,
 which lie ready, in one call, then the same command again. Every figure is that of a whole process, so
 starting and loading count on both sides; beside it stands the share of the command in the seconds of that one
-call alone. What a machine makes only once, an exported model, is made by indexing a few items before.
+call alone. What a machine makes only once, an exported model and its speeds, is made by indexing a few items
+before.
 
 Memory: the catalog is made up and the encoder is a stand-in, vectors drawn by the hash of the text: it is
 everything but encoding. The search structures are built by a process of their own, which has a figure of its
@@ -33,6 +34,7 @@ from report import announce, arguments, report
 from semrec.config import load_settings
 from semrec.demo import CATALOG, MAPPING
 from semrec.encoder import load_encoder
+from semrec.encoder.choice import ENOUGH_ITEMS
 from semrec.encoder.protocol import Encoder
 from semrec.recommender import Recommender
 from semrec.store import open_store
@@ -150,7 +152,7 @@ def time_round(catalog: Path, folder: Path, cache: Path) -> dict[str, float]:
 def report_time(catalog: Path, folder: Path, rounds: int) -> None:
     """Report how the whole command compares with bare encoding, and the second run with the first."""
     few = folder / "few.parquet"
-    pl.read_parquet(catalog).head(20).write_parquet(few)
+    pl.read_parquet(catalog).head(ENOUGH_ITEMS).write_parquet(few)
     timed(indexing(few, folder / "few"), folder / "cache")
     seconds = [time_round(catalog, folder / str(number), folder / "cache") for number in range(rounds)]
     for name in seconds[0]:

@@ -370,6 +370,7 @@ def main() -> None:
             report_size(n_items, costs[-1], answers[-1], answers[0] if len(answers) > 1 else None)
     where = options.plots or (None if options.quick else Path(__file__).parent)
     if where:
+        where.mkdir(parents=True, exist_ok=True)
         plots(where, sizes, costs, answers)
 
 

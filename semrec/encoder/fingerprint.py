@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from semrec.encoder.files import model_path
@@ -31,9 +32,15 @@ def known_fingerprint(name: str, precision: Precision) -> str | None:
 
 def folder_fingerprint(folder: Path) -> str:
     """Return a hash of a model's files: 32 hexadecimal digits."""
+    files = sorted({file for pattern in FINGERPRINT_FILES for file in folder.rglob(pattern)})
+    stats = (file.stat() for file in files)
+    return _fingerprint(folder, tuple(files), tuple((stat.st_size, stat.st_mtime_ns) for stat in stats))
+
+
+@lru_cache(maxsize=16)  # a process asks several times, and weights are long
+def _fingerprint(folder: Path, files: tuple[Path, ...], stats: tuple[tuple[int, int], ...]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    files = {file for pattern in FINGERPRINT_FILES for file in folder.rglob(pattern)}
-    for file in sorted(files):
+    for file in files:
         digest.update(file.relative_to(folder).as_posix().encode())
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
