@@ -20,6 +20,7 @@ from semrec.encoder.cache import (
     stored_encoders,
     version_of,
 )
+from semrec.encoder.speeds import FILE as SPEEDS
 from semrec.errors import ConfigError
 
 EXPORTS = "onnx"
@@ -104,6 +105,7 @@ def clear_cache(folder: Path, fingerprint: str | None = None) -> Cleared:
             for path in files(folder):
                 remove(path)
             _remove_exports(_exports(folder))
+            (folder / SPEEDS).unlink(missing_ok=True)
         else:
             _clear_encoder(folder, fingerprint)
     except (OSError, sqlite3.Error) as error:

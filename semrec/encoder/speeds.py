@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, get_args
 
 from semrec.types import Precision
 
@@ -42,7 +42,8 @@ class Speeds:
         try:
             found = self._read()[self._key]
             rates = {precision: float(rate) for precision, rate in found["rates"].items()}
-            return rates if time.time() - found["measured_at"] < KEPT_S else {}
+            makes_sense = "float32" in rates and rates.keys() <= set(get_args(Precision))
+            return rates if makes_sense and time.time() - found["measured_at"] < KEPT_S else {}
         except (KeyError, TypeError, ValueError, AttributeError):
             return {}
 

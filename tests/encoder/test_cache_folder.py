@@ -15,6 +15,7 @@ from semrec.config import Settings
 from semrec.encoder.cache import PassageCache, files
 from semrec.encoder.cache_folder import cache_facts, clear_cache, short
 from semrec.encoder.cached import cached
+from semrec.encoder.speeds import Speeds
 from semrec.errors import ConfigError
 
 OLD, NEW = "0123456789abcdef" * 4, "fedcba9876543210" * 4 + "-bfloat16"
@@ -78,7 +79,10 @@ def test_who_only_asks_makes_nothing(tmp_path, monkeypatch):
 
 def test_clearing_all(folder):
     (folder / "mine.txt").write_text("not of the cache")
+    speeds = Speeds(folder, "model")
+    speeds.remember({"float32": 1.0})
     status, _, err = run("cache", "clear")
+    assert speeds.known() == {}
     assert status == 0
     assert "removed 5 passages and 2 exports" in err
     facts = cache_facts(folder)

@@ -187,6 +187,13 @@ def test_speeds_that_cannot_be_read_are_not_known(tmp_path, content):
     assert Speeds(tmp_path, "model", "cuda").known() == {}
 
 
+@pytest.mark.parametrize("rates", [{"int8": 9.0}, {"float32": 1.0, "int4": 9.0}, {"float32": "fast"}])
+def test_speeds_that_make_no_sense_are_not_known(tmp_path, rates):
+    speeds = Speeds(tmp_path, "model")
+    speeds.remember(rates)
+    assert speeds.known() == {}
+
+
 def test_speeds_grow_old(tmp_path, monkeypatch):
     speeds = Speeds(tmp_path, "model")
     speeds.remember({"float32": 1.0})
