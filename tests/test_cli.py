@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from semrec.cli import app
 from semrec.cli.options import comma_separated
+from semrec.cli.workspace import command_here
 from semrec.errors import EncoderError
 from semrec.store.edge import EdgeStore
 
@@ -252,6 +253,14 @@ def test_filters(run, shop, catalog):
 def test_a_filter_that_nothing_passes_is_an_answer(run, shop):
     status, out, _ = run("similar", "sox", "--where", "categories=gardening", "-w", shop)
     assert (status, out) == (0, "Nothing passes the filters.\n")
+
+
+def test_the_demo_names_a_command_that_can_be_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [".venv/bin/semrec", "demo"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command_here() == ".venv/bin/semrec"
+    (tmp_path / "semrec").touch(0o755)
+    assert command_here() == "semrec"
 
 
 def test_info(run, shop):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 from rich.text import Text
@@ -55,6 +57,11 @@ def demo(workspace: WorkspaceOption = Path("demo-shop"), debug: DebugOption = Fa
         out.print(Text(f"\n{bundled.ATTRIBUTION}"), style="dim")
     out.print("\nNow try your own words:")
     out.print(
-        Text(f'  semrec recommend -w {workspace} --text "draw charts" --where categories=python'),
+        Text(f'  {command_here()} recommend -w {workspace} --text "draw charts" --where categories=python'),
         style="bold",
     )
+
+
+def command_here() -> str:
+    """Return what starts semrec in this shell: by its name, or by the path it was started by."""
+    return "semrec" if shutil.which("semrec") else sys.argv[0]
