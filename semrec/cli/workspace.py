@@ -35,7 +35,8 @@ def info(
             print_json(facts)
             return
         for name, value in facts.items():
-            shown = ", ".join(f"{n} ({t})" for n, t in value.items()) if isinstance(value, dict) else value
+            parts = [f"{n} ({t})" for n, t in value.items()] if isinstance(value, dict) else value
+            shown = ", ".join(map(str, parts)) if isinstance(parts, list) else parts
             out.print(Text(f"{name.replace('_', ' '):20} {shown!s}"), soft_wrap=True)
 
 
