@@ -8,7 +8,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 _lock = Lock()
 _inside: list[Any] = []
@@ -30,6 +30,7 @@ def one_blas_thread() -> Iterator[None]:
     """
     with _lock:
         _inside.append(_inside[0] if _inside else _controller().limit(limits=1, user_api="blas"))
+        _let_others_set()
     try:
         yield
     finally:
@@ -37,3 +38,13 @@ def one_blas_thread() -> Iterator[None]:
             limit = _inside.pop()
             if not _inside:
                 limit.restore_original_limits()
+                _let_others_set()
+
+
+def _let_others_set() -> None:
+    """Give up the right to set limits: threadpoolctl leaves it with the first thread that set one.
+
+    Limits that another thread sets do nothing then, without a word; and the last to leave is another thread
+    than the first to come.
+    """
+    OpenBLASController.clear_controlling_thread()
