@@ -29,7 +29,7 @@ from semrec.errors import ConfigError, UnknownItemError
 from semrec.event_frame import ITEM, USER
 from semrec.events import EventLog
 from semrec.explain import shares
-from semrec.generation import Generation, History, counting_events, known_history
+from semrec.generation import Generation, History, counting_events, known_history, said_to_all
 from semrec.types import Condition, Event
 
 SCORING_SETTINGS = (
@@ -42,6 +42,8 @@ SCORING_SETTINGS = (
     "burst_s",
     "sample_items",
     "signal_weights",
+    "freshness_field",
+    "freshness_half_life_days",
 )
 """Settings that decide what is recommended."""
 
@@ -54,7 +56,8 @@ class Batch:
     ----------
     k : recommendations for each user.
     where : conditions that the items must satisfy.
-    popular : users of whom nothing is known get what is popular; else they are left out.
+    popular : users of whom nothing is known get what is popular and, where `Settings.freshness_field` names a
+        date, new; else they are left out.
     """
 
     k: int
@@ -72,7 +75,7 @@ class BatchReport:
     generation : the one that answered.
     n_users : users of the event log.
     n_rows : recommendations in the file.
-    n_popular : users without events that say anything, who got what is popular.
+    n_popular : users without events that say anything, who got what is popular or new.
     n_skipped : such users who got nothing.
     n_resumed : users that an earlier run had done already.
     seconds : of this run.
@@ -129,9 +132,10 @@ def recommend_all(
         parts = _Parts(folder)
         notes = parts.begin(_decides(generation, batch, settings))
         users = parts.users(log)
-        catalog = map_catalog(generation, batch.where, folder)
+        to_unknown = said_to_all(generation, settings, {}) if batch.popular else ""
+        catalog = map_catalog(generation, batch.where, folder, unknown=bool(to_unknown))
         scorer = BatchScorer(generation, catalog, settings)
-        rows_of = _Work(generation, log, scorer, catalog.item_ids, batch, settings)
+        rows_of = _Work(generation, log, scorer, catalog.item_ids, batch, settings, bool(to_unknown))
         step = block_users(settings)
         blocks = range(0, len(users), step)
         todo = [first for first in blocks if not parts.is_done(first)]
@@ -158,16 +162,18 @@ def recommend_all(
         **counts,
         n_resumed=n_resumed,
         seconds=time.monotonic() - started,
-        notes=(*notes, *_remarks(len(users), counts, generation)),
+        notes=(*notes, *_remarks(len(users), counts, to_unknown, generation)),
     )
 
 
-def _remarks(n_users: int, counts: dict[str, int], generation: Generation) -> list[str]:
+def _remarks(n_users: int, counts: dict[str, int], to_unknown: str, generation: Generation) -> list[str]:
     remarks = []
     if not n_users:
         remarks.append("the event log has no users; the file has no rows.")
     if counts["n_popular"]:
-        remarks.append(f"{counts['n_popular']:,} users without events on known items got what is popular.")
+        remarks.append(
+            f"{counts['n_popular']:,} users without events on known items got what is {to_unknown}."
+        )
     if counts["n_skipped"]:
         why = "" if generation.learned else "; before `semrec fit` nothing is known to be popular"
         remarks.append(f"{counts['n_skipped']:,} users without events on known items got nothing{why}.")
@@ -184,13 +190,14 @@ class _Work:
     item_ids: pl.Series
     batch: Batch
     settings: Settings
+    says_something_to_unknown: bool
 
     def __call__(self, user_ids: Sequence[str]) -> tuple[pl.DataFrame, dict[str, int]]:
         """Return the rows of some users, and how many of them got what is popular or nothing."""
         stored = self.log.histories(user_ids, limit=self.settings.max_user_events)
         histories = [self._history(stored[user_id]) for user_id in user_ids]
         unknown = np.array([not np.any(history.weights) for history in histories], bool)
-        gets_popular = self.batch.popular and self.generation.learned is not None
+        gets_popular = self.says_something_to_unknown
         chosen = np.flatnonzero(~unknown | gets_popular).tolist()
         best = self.scorer.best([histories[row] for row in chosen], self.batch.k)
         rows = _frame([user_ids[row] for row in chosen], best, self.item_ids, self.scorer.signals)

@@ -7,8 +7,9 @@ the first ones are the sample by which a query standardises its signals.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,7 +20,7 @@ from scipy.sparse import csc_array, csr_array
 
 from semrec.config import Settings
 from semrec.generation import Generation, History
-from semrec.learned import LearnedSettings
+from semrec.signals.freshness import FRESHNESS, FreshnessSignal
 from semrec.signals.neighbours import NEIGHBOURS, columns_of
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.standard import mean_and_factor
@@ -71,6 +72,7 @@ class CatalogMatrices:
     allowed : bool (n_items,), which may be recommended.
     text : float32 (n_items, dim), as stored.
     factors, neighbours, popularity : of the learned signals; None before the first fit.
+    freshness : float32 (n_items,), how new they are, NaN without a date; None where nobody wants to know.
     """
 
     keys: Keys
@@ -80,6 +82,7 @@ class CatalogMatrices:
     factors: Float2D | None = None
     neighbours: Neighbours | None = None
     popularity: Float1D | None = None
+    freshness: Float1D | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -149,21 +152,25 @@ class BatchScorer:
         self._settings = settings
         self._popularity = np.empty(0, np.float32) if catalog.popularity is None else catalog.popularity
         self._n_sample = min(settings.sample_items, len(catalog))
-        self.signals = signal_columns(self._learned)
+        self._of_histories = (TEXT,) if self._learned is None else (TEXT, TASTE, NEIGHBOURS, POPULARITY)
+        self.signals = self._of_histories if catalog.freshness is None else (*self._of_histories, FRESHNESS)
         self._chunk_items = max(1, CELLS // block_users(settings))
 
     def best(self, histories: Sequence[History], k: int) -> Best:
         """Return the best k allowed items outside each history, at most `block_users` of them.
 
-        A history may be empty: then popularity alone speaks.
+        A history may say nothing: then only popularity and freshness speak.
         """
         weights = _matrix(histories, self.catalog)
         lengths = np.array([history.length for history in histories])
+        unknown = np.array([not np.any(history.weights) for history in histories], bool)
         scorers = self._scorers(weights)
         standards = [self._standard(scorer, weights) for scorer in scorers]
         found = Best.none(len(histories), len(self.signals))
         for rows in self.catalog.chunks(self._chunk_items):
             parts = self._weighted(scorers, standards, lengths, rows)
+            if FRESHNESS in self.signals:
+                parts[-1, ~unknown] = 0
             scores = parts.sum(axis=0)
             scores[:, ~self.catalog.allowed[rows]] = -np.inf
             scores[_entries(weights, rows)] = -np.inf
@@ -182,38 +189,47 @@ class BatchScorer:
         for part, (mean, factor) in zip(parts, standards, strict=True):
             part -= mean
             part *= factor
+        given = self._settings.signal_weights
+        if FRESHNESS in self.signals:
+            parts[-1] = np.nan_to_num(parts[-1]) * np.float32(given.get(FRESHNESS, 0.0))
         if self._learned is None:
-            parts *= np.float32(self._settings.signal_weights.get(TEXT, 0.0))
+            parts[0] *= np.float32(given.get(TEXT, 0.0))
             return parts
         weights = self._learned.weights
         evidence = np.rint(np.expm1(self._popularity[rows]))
-        columns = [weights.signals.index(signal) for signal in self.signals]
+        columns = [weights.signals.index(signal) for signal in self._of_histories]
         bucket = np.searchsorted(weights.history_edges, lengths, side="right") - 1
         for one in np.unique(bucket):
             by_item = weights.of(weights.history_edges[one], evidence)[:, columns]
-            parts[:, bucket == one] *= by_item.T[:, None]
+            parts[: len(columns), bucket == one] *= by_item.T[:, None]
         return parts
 
     def _standard(self, scorer: Scorer, weights: csr_array) -> tuple[Float2D, Float2D]:
         sample = slice(0, self._n_sample)
         counted = np.ones((weights.shape[0], self._n_sample), bool)
         counted[_entries(weights, sample)] = False
-        return mean_and_factor(scorer(sample), counted)
+        scores = scorer(sample)
+        return mean_and_factor(scores, counted & ~np.isnan(scores))
 
     def _scorers(self, weights: csr_array) -> list[Scorer]:
         """Return one for each of `signals`."""
-        scorers = [self._text(weights)]
+        return [self._text(weights), *self._learned_scorers(weights), *self._fresh(weights.shape[0])]
+
+    def _learned_scorers(self, weights: csr_array) -> list[Scorer]:
         catalog, learned = self.catalog, self._learned
         if learned is None or catalog.factors is None or catalog.neighbours is None:
-            return scorers
-        factors, neighbours, popularity = catalog.factors, catalog.neighbours, self._popularity
+            return []
+        factors, neighbours = catalog.factors, catalog.neighbours
         users = folded_in(learned.fold_in, factors, weights)
         return [
-            *scorers,
             lambda rows: users @ factors[rows].T,
             lambda rows: (weights @ neighbours.columns(rows)).toarray(),
-            lambda rows: np.broadcast_to(popularity[rows], (len(users), rows.stop - rows.start)),
+            _the_same_for_all(self._popularity, len(users)),
         ]
+
+    def _fresh(self, n_histories: int) -> list[Scorer]:
+        fresh = self.catalog.freshness
+        return [] if fresh is None else [_the_same_for_all(fresh, n_histories)]
 
     def _text(self, weights: csr_array) -> Scorer:
         text, mean, pooling = self.catalog.text, self._mean, self._settings.text_pooling
@@ -231,14 +247,13 @@ class BatchScorer:
         return lambda rows: queries @ text[rows].T
 
 
+def _the_same_for_all(scores: Float1D, n_histories: int) -> Scorer:
+    return lambda rows: np.broadcast_to(scores[rows], (n_histories, rows.stop - rows.start))
+
+
 def block_users(settings: Settings) -> int:
     """Return how many histories are scored at once, so that their scores of the sample can be held."""
     return max(1, min(MOST_USERS, CELLS // settings.sample_items))
-
-
-def signal_columns(learned: LearnedSettings | None) -> tuple[str, ...]:
-    """Return the signals that speak for a history."""
-    return (TEXT,) if learned is None else (TEXT, TASTE, NEIGHBOURS, POPULARITY)
 
 
 def folded_in(fold_in: FoldIn, factors: Float2D, weights: csr_array) -> Float2D:
@@ -253,7 +268,9 @@ def folded_in(fold_in: FoldIn, factors: Float2D, weights: csr_array) -> Float2D:
     return users
 
 
-def map_catalog(generation: Generation, conditions: Sequence[Condition], folder: Path) -> CatalogMatrices:
+def map_catalog(
+    generation: Generation, conditions: Sequence[Condition], folder: Path, *, unknown: bool = True
+) -> CatalogMatrices:
     """Write the matrices of a generation into files, and return them mapped into memory.
 
     Parameters
@@ -261,6 +278,12 @@ def map_catalog(generation: Generation, conditions: Sequence[Condition], folder:
     generation : it is read once.
     conditions : what an item must satisfy to be recommended.
     folder : where the files are written; older ones are overwritten.
+    unknown : whether there is something to be said to users of whom nothing is known.
+
+    Raises
+    ------
+    ConfigError
+        The field that should say how new an item is holds no dates.
     """
     index, learned = generation.index, generation.learned
     keys = index.sample(index.count())
@@ -277,18 +300,30 @@ def map_catalog(generation: Generation, conditions: Sequence[Condition], folder:
                 np.ascontiguousarray(index.vectors(name, batch), "<f4").tofile(file)
         return _mapped(folder / f"{name}.f32", np.float32).reshape(len(keys), -1)
 
-    matrices = CatalogMatrices(keys, pl.concat(item_ids), np.concatenate(allowed).astype(bool), mapped(TEXT))
+    matrices = CatalogMatrices(
+        keys,
+        pl.concat(item_ids),
+        np.concatenate(allowed).astype(bool),
+        mapped(TEXT),
+        freshness=_freshness(generation, batches) if unknown else None,
+    )
     if learned is None:
         return matrices
-    return CatalogMatrices(
-        keys,
-        matrices.item_ids,
-        matrices.allowed,
-        matrices.text,
-        mapped(TASTE),
-        _map_neighbours(index, batches, learned.left_out, folder),
-        mapped(POPULARITY)[:, 0],
+    return replace(
+        matrices,
+        factors=mapped(TASTE),
+        neighbours=_map_neighbours(index, batches, learned.left_out, folder),
+        popularity=mapped(POPULARITY)[:, 0],
     )
+
+
+def _freshness(generation: Generation, batches: Sequence[Keys]) -> Float1D | None:
+    """Return how new every item is, NaN without a date; None when the settings name no field with dates."""
+    fresh = [signal for signal in generation.signals if isinstance(signal, FreshnessSignal)]
+    if not fresh:
+        return None
+    now = time.time()
+    return np.concatenate([fresh[0].freshness(batch, now) for batch in batches])
 
 
 def _map_neighbours(index: Index, batches: Sequence[Keys], left_out: Keys, folder: Path) -> Neighbours:

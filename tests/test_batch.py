@@ -35,7 +35,7 @@ def shop_items():
             " ".join(
                 word for word, count in zip(WORDS, rng.integers(0, 5, 5), strict=True) for _ in range(count)
             ),
-            {"size": n % 7, "club": str(n % 3)},
+            {"size": n % 7, "club": str(n % 3), "day": f"2026-0{1 + n % 9}-0{1 + n // 9}" if n % 5 else None},
         )
         for n in range(N_ITEMS)
     ]
@@ -122,7 +122,7 @@ def check_equal(file, recommender, users, *, k, **options):
         for row in rows.iter_rows(named=True):
             _, score, signals = everything[row["item_id"]]
             assert row["score"] == pytest.approx(score, rel=2e-4, abs=2e-4)
-            for name in SIGNALS:
+            for name in (*SIGNALS, "freshness"):
                 if f"share_{name}" in row:
                     assert row[f"share_{name}"] == pytest.approx(signals.get(name, 0), abs=2e-3)
 
@@ -188,6 +188,31 @@ def test_users_nobody_knows_may_be_left_out(fitted, tmp_path):
         report = recommender.recommend_all(tmp_path / "recs.parquet", k=2, popular=False)
     assert (report.n_popular, report.n_skipped) == (0, 3)
     assert "u-neutral" not in pl.read_parquet(report.output)["user_id"]
+
+
+@pytest.mark.parametrize(("workspace", "got"), [("loaded", "new"), ("fitted", "popular and new")])
+@pytest.mark.usefixtures("small_blocks")
+def test_users_nobody_knows_get_what_is_new_where_dates_are_known(made, tmp_path, workspace, got):
+    with open_shop(made / workspace, freshness_field="day", freshness_half_life_days=30) as recommender:
+        report = recommender.recommend_all(tmp_path / "recs.parquet", k=5)
+        check_equal(report.output, recommender, users_of(shop_events()), k=5)
+    assert report.n_popular == 3
+    assert f"3 users without events on known items got what is {got}." in report.notes
+    shares = pl.read_parquet(report.output).group_by("user_id").agg(pl.col("share_freshness").max())
+    assert {user for user, share in shares.iter_rows() if share > 0} == {
+        "u-unknown-item",
+        "u-unknown-kind",
+        "u-neutral",
+    }
+
+
+def test_a_field_without_dates_is_told_before_anything_is_written(fitted, tmp_path):
+    with (
+        open_shop(fitted, freshness_field="club") as recommender,
+        pytest.raises(ConfigError, match="freshness_field 'club' holds no dates"),
+    ):
+        recommender.recommend_all(tmp_path / "recs.parquet")
+    assert not (tmp_path / "recs.parquet").exists()
 
 
 def test_an_empty_log_makes_an_empty_file(fitted, tmp_path):

@@ -141,13 +141,28 @@ class FreshnessSignal(Signal):
         )
 
         def terms(keys: Keys) -> Float2D:
-            dates = np.array([seconds_of(value) for value in self._values(keys)])
-            fresh = self._freshness(dates, now)[:, None]
+            fresh = self.freshness(keys, now)[:, None]
             return np.where(np.isnan(fresh), offsets, fresh)  # without a date: neither new nor old
 
         everywhere = Search(TEXT, self._middle, question.limit)
         recent = Search(TEXT, self._middle, question.limit, where=self._recent(question.limit))
         return [SignalQuery(FRESHNESS, "catalog", (recent, everywhere), terms, offsets, scale)]
+
+    def freshness(self, keys: Keys, now: float) -> Float1D:
+        """Return the score of items at a time, float32 (n,), at most 0; NaN for an item without a date.
+
+        Parameters
+        ----------
+        keys : uint64 (n,).
+        now : unix seconds.
+
+        Raises
+        ------
+        ConfigError
+            There is no such field, or it holds no dates.
+        """
+        _ = self._dated_sample  # raises where there are no dates
+        return self._freshness(np.array([seconds_of(value) for value in self._values(keys)]), now)
 
     @cached_property
     def _dated_sample(self) -> DatedSample:

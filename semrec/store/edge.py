@@ -17,6 +17,7 @@ a copy sees the pages of all that was acknowledged, and opening it is what openi
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
@@ -658,6 +659,7 @@ def _equals(path: str, value: float) -> qe.FieldCondition:
 
 def _optimize(index: EdgeIndex) -> int:
     """Optimize a closed shard in a process of its own; return how many points it holds."""
+    _give_memory_back()
     # The child inherits the lock: should this process die, nobody takes the build for dead under it.
     held = [index.owner.descriptor] if index.owner else []
     child = subprocess.run(
@@ -671,6 +673,12 @@ def _optimize(index: EdgeIndex) -> int:
         reason = child.stderr.strip().splitlines()[-1:] or [f"ended with status {child.returncode}"]
         raise RuntimeError(f"building the search structures failed: {reason[0]}")
     return int(child.stdout)
+
+
+def _give_memory_back() -> None:
+    """Let the system have what closing a shard has freed: 150 MB of 200,000 items that glibc would keep."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _require_space(folder: Path, n_bytes: int = 0) -> None:
