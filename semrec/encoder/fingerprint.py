@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from pathlib import Path
 
+from semrec.encoder.digest import sha256_of
 from semrec.encoder.files import model_path
 from semrec.types import Precision
 
@@ -32,18 +32,10 @@ def known_fingerprint(name: str, precision: Precision) -> str | None:
 
 def folder_fingerprint(folder: Path) -> str:
     """Return a hash of a model's files: 32 hexadecimal digits."""
-    files = sorted({file for pattern in FINGERPRINT_FILES for file in folder.rglob(pattern)})
-    stats = (file.stat() for file in files)
-    return _fingerprint(folder, tuple(files), tuple((stat.st_size, stat.st_mtime_ns) for stat in stats))
-
-
-@lru_cache(maxsize=16)  # a process asks several times, and weights are long
-def _fingerprint(folder: Path, files: tuple[Path, ...], stats: tuple[tuple[int, int], ...]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for file in files:
+    for file in sorted({file for pattern in FINGERPRINT_FILES for file in folder.rglob(pattern)}):
         digest.update(file.relative_to(folder).as_posix().encode())
-        with file.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
+        digest.update(bytes.fromhex(sha256_of(file)))
     return digest.hexdigest()
 
 

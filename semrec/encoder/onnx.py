@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 from semrec.encoder.batching import BatchedEncoder, token_batches, unit_length
+from semrec.encoder.digest import sha256_of
 from semrec.encoder.fingerprint import with_precision
 from semrec.errors import EncoderError
 from semrec.types import Float2D, Precision
@@ -77,17 +77,11 @@ class Card:
         try:
             card = Card(**json.loads((folder / CARD).read_text(encoding="utf-8")))
             for name in (*models, TOKENIZER):
-                if file_sha256(folder / name) != card.sha256[name]:
+                if sha256_of(folder / name) != card.sha256[name]:
                     raise DamagedExportError(f"{folder / name} is damaged.")
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedExportError(f"{folder} is not a whole export: {error}.") from error
         return card
-
-
-def file_sha256(file: Path) -> str:
-    """Return the SHA-256 of a file, hexadecimal."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 class OnnxEncoder(BatchedEncoder):

@@ -21,7 +21,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
-from semrec.encoder.onnx import MODELS, TOKENIZER, Card, DamagedExportError, OnnxEncoder, file_sha256
+from semrec.encoder.digest import sha256_of
+from semrec.encoder.onnx import MODELS, TOKENIZER, Card, DamagedExportError, OnnxEncoder
 from semrec.encoder.protocol import Encoder
 from semrec.encoder.sentence_transformer import SentenceTransformerEncoder
 from semrec.errors import EncoderError
@@ -64,7 +65,7 @@ def export(encoder: SentenceTransformerEncoder, folder: Path, batch_tokens: int)
                 pad_id=model.tokenizer.pad_token_id or 0,
                 query_prompt=encoder.query_prompt,
                 document_prompt=encoder.document_prompt,
-                sha256={name: file_sha256(made / name) for name in (*MODELS.values(), TOKENIZER)},
+                sha256={name: sha256_of(made / name) for name in (*MODELS.values(), TOKENIZER)},
             ).write(made)
             for precision in ("float32", "int8"):
                 exported = OnnxEncoder(made, encoder.name, batch_tokens, precision)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -169,6 +170,7 @@ def _stored_name(name: str) -> str:
     return name.replace("%", "%25").replace('"', "%22")
 
 
+@lru_cache(maxsize=1024)  # a catalog has few names, and every item has them
 def _name(stored: str) -> str:
     return stored.replace("%22", '"').replace("%25", "%")
 
