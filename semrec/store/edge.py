@@ -35,6 +35,7 @@ import qdrant_edge as qe
 from semrec.errors import StoreError, StoreLockedError, WorkspaceError
 from semrec.store import edge_optimize
 from semrec.store.copying import allocated_bytes, copy_folder
+from semrec.store.leaders import Leaders, leaders_of
 from semrec.store.manifests import dump_manifest, load_manifest
 from semrec.store.owner import Owner, held, locked_error, owner_of
 from semrec.store.points import (
@@ -72,9 +73,6 @@ from semrec.types import AnyOf, Condition, Float1D, Float2D, Keys, Range, item_k
 _RESERVE_BYTES = 256 * 2**20
 
 _BORROWED = ".borrowed-"
-
-# Items with the largest numbers in a field of one number, see `EdgeIndex._leaders`.
-_N_LEADERS = 2048
 
 _DISTANCES = {"cosine": qe.Distance.Cosine, "dot": qe.Distance.Dot}
 _INT8 = qe.ScalarQuantizationConfig(qe.ScalarType.Int8, memory=qe.Memory.Pinned)
@@ -306,7 +304,7 @@ class EdgeIndex(PointReader):
             for field in vectors
             if field.kind == "dense" or field.most
         }
-        self._known_leaders: dict[str, qe.HasIdCondition] = {}
+        self._known_leaders: dict[str, Leaders] = {}
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points; each replaces the one of the same item id as a whole."""
@@ -348,11 +346,21 @@ class EdgeIndex(PointReader):
 
     def search(self, searches: Sequence[Search]) -> list[Hits]:
         """Answer a batch of searches, in order."""
+        leaders = [self._leaders(search) for search in searches]
+        known = [
+            among.hits(search) if among else None for search, among in zip(searches, leaders, strict=True)
+        ]
+        rest = [place for place, hits in enumerate(known) if hits is None]
+        found = iter(self._ask([searches[place] for place in rest], [leaders[place] for place in rest]))
+        return [next(found) if hits is None else hits for hits in known]
+
+    def _ask(self, searches: Sequence[Search], leaders: Sequence[Leaders | None]) -> list[Hits]:
+        """Answer searches by the engine, first among the leaders where there are such."""
         if not searches:
             return []
-        leaders = [self._leaders(search) for search in searches]
         requests = [
-            _query(search, self._fields, among) for search, among in zip(searches, leaders, strict=True)
+            _query(search, self._fields, among.condition if among else None)
+            for search, among in zip(searches, leaders, strict=True)
         ]
         with _edge_errors(self.folder):
             answers = self._open_shard.query_batch(qe.QueryBatchRequest(requests))
@@ -443,21 +451,15 @@ class EdgeIndex(PointReader):
             shard.flush()
         shard.close()
 
-    def _leaders(self, search: Search) -> qe.HasIdCondition | None:
-        """Return the items among which a search by one number looks first, None for other searches.
-
-        One number has no graph to search by: the engine would look at every item. The items with the largest
-        numbers are the answer whenever enough of them meet the conditions.
-        """
+    def _leaders(self, search: Search) -> Leaders | None:
+        """Return the items among which a search by one number looks first, None for other searches."""
         field = check_query(search.vector_name, search.query, self._fields)
         if field.dimension != 1 or isinstance(search.query, SparseVector) or search.query[0] <= 0:
             return None
         if field.name not in self._known_leaders:
             rows = self._rows[field.name]
             keys = rows.keys()
-            numbers = rows.read(keys)[1][:, 0]
-            largest = np.argsort(-numbers)[:_N_LEADERS]
-            self._known_leaders[field.name] = qe.HasIdCondition(set(keys[largest].tolist()))
+            self._known_leaders[field.name] = leaders_of(keys, rows.read(keys)[1][:, 0])
         return self._known_leaders[field.name]
 
     def _forget_rows(self, keys: Keys) -> None:

@@ -190,7 +190,7 @@ def test_one_number_is_a_vector(opened):
 
 def test_the_largest_numbers_are_found_whatever_the_conditions(store, monkeypatch):
     """Among the leaders or beyond them, without what is excluded, and after every change."""
-    monkeypatch.setattr("semrec.store.edge._N_LEADERS", 5)
+    monkeypatch.setattr("semrec.store.leaders.N_LEADERS", 5)
     numbers = {f"item {n}": float(n * 7 % 31) for n in range(30)}
     kinds = {name: "odd" if int(name[5:]) % 2 else "even" for name in numbers}
 
