@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 
@@ -13,6 +14,7 @@ from semrec.changes import ChangeJournal
 from semrec.events import EventLog
 from semrec.store.edge import EdgeStore
 
+WORDS = ("red", "green", "blue", "round", "square")
 ITEMS = [
     Item("r", "red thing", "red red", {"size": 1}),
     Item("g", "green thing", "green green", {"size": 2}),
@@ -103,6 +105,45 @@ def test_what_changed_during_a_build_is_in_the_new_index(shop, tmp_path):
     assert found(shop, "new", "r", "g", "b", "y") == names
     store = EdgeStore(tmp_path / "shop")
     assert (store.manifest(2).journal, store.manifest(2).n_items) == (store.manifest(1).journal, 4)
+
+
+def fit_when_told(folder, begun, go):
+    """Learn, in a process of its own, and wait in the middle of it."""
+
+    def heard(step):
+        begun.set()
+        assert go.wait(60), step
+
+    with Recommender(folder, Settings(), encoder=ToyEncoder()) as recommender:
+        recommender.fit(progress=heard)
+
+
+def test_what_changed_while_another_process_learned_is_in_its_generation(tmp_path):
+    catalog = [Item(f"i{n}", f"{WORDS[n % 5]} {n}", WORDS[n % 5]) for n in range(20)]
+    events = [
+        {"user_id": f"u{user}", "item_id": f"i{(user + 5 * n) % 20}", "time": 1.7e9 + 100 * user + n}
+        for user in range(20)
+        for n in range(4)
+    ]
+    processes = multiprocessing.get_context("spawn")
+    begun, go = processes.Event(), processes.Event()
+    with Recommender(tmp_path / "shop", Settings(), encoder=ToyEncoder()) as shop:
+        shop.index(catalog)
+        shop.add_events(events)
+        assert found(shop, "i0") == {"i0": "red 0"}  # so this process owns the generation
+        learner = processes.Process(target=fit_when_told, args=(tmp_path / "shop", begun, go))
+        learner.start()
+        assert begun.wait(60)
+        shop.put_items([Item("new", "square thing", "square"), Item("i1", "other", "red square")])
+        shop.delete_items(["i2"])
+        go.set()
+        learner.join(120)
+        assert learner.exitcode == 0
+        shop.follow()
+        assert shop.generation == 2
+        assert found(shop, "new", "i1", "i2") == {"new": "square thing", "i1": "other"}
+        assert "taste" in shop.info()["signals"]
+        assert "new" in {item.item_id for item in shop.recommend(text="square")}
 
 
 def test_what_was_changed_before_a_rebuild_is_what_the_catalog_says(shop):
