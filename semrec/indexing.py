@@ -159,7 +159,7 @@ def put_items(workspace: OpenWorkspace, items: Iterable[Item | Mapping[str, Any]
             written = write_items(change.index, change.manifest, encoder, read)
         change.take_over(replace(written.manifest, journal=until))
     workspace.tell_others(change)
-    return written.report
+    return replace(written.report, notes=encoder.loaded.notes if encoder.loaded else ())
 
 
 def delete_items(workspace: OpenWorkspace, item_ids: Iterable[str]) -> ChangeReport:

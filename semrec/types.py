@@ -181,6 +181,7 @@ class ChangeReport:
     unchanged : they were there just so; nothing was written.
     deleted : they were there.
     unknown : they were to be deleted, but were not there.
+    notes : what a reader should know, in words.
     """
 
     added: tuple[str, ...] = ()
@@ -189,6 +190,7 @@ class ChangeReport:
     unchanged: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def n_written(self) -> int:
@@ -197,7 +199,7 @@ class ChangeReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able values."""
-        return {name: list(item_ids) for name, item_ids in asdict(self).items()}
+        return {name: list(words) for name, words in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)

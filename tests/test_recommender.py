@@ -585,6 +585,19 @@ def test_a_broken_cache_stops_no_indexing(tmp_path, own_cache_folder):
         assert len(recommender.similar("a")) > 0
 
 
+def test_a_broken_cache_is_told_by_a_change_too(tmp_path, own_cache_folder):
+    with toy(tmp_path / "shop") as recommender:
+        recommender.index(TOYS)
+    for cache in own_cache_folder.glob("passages-*.db"):
+        cache.unlink()
+    (own_cache_folder / "passages-9.db").write_text("no database")
+    with toy(tmp_path / "shop") as recommender:
+        report = recommender.put_items([Item("new", "something else", "never encoded before")])
+        assert report.added == ("new",)
+        assert "is damaged" in " ".join(report.notes)
+        assert recommender.put_items([Item("new", "something else", "never encoded before")]).notes == ()
+
+
 def test_opening_writes_nothing(tmp_path):
     with (
         Recommender.open(tmp_path / "shop") as recommender,

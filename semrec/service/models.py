@@ -307,6 +307,7 @@ class ChangeOut(Out):
     unchanged: list[str] = Field(description="They were there just so.")
     deleted: list[str] = []
     unknown: list[str] = Field([], description="They were to be deleted, but were not there.")
+    notes: list[str] = Field([], description="What a reader should know.")
 
 
 class EventsOut(Out):
