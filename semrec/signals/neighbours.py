@@ -110,10 +110,15 @@ def weights_from(rows: SparseRows, columns: np.ndarray) -> Float2D:
     found = np.zeros((len(rows.values), len(columns)), np.float32)
     if not len(columns):
         return found
+    # Nearly no entry is one of these: a table of the low bits tells most of them in a tenth of the time.
+    has_low_bits = np.zeros(1 << 16, bool)
+    has_low_bits[columns.astype(np.uint16)] = True
+    item, entry = np.nonzero(has_low_bits[rows.indices.astype(np.uint16)])
+    indices, values = rows.indices[item, entry], rows.values[item, entry]
     order = np.argsort(columns)
-    places = order[np.minimum(np.searchsorted(columns, rows.indices, sorter=order), len(columns) - 1)]
-    item, entry = np.nonzero((columns[places] == rows.indices) & (rows.values != 0))
-    found[item, places[item, entry]] = rows.values[item, entry]
+    places = order[np.minimum(np.searchsorted(columns, indices, sorter=order), len(columns) - 1)]
+    there = (columns[places] == indices) & (values != 0)
+    found[item[there], places[there]] = values[there]
     return found
 
 

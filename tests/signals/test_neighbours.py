@@ -85,7 +85,7 @@ def plain_weights(rows, columns):
     return found
 
 
-few_columns = st.sampled_from([0, 1, 2, 3, 7, 2**31, 2**32 - 1])
+few_columns = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 2**16, 2**16 + 3, 2**31 + 3])  # some share their low bits
 
 
 @st.composite
