@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from semrec.batch_scoring import BatchScorer, Best, block_users, map_catalog
+from semrec.batch_scoring import BatchScorer, Best, block_users, map_catalog, with_freshness
 from semrec.config import Settings
 from semrec.errors import ConfigError, UnknownItemError
 from semrec.event_frame import ITEM, USER
@@ -133,7 +133,9 @@ def recommend_all(
         notes = parts.begin(_decides(generation, batch, settings))
         users = parts.users(log)
         to_unknown = said_to_all(generation, settings, {}) if batch.popular else ""
-        catalog = map_catalog(generation, batch.where, folder, unknown=bool(to_unknown))
+        catalog = map_catalog(generation, batch.where, folder)
+        if to_unknown:
+            catalog = with_freshness(catalog, generation)
         scorer = BatchScorer(generation, catalog, settings)
         rows_of = _Work(generation, log, scorer, catalog.item_ids, batch, settings, bool(to_unknown))
         step = block_users(settings)

@@ -268,9 +268,7 @@ def folded_in(fold_in: FoldIn, factors: Float2D, weights: csr_array) -> Float2D:
     return users
 
 
-def map_catalog(
-    generation: Generation, conditions: Sequence[Condition], folder: Path, *, unknown: bool = True
-) -> CatalogMatrices:
+def map_catalog(generation: Generation, conditions: Sequence[Condition], folder: Path) -> CatalogMatrices:
     """Write the matrices of a generation into files, and return them mapped into memory.
 
     Parameters
@@ -278,12 +276,6 @@ def map_catalog(
     generation : it is read once.
     conditions : what an item must satisfy to be recommended.
     folder : where the files are written; older ones are overwritten.
-    unknown : whether there is something to be said to users of whom nothing is known.
-
-    Raises
-    ------
-    ConfigError
-        The field that should say how new an item is holds no dates.
     """
     index, learned = generation.index, generation.learned
     keys = index.sample(index.count())
@@ -300,13 +292,7 @@ def map_catalog(
                 np.ascontiguousarray(index.vectors(name, batch), "<f4").tofile(file)
         return _mapped(folder / f"{name}.f32", np.float32).reshape(len(keys), -1)
 
-    matrices = CatalogMatrices(
-        keys,
-        pl.concat(item_ids),
-        np.concatenate(allowed).astype(bool),
-        mapped(TEXT),
-        freshness=_freshness(generation, batches) if unknown else None,
-    )
+    matrices = CatalogMatrices(keys, pl.concat(item_ids), np.concatenate(allowed).astype(bool), mapped(TEXT))
     if learned is None:
         return matrices
     return replace(
@@ -317,13 +303,20 @@ def map_catalog(
     )
 
 
-def _freshness(generation: Generation, batches: Sequence[Keys]) -> Float1D | None:
-    """Return how new every item is, NaN without a date; None when the settings name no field with dates."""
+def with_freshness(catalog: CatalogMatrices, generation: Generation) -> CatalogMatrices:
+    """Return the catalog with how new its items are, where the settings name a field with dates.
+
+    Raises
+    ------
+    ConfigError
+        That field holds no dates.
+    """
     fresh = [signal for signal in generation.signals if isinstance(signal, FreshnessSignal)]
     if not fresh:
-        return None
+        return catalog
     now = time.time()
-    return np.concatenate([fresh[0].freshness(batch, now) for batch in batches])
+    scores = [fresh[0].freshness(catalog.keys[rows], now) for rows in catalog.chunks(READ_ITEMS)]
+    return replace(catalog, freshness=np.concatenate(scores))
 
 
 def _map_neighbours(index: Index, batches: Sequence[Keys], left_out: Keys, folder: Path) -> Neighbours:
