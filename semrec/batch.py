@@ -127,6 +127,8 @@ def recommend_all(
     progress : hears how many users are done with, and of how many.
     """
     started = time.monotonic()
+    if not generation.index.count():
+        raise ConfigError("the index holds no items to recommend; run: semrec index CATALOG")
     folder = output.with_name(output.name + ".parts")
     with _writable(output, folder):
         parts = _Parts(folder)

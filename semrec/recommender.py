@@ -572,7 +572,7 @@ class Recommender:
         Raises
         ------
         ConfigError
-            The file cannot be written, or another process is writing it.
+            The file cannot be written, or another process is writing it; or the index holds no items.
         QueryError
             A filter or an option does not fit.
         StoreError

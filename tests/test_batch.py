@@ -215,6 +215,14 @@ def test_a_field_without_dates_is_told_before_anything_is_written(fitted, tmp_pa
     assert not (tmp_path / "recs.parquet").exists()
 
 
+def test_an_emptied_index_is_told(loaded, tmp_path):
+    with open_shop(loaded) as recommender:
+        recommender.delete_items([item.item_id for item in shop_items()])
+        with pytest.raises(ConfigError, match=r"the index holds no items.*semrec index"):
+            recommender.recommend_all(tmp_path / "recs.parquet")
+    assert not (tmp_path / "recs.parquet").exists()
+
+
 def test_an_empty_log_makes_an_empty_file(fitted, tmp_path):
     with open_shop(fitted) as recommender:
         log = recommender.event_log(create=False)
