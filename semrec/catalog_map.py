@@ -49,7 +49,7 @@ def choose_landmarks(index: Index) -> tuple[tuple[int, float, float], ...]:
 
 
 def draw_map(index: Index, manifest: Manifest, n_items: int = MAP_ITEMS) -> CatalogMap | None:
-    """Return the map of a generation, or None when it was built before there were maps."""
+    """Return the map of a generation, or None when it has no landmarks, see `places_of`."""
     keys = index.sample(n_items)
     places = places_of(index, manifest, keys)
     if places is None:
@@ -74,7 +74,7 @@ def place_items(
 ) -> Mapping[str, tuple[float, float]] | None:
     """Return the places of some items by id, without those that the index does not hold.
 
-    None when the generation was built before there were maps.
+    None when the generation has no landmarks.
     """
     unique = list(dict.fromkeys(item_ids))
     keys = item_keys(unique)
@@ -89,7 +89,8 @@ def place_items(
 def places_of(index: Index, manifest: Manifest, keys: Keys) -> Float2D | None:
     """Return the places of items of the index, float32 (n, 2); None when there is no map.
 
-    Landmarks that were deleted since are left out; one whose text has changed stays where it was.
+    Landmarks that were deleted since are left out; one whose text has changed stays where it was. None are
+    left where all were deleted, and there are none in a generation that was built before there were maps.
     """
     marked = np.array([key for key, _, _ in manifest.landmarks], np.uint64)
     laid_out = np.array([(x, y) for _, x, y in manifest.landmarks], np.float32)

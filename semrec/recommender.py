@@ -348,14 +348,17 @@ class Recommender:
     # -- the map -----------------------------------------------------------------------------------
 
     def map(self) -> CatalogMap | None:
-        """Return the map of the catalog, or None when the index was built before there were maps."""
+        """Return the map of the catalog.
+
+        None when the index was built before there were maps, or when all items that it was drawn by are gone.
+        """
         with self._workspace.live.answering() as generation:
             return draw_map(generation.index, generation.manifest)
 
     def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
         """Return where items are on the map, x and y in [-1, 1] by id; unknown ids are left out.
 
-        None when the index was built before there were maps.
+        None as for `map`.
         """
         with self._workspace.live.answering() as generation:
             return place_items(generation.index, generation.manifest, item_ids)

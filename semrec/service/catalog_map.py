@@ -81,7 +81,7 @@ async def catalog_map(
 ) -> Response:
     """Return a sample of the catalog with a place for each item; what is alike lies close together.
 
-    404 when the index was built before there were maps.
+    404 when the index has none, see `Recommender.map`.
     """
     state = request.app.state
     if not hasattr(state, "map"):
@@ -133,5 +133,5 @@ def _rounded(place: tuple[float, float]) -> tuple[float, float]:
 
 def _no_map() -> ServiceError:
     return ServiceError(
-        404, "this index was built before there were maps; index the catalog again", code="no_map"
+        404, "this index has no map; build it again to see one: semrec index CATALOG --rebuild", code="no_map"
     )

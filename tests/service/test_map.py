@@ -65,7 +65,7 @@ def test_an_index_from_before_there_were_maps_says_so(serve, shop):
     manifest.write_text(json.dumps(values))
     client = serve()
 
-    assert "index the catalog again" in error(client.get("/map"), 404, "no_map")
+    assert "build it again" in error(client.get("/map"), 404, "no_map")
     error(client.post("/map/places", json={"item_ids": ["r1"]}), 404, "no_map")
 
 
