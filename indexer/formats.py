@@ -6,7 +6,6 @@ rows one after the other. A row that cannot be read at all is a row too, with a 
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import sys
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import polars as pl
 
 from indexer import textfile
+from indexer.source_files import STANDARD_INPUT, paths_of
 from indexer.textfile import RawRow
 from semrec.errors import CatalogError
 from semrec.store.protocol import FieldType
@@ -146,29 +146,15 @@ def _streams(source: Any) -> Iterator[_Stream]:
     if not isinstance(source, (str, os.PathLike)):
         raise CatalogError(f"a {type(source).__name__} among the files; give paths only")
     name = os.fspath(source)
-    if name == "-":
+    if name == STANDARD_INPUT:
         stdin = sys.stdin.buffer
         yield _Stream("standard input", *textfile.peek_pipe("standard input", stdin, owned=False), None)
         return
-    for path in _paths(os.path.expanduser(name)):
+    for path in paths_of(name):
         if path.is_file():
             yield _Stream(str(path), *textfile.peek_file(path), path)
         else:
             yield _Stream(str(path), *textfile.peek_pipe(str(path), path.open("rb"), owned=True), None)
-
-
-def _paths(name: str) -> list[Path]:
-    path = Path(name)
-    if path.is_dir():
-        raise CatalogError(f'{name}: is a folder; name its files, for instance "{path}/*.parquet"')
-    if path.exists():
-        return [path]
-    if not glob.has_magic(name):
-        raise CatalogError(f"{name}: there is no such file")
-    found = [Path(match) for match in sorted(glob.glob(name, recursive=True)) if Path(match).is_file()]
-    if not found:
-        raise CatalogError(f"{name}: no file matches")
-    return found
 
 
 def _stream_table(stream: _Stream, format: str | None) -> Table:  # noqa: A002

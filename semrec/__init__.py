@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from semrec.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from indexer.read import FieldMapping
     from semrec.config import Settings
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
         Recommendation,
         Recommendations,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Because",

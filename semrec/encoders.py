@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from threading import RLock
@@ -42,6 +43,7 @@ class Encoders:
 
     def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
         self.loaded = encoder
+        self._given = encoder.fingerprint if encoder else None
         self._settings = settings
         self._opening = RLock()
         self._shared: dict[str, SharedEncoder] = {}
@@ -53,6 +55,22 @@ class Encoders:
         return len(self._texts)
 
     # -- indexing ----------------------------------------------------------------------------------
+
+    def identity(self, manifest: Manifest | None) -> str | None:
+        """Return what tells the model that a catalog would be encoded by from all others; nothing is loaded.
+
+        None when only loading it tells. The precision does not count.
+
+        Parameters
+        ----------
+        manifest : of the index that answers; None: there is none.
+        """
+        if self._given:
+            return self._given
+        name = self._settings.model or (manifest.encoder if manifest else "bundled")
+        with suppress(EncoderError):  # whoever loads it will tell
+            return known_fingerprint(name, "float32")
+        return None
 
     def chosen(self, catalog: Catalog) -> Choice:
         """Return the encoder for a catalog that is indexed for the first time, or as if it were."""

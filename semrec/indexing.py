@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from indexer.pipeline import IndexReport, index_catalog
 from indexer.read import DEFAULT_TEMPLATE, Catalog, FieldMapping, open_catalog
+from indexer.receipt import Receipt, digest_of, read_receipt, write_receipt
+from indexer.source_files import regular_files
 from indexer.update import Current, update_catalog, updated_manifest
 from indexer.upsert import delete_items as delete_from
-from indexer.upsert import read_ids, read_items, write_items
+from indexer.upsert import is_counted, read_ids, read_items, write_items
 from semrec.encoder.cached import LazyEncoder
 from semrec.errors import StoreLockedError
 from semrec.open_workspace import Change, OpenWorkspace
 from semrec.store import Manifest
 from semrec.store.build import building
 from semrec.types import ChangeReport, Item
+from semrec.version import __version__
+from semrec.workspace import Workspace
+
+INDEXING_SETTINGS = (
+    "model",
+    "encoder",
+    "text_dimension",
+    "quantize",
+    "passage_tokens",
+    "max_text_bytes",
+)
+"""Settings that decide what indexing makes of a catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,11 @@ def index(workspace: OpenWorkspace, source: Any, wish: Wish) -> IndexReport:
             stack.enter_context(building(workspace.store(), workspace.folder))
         last_change = workspace.last_change()  # before the catalog is read: later ones are not in it
         before = None if wish.rebuild else workspace.current_manifest()
+        files = regular_files(source)
+        stamps = _stamps(files)
+        asked = _asked(workspace, files, wish, before)
+        if before and asked and (report := _unchanged(workspace, before, last_change, asked)):
+            return report
         catalog = _opened(workspace, source, wish, before)
         if wish.announce:
             wish.announce(catalog)
@@ -52,7 +73,91 @@ def index(workspace: OpenWorkspace, source: Any, wish: Wish) -> IndexReport:
         else:
             report = _build(workspace, catalog, last_change, wish)
         workspace.forget_changes()
+        if asked and _stamps(files) == stamps:
+            _remember(workspace, asked, report)
         return report
+
+
+def _stamps(files: Sequence[Path]) -> list[tuple[int, int]]:
+    """Return what changes when somebody writes to files."""
+    return [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, files)]
+
+
+def _asked(
+    workspace: OpenWorkspace, files: Sequence[Path], wish: Wish, before: Manifest | None
+) -> str | None:
+    """Return a digest of all that decides what indexing these files makes of an index.
+
+    None when that cannot be told: the source is of another kind, or only loading the encoder tells which one
+    it is.
+    """
+    settings = workspace.settings
+    encoder = workspace.encoders.identity(before) if files else None
+    if encoder is None:
+        return None
+    values = {
+        "semrec": __version__,
+        "mapping": asdict(wish.mapping or FieldMapping()),
+        "format": wish.format,
+        "sync": wish.sync,
+        "settings": settings.model_dump(mode="json", include=set(INDEXING_SETTINGS)),
+        "encoder": encoder,
+    }
+    return digest_of(values, files)
+
+
+def _left(workspace: OpenWorkspace, manifest: Manifest) -> str:
+    """Return a digest of the index that answers."""
+    return digest_of({"generation": workspace.current_number(), "manifest": asdict(manifest)})
+
+
+def _unchanged(
+    workspace: OpenWorkspace, manifest: Manifest, last_change: int, asked: str
+) -> IndexReport | None:
+    """Return the report when the last indexing was this one, and nothing has changed since; else None."""
+    started = time.monotonic()
+    receipt = read_receipt(Workspace(workspace.folder).receipt)
+    known = receipt and receipt.asked == asked and receipt.left == _left(workspace, manifest)
+    if not (receipt and known) or last_change > manifest.journal:
+        return None
+    if (receipt.rejected and not workspace.rejects.exists()) or not _is_whole(workspace, manifest):
+        return None
+    return IndexReport(
+        generation=workspace.current_number(),
+        n_items=manifest.n_items,
+        n_passages=manifest.n_passages,
+        rejected=receipt.rejected,
+        rejects=workspace.rejects if receipt.rejected else None,
+        seconds=time.monotonic() - started,
+        encoder=manifest.encoder,
+        device="",
+        notes=("these files are, byte for byte, those of the last run: nothing was read again",),
+        n_unchanged=receipt.n_items,
+    )
+
+
+def _is_whole(workspace: OpenWorkspace, manifest: Manifest) -> bool:
+    """Tell whether the index holds what its manifest says; who has it open in another process knows."""
+    was_open = workspace.live.is_open
+    try:
+        with workspace.live.keeping() as held:
+            return held.generation.manifest == manifest and is_counted(held.generation.index, manifest)
+    except StoreLockedError:
+        return True
+    finally:
+        if not was_open:
+            workspace.live.close()
+
+
+def _remember(workspace: OpenWorkspace, asked: str, report: IndexReport) -> None:
+    """Write down what was done; where the disk does not take it, the files are read again the next time."""
+    manifest = workspace.current_manifest()
+    if manifest is None:
+        return
+    n_items = report.n_added + report.n_changed + report.n_metadata + report.n_unchanged
+    receipt = Receipt(asked, _left(workspace, manifest), n_items, dict(report.rejected))
+    with suppress(OSError):
+        write_receipt(Workspace(workspace.folder).receipt, receipt)
 
 
 def _opened(workspace: OpenWorkspace, source: Any, wish: Wish, before: Manifest | None) -> Catalog:

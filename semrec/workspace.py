@@ -14,6 +14,7 @@ from semrec.errors import WorkspaceError
 MARKER = "semrec.json"
 REJECTS = "rejects.jsonl"
 EVENTS = "events.db"
+RECEIPT = "last-index.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Workspace:
     def rejects(self) -> Path:
         """The file with the rows that the last indexing could not use."""
         return self.folder / REJECTS
+
+    @property
+    def receipt(self) -> Path:
+        """What the last indexing of files has left."""
+        return self.folder / RECEIPT
 
     @property
     def events(self) -> Path:

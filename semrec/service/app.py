@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
-from semrec import __version__
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.recommender import Recommender
@@ -26,6 +25,7 @@ from semrec.service.metrics import Metrics
 from semrec.service.models import ErrorBody
 from semrec.service.state import Service
 from semrec.stages import Watch
+from semrec.version import __version__
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorBody, "description": "The request does not fit; the body says why."},

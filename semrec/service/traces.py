@@ -12,7 +12,7 @@ from opentelemetry import propagate, trace
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from semrec import __version__
+from semrec.version import __version__
 
 _tracer = trace.get_tracer("semrec", __version__)
 

@@ -1,0 +1,3 @@
+"""Which semrec this is."""
+
+__version__ = "0.1.0"
