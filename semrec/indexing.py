@@ -72,15 +72,18 @@ def index(workspace: OpenWorkspace, source: Any, wish: Wish) -> IndexReport:
             report = _update(workspace, catalog, before, last_change, wish)
         else:
             report = _build(workspace, catalog, last_change, wish)
-        workspace.forget_changes()
         if asked and _stamps(files) == stamps:
-            _remember(workspace, asked, report)
+            _remember(workspace, asked, last_change, report)
+        workspace.forget_changes()
         return report
 
 
 def _stamps(files: Sequence[Path]) -> list[tuple[int, int]]:
-    """Return what changes when somebody writes to files."""
-    return [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, files)]
+    """Return what changes when somebody writes to files; nothing when one is gone."""
+    try:
+        return [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, files)]
+    except OSError:
+        return []
 
 
 def _asked(
@@ -88,8 +91,8 @@ def _asked(
 ) -> str | None:
     """Return a digest of all that decides what indexing these files makes of an index.
 
-    None when that cannot be told: the source is of another kind, or only loading the encoder tells which one
-    it is.
+    None when that cannot be told: the source is of another kind, cannot be read, or only loading the encoder
+    tells which one it is.
     """
     settings = workspace.settings
     encoder = workspace.encoders.identity(before) if files else None
@@ -103,7 +106,9 @@ def _asked(
         "settings": settings.model_dump(mode="json", include=set(INDEXING_SETTINGS)),
         "encoder": encoder,
     }
-    return digest_of(values, files)
+    with suppress(OSError):  # whoever opens the files will tell
+        return digest_of(values, files)
+    return None
 
 
 def _left(workspace: OpenWorkspace, manifest: Manifest) -> str:
@@ -149,10 +154,14 @@ def _is_whole(workspace: OpenWorkspace, manifest: Manifest) -> bool:
             workspace.live.close()
 
 
-def _remember(workspace: OpenWorkspace, asked: str, report: IndexReport) -> None:
-    """Write down what was done; where the disk does not take it, the files are read again the next time."""
+def _remember(workspace: OpenWorkspace, asked: str, last_change: int, report: IndexReport) -> None:
+    """Write down what was done, unless somebody has changed the index meanwhile.
+
+    Where the disk does not take it, the files are read again the next time.
+    """
     manifest = workspace.current_manifest()
-    if manifest is None:
+    is_ours = workspace.current_number() == report.generation and workspace.last_change() == last_change
+    if manifest is None or not is_ours:
         return
     n_items = report.n_added + report.n_changed + report.n_metadata + report.n_unchanged
     receipt = Receipt(asked, _left(workspace, manifest), n_items, dict(report.rejected))

@@ -85,6 +85,27 @@ def test_a_change_that_waits_in_the_journal_is_put_right(tmp_path, catalog):
         assert [record.title for record in shop.items(["g"])] == ["green thing"]
 
 
+def test_what_changes_during_the_run_is_no_part_of_it(tmp_path, catalog):
+    """It holds over the catalog that was being read; the next run of the same file puts it right."""
+    with open_shop(tmp_path) as shop:
+        shop.index([Item("g", "other", "", {"size": 2})])
+        shop.index(catalog, announce=lambda _: shop.delete_items(["g"]))
+        assert shop.items(["g"]) == []
+        report = shop.index(catalog)
+        assert was_read(report)
+        assert report.n_added == 1
+
+
+def test_a_file_that_is_gone_or_written_to_after_it_was_read_is_no_fault(tmp_path, catalog):
+    with open_shop(tmp_path) as shop:
+        for spoil in (
+            lambda _: catalog.write_text(CATALOG + "y,yellow,4\n"),
+            lambda _: catalog.unlink(missing_ok=True),
+        ):
+            shop.index(catalog, progress=spoil)
+            assert not (tmp_path / "shop" / "last-index.json").exists()
+
+
 def test_an_older_generation_is_another_index(tmp_path, catalog):
     with open_shop(tmp_path) as shop:
         shop.index([Item("old", "old thing")])
