@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 from postgres_cluster import log, postgres_url, url  # noqa: F401 - fixtures of many tests
+
+settings.register_profile("repeatable", derandomize=True)  # the same examples every time, here and in CI
+settings.load_profile("repeatable")
 
 KEPT = ("SEMREC_TEST_", "SEMREC_CACHE_FOLDER")
 
