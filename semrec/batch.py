@@ -201,14 +201,13 @@ class _Work:
         stored = self.log.histories(user_ids, limit=self.settings.max_user_events)
         histories = [self._history(stored[user_id]) for user_id in user_ids]
         unknown = np.array([not np.any(history.weights) for history in histories], bool)
-        gets_popular = self.says_something_to_unknown
-        chosen = np.flatnonzero(~unknown | gets_popular).tolist()
+        chosen = np.flatnonzero(~unknown | self.says_something_to_unknown).tolist()
         best = self.scorer.best([histories[row] for row in chosen], self.batch.k)
         rows = _frame([user_ids[row] for row in chosen], best, self.item_ids, self.scorer.signals)
         n_unknown = int(unknown.sum())
         return rows, {
-            "n_popular": n_unknown if gets_popular else 0,
-            "n_skipped": 0 if gets_popular else n_unknown,
+            "n_popular": n_unknown if self.says_something_to_unknown else 0,
+            "n_skipped": 0 if self.says_something_to_unknown else n_unknown,
         }
 
     def _history(self, events: Sequence[Event]) -> History:

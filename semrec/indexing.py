@@ -62,6 +62,8 @@ def index(workspace: OpenWorkspace, source: Any, wish: Wish) -> IndexReport:
         asked = _asked(workspace, files, wish, before)
         if before and asked and (report := _unchanged(workspace, before, last_change, asked)):
             return report
+        with suppress(OSError):
+            Workspace(workspace.folder).receipt.unlink()  # from here on that run is not the last one
         catalog = _opened(workspace, source, wish, before)
         if wish.announce:
             wish.announce(catalog)

@@ -137,6 +137,17 @@ def test_rejected_rows_are_told_again(tmp_path, catalog):
         assert shop.index(catalog).rejects.exists()
 
 
+def test_a_run_in_between_that_changed_nothing_is_the_last_one(tmp_path, catalog):
+    """Its rejects are in the file now, so those of the run before cannot be told without reading."""
+    catalog.write_text(CATALOG + ",without an id,4\n")
+    with open_shop(tmp_path) as shop:
+        shop.index(catalog)
+        shop.index([{"id": "r", "title": "red thing", "size": 1}, {"id": "", "title": "another one"}])
+        report = shop.index(catalog)
+        assert was_read(report)
+        assert "catalog.csv" in report.rejects.read_text()
+
+
 def test_a_damaged_receipt_is_none(tmp_path, catalog):
     with open_shop(tmp_path) as shop:
         shop.index(catalog)

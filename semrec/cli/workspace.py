@@ -60,6 +60,7 @@ def demo(workspace: WorkspaceOption = Path("demo-shop"), debug: DebugOption = Fa
     out.print(
         Text(f'  {command_here()} recommend -w {workspace} --text "draw charts" --where categories=python'),
         style="bold",
+        soft_wrap=True,  # so that it can be copied
     )
 
 
