@@ -14,9 +14,9 @@ from pathlib import Path
 import polars as pl
 from report import ROOT, SHARED_DATA
 
-from indexer.read import FieldMapping
-from semrec import demo
+from semrec.cli import demo_data as demo
 from semrec.evaluation import SPLITS, Split
+from semrec.indexer.read import FieldMapping
 from semrec.recommender import Recommender
 
 CACHE = ROOT / ".cache" / "benchmarks"

@@ -29,10 +29,7 @@ from quality import lists_of, sampled
 from report import announce, arguments, report
 from sentence_transformers import SentenceTransformer
 
-from indexer.chunk import Chunker
-from indexer.generation import Batch, item_points
-from indexer.read import DEFAULT_TEMPLATE, open_catalog, render
-from semrec import demo
+from semrec.cli import demo_data as demo
 from semrec.config import load_settings
 from semrec.encoder import Encoder, load_encoder, precisions
 from semrec.encoder.choice import (
@@ -43,20 +40,23 @@ from semrec.encoder.choice import (
     known_item_gains,
     known_items,
 )
+from semrec.encoder.passages import Chunker
 from semrec.encoder.sentence_transformer import SentenceTransformerEncoder
 from semrec.encoder.speeds import Speeds
 from semrec.encoder.truncated import truncated
 from semrec.evaluation import SPLITS, Split, evaluate
 from semrec.evaluation.run import Recommend
+from semrec.indexer.build import Batch, item_points
+from semrec.indexer.read import DEFAULT_TEMPLATE, open_catalog, render
+from semrec.ranking.threads import one_blas_thread
 from semrec.recommender import Recommender
+from semrec.signals.bm25 import WORDS_FIELDS
 from semrec.signals.text import TEXT, centre, item_vectors, soft_nearest, text_fields
-from semrec.signals.words import WORDS_FIELDS
 from semrec.store import Manifest, Search, VectorField
 from semrec.store.copying import allocated_bytes
 from semrec.store.edge import EdgeStore
-from semrec.threads import one_blas_thread
 from semrec.types import Float2D, Item, Precision, item_keys
-from semrec.workspace import make_workspace
+from semrec.workspace.folder import make_workspace
 
 BATCH_SIZES = (16, 32, 64)
 DIMENSIONS = (256, 128)

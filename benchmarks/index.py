@@ -35,11 +35,11 @@ import numpy as np
 import polars as pl
 from report import announce, arguments, report
 
+from semrec.cli.demo_data import CATALOG, MAPPING
 from semrec.config import load_settings
-from semrec.demo import CATALOG, MAPPING
 from semrec.encoder import load_encoder
 from semrec.encoder.choice import ENOUGH_ITEMS
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 from semrec.recommender import Recommender
 from semrec.store import open_store
 from semrec.types import Float2D, Item, Precision

@@ -29,11 +29,11 @@ from pathlib import Path
 import numpy as np
 from report import announce, arguments, report
 
-from indexer.read import FieldMapping
 from semrec.config import load_settings
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 from semrec.errors import WorkspaceError
-from semrec.event_frame import frame_of
+from semrec.events.frame import frame_of
+from semrec.indexer.read import FieldMapping
 from semrec.recommender import Recommender
 from semrec.store import Record
 from semrec.store.copying import copy_folder
@@ -392,7 +392,9 @@ def main() -> None:
     """Kill."""
     n_kills = QUICK_KILLS if arguments(__doc__).quick else KILLS
     announce()
-    _processes.set_forkserver_preload(["kill", "indexer.update", "indexer.upsert", "semrec.fit"])
+    _processes.set_forkserver_preload(
+        ["kill", "semrec.indexer.update", "semrec.indexer.upsert", "semrec.learning.fit"]
+    )
     n_faulty = 0
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)

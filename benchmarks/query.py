@@ -18,20 +18,20 @@ import qdrant_edge
 from qdrant_client import QdrantClient
 from report import announce, arguments, report
 
-from semrec.blend import best_first
 from semrec.config import load_settings
-from semrec.generation import Generation, known_history
-from semrec.profile import find_interests
+from semrec.ranking.pipeline import Generation, known_history
+from semrec.ranking.profile import find_interests
 from semrec.recommender import Recommender
 from semrec.signals import Question
+from semrec.signals.blend import best_first
+from semrec.signals.bm25 import WORDS, WORDS_FIELDS
+from semrec.signals.bm25 import item_vectors as word_vectors
 from semrec.signals.text import PASSAGES, TEXT, text_fields
-from semrec.signals.words import WORDS, WORDS_FIELDS
-from semrec.signals.words import item_vectors as word_vectors
 from semrec.store import Manifest, Point, Record, Store
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
 from semrec.types import Event, Float2D, item_keys
-from semrec.workspace import make_workspace
+from semrec.workspace.folder import make_workspace
 
 DIMENSION = 384
 TOPICS = 400

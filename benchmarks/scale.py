@@ -32,22 +32,22 @@ import numpy as np
 from report import announce, report
 from synthetic import DIMENSION, FINGERPRINT, RANK, SyntheticCatalog
 
-from semrec.blend import best_first
 from semrec.config import Settings, load_settings
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 from semrec.evaluation.charts import Line, Point, lines
 from semrec.evaluation.markup import Markup, tag
 from semrec.evaluation.report import COLOURS, STYLE
-from semrec.generation import Generation, known_history, scored
-from semrec.profile import find_interests
+from semrec.ranking.pipeline import Generation, known_history, scored
+from semrec.ranking.profile import find_interests
+from semrec.ranking.threads import one_blas_thread
 from semrec.recommender import Recommender
 from semrec.signals import Question, SignalQuery
+from semrec.signals.blend import best_first
 from semrec.signals.text import TEXT, unit_rows
 from semrec.store.build import Build
 from semrec.store.edge import EdgeStore
-from semrec.threads import one_blas_thread
 from semrec.types import Event, Float1D, Float2D, Keys, item_keys
-from semrec.workspace import make_workspace
+from semrec.workspace.folder import make_workspace
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUICK_SIZES = (2_000, 5_000)

@@ -23,7 +23,8 @@ from statistics import median
 import numpy as np
 from report import announce, arguments, report
 
-from semrec import Recommender, demo
+from semrec import Recommender
+from semrec.cli import demo_data as demo
 
 HISTORIES = 200
 CONNECTIONS = 16

@@ -30,7 +30,7 @@ from semrec.store import Point
 from semrec.store.build import Build, building
 from semrec.store.edge import EdgeStore
 from semrec.types import Recommendations
-from semrec.workspace import make_workspace
+from semrec.workspace.folder import make_workspace
 
 THREADS = 4
 SWITCHES = 5

@@ -13,21 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semrec.blend import BlendWeights
-from semrec.learned import LearnedSettings
-from semrec.signals.neighbours import (
+from semrec.signals.blend import BlendWeights
+from semrec.signals.bm25 import WORDS, WORDS_FIELDS
+from semrec.signals.bm25 import item_vectors as word_vectors
+from semrec.signals.collaborative import TASTE, FoldIn, taste_fields
+from semrec.signals.item_item import (
     MOST_NEIGHBOURS,
     NEIGHBOURS,
     NEIGHBOURS_FIELDS,
     clashing,
     columns_of,
 )
+from semrec.signals.learned import LearnedSettings
 from semrec.signals.popularity import POPULARITY, POPULARITY_FIELDS
 from semrec.signals.popularity import item_vectors as popularity_vectors
-from semrec.signals.taste import TASTE, FoldIn, taste_fields
 from semrec.signals.text import TEXT, text_fields, unit_rows
-from semrec.signals.words import WORDS, WORDS_FIELDS
-from semrec.signals.words import item_vectors as word_vectors
 from semrec.store import Manifest, Point, Record, SparseVector
 from semrec.types import Float2D, item_keys
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from semrec import Recommender, demo, terminal
+from semrec import Recommender
+from semrec.cli import demo_data as demo
+from semrec.cli import printing as terminal
 
 HERE = Path(__file__).parent
 

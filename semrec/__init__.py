@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from semrec.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from indexer.read import FieldMapping
     from semrec.config import Settings
     from semrec.errors import SemrecError
+    from semrec.indexer.read import FieldMapping
     from semrec.recommender import Recommender
     from semrec.types import (
         Because,
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 HOMES = {
-    "FieldMapping": "indexer.read",
+    "FieldMapping": "semrec.indexer.read",
     "Recommender": "semrec.recommender",
     "SemrecError": "semrec.errors",
     "Settings": "semrec.config",

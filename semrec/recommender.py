@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semrec.catalog_map import CatalogMap, draw_map, place_items
+from semrec.catalog_map.map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
 from semrec.encoder import Encoder
 from semrec.errors import (
@@ -24,7 +24,8 @@ from semrec.errors import (
     StoreError,
     UnknownItemError,
 )
-from semrec.generation import (
+from semrec.ranking.filters import parse_where
+from semrec.ranking.pipeline import (
     Candidates,
     Generation,
     History,
@@ -37,16 +38,24 @@ from semrec.generation import (
     said_to_all,
     signal_names,
 )
-from semrec.open_workspace import OpenWorkspace
-from semrec.profile import find_interests
-from semrec.query import Query, make_query
+from semrec.ranking.profile import find_interests
+from semrec.ranking.query import Query, make_query
+from semrec.ranking.threads import one_blas_thread
+from semrec.ranking.user_profile import (
+    DeletedUser,
+    UserProfile,
+    describe_user,
+    interests_of,
+    preferred,
+    wanted,
+)
+from semrec.ranking.why_not import Rules, WhyNot, judge
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
 from semrec.signals.text import TEXT
-from semrec.stages import stage
 from semrec.store import Record, Store
 from semrec.store.build import building, check
-from semrec.threads import one_blas_thread
+from semrec.tracing import stage
 from semrec.types import (
     ChangeReport,
     Condition,
@@ -57,22 +66,20 @@ from semrec.types import (
     Recommendations,
     item_keys,
 )
-from semrec.user_profile import DeletedUser, UserProfile, describe_user, interests_of, preferred, wanted
-from semrec.where import parse_where
-from semrec.why_not import Rules, WhyNot, judge
-from semrec.workspace import find_workspace
+from semrec.workspace.folder import find_workspace
+from semrec.workspace.session import OpenWorkspace
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from indexer.pipeline import IndexReport
-    from indexer.read import FieldMapping, Reject
-    from semrec.batch import BatchReport
-    from semrec.event_source import EventMapping
-    from semrec.events import AppendReport, EventLog
-    from semrec.fit import FitReport
-    from semrec.interactions import Interactions
-    from semrec.study import Study
+    from semrec.evaluation.evaluate_recommender import Study
+    from semrec.events.interactions import Interactions
+    from semrec.events.log import AppendReport, EventLog
+    from semrec.indexer.events import EventMapping
+    from semrec.indexer.pipeline import IndexReport
+    from semrec.indexer.read import FieldMapping, Reject
+    from semrec.learning.fit import FitReport
+    from semrec.ranking.all_users import BatchReport
 
 
 MOST_WANTED = 10
@@ -191,7 +198,7 @@ class Recommender:
         CatalogError, EncoderError, StoreError, WorkspaceError
             The previous index goes on answering.
         """
-        from semrec.indexing import Wish, index
+        from semrec.workspace.indexing import Wish, index
 
         wish = Wish(mapping, format, sync, yes, rebuild, progress, announce)
         return index(self._workspace, source, wish)
@@ -214,13 +221,13 @@ class Recommender:
         WorkspaceError
             Nothing is indexed yet.
         """
-        from semrec.indexing import put_items
+        from semrec.workspace.indexing import put_items
 
         return put_items(self._workspace, items)
 
     def delete_items(self, item_ids: Iterable[str]) -> ChangeReport:
         """Delete items from the index that answers; the report names the ids that were not there."""
-        from semrec.indexing import delete_items
+        from semrec.workspace.indexing import delete_items
 
         return delete_items(self._workspace, item_ids)
 
@@ -514,7 +521,7 @@ class Recommender:
         QueryError
             A weight is no number from 0 to 10, or an item is not in the user's history.
         """
-        from semrec.preferences import Preferences
+        from semrec.events.preferences import Preferences
 
         for item_id, weight in weights.items():
             if not 0 <= weight <= MOST_WANTED:
@@ -533,7 +540,7 @@ class Recommender:
 
         What `fit` learned holds no user: items are described, and users only by their history.
         """
-        from semrec.preferences import Preferences
+        from semrec.events.preferences import Preferences
 
         log = self.event_log()
         deleted = DeletedUser(user, log.delete_user(user), Preferences(log).delete(user))
@@ -541,7 +548,7 @@ class Recommender:
         return deleted
 
     def _preferences(self, user: str) -> dict[str, float]:
-        from semrec.preferences import Preferences
+        from semrec.events.preferences import Preferences
 
         return Preferences(self.event_log(create=False)).of(user)
 
@@ -581,7 +588,7 @@ class Recommender:
         StoreError
             There is no event log, or the store failed.
         """
-        from semrec.batch import Batch, recommend_all
+        from semrec.ranking.all_users import Batch, recommend_all
 
         Query(k=k).check()
         events = self.event_log(create=False)
@@ -616,7 +623,7 @@ class Recommender:
         CatalogError, StoreError, WorkspaceError
             The source cannot be read, or the log cannot be written.
         """
-        from semrec.event_source import EventMapping, open_events
+        from semrec.indexer.events import EventMapping, open_events
 
         find_workspace(self._workspace.folder)
         events = open_events(source, mapping or EventMapping(), format=format, on_reject=on_reject)
@@ -639,7 +646,7 @@ class Recommender:
         StoreError
             There is no event log, or the store failed.
         """
-        from semrec.fit import catalog_items, fit_generation
+        from semrec.learning.fit import catalog_items, fit_generation
 
         store = self._workspace.store()
         with building(store, self._workspace.folder), self._workspace.reading() as (index, manifest):
@@ -674,9 +681,9 @@ class Recommender:
         with_baselines : compare with all methods that run here.
         progress : hears of each step, in words.
         """
-        from semrec.event_source import EventMapping, open_events
-        from semrec.fit import catalog_items
-        from semrec.study import study
+        from semrec.evaluation.evaluate_recommender import study
+        from semrec.indexer.events import EventMapping, open_events
+        from semrec.learning.fit import catalog_items
 
         with self._workspace.reading() as (index, _):
             catalog = catalog_items(index)
@@ -698,7 +705,7 @@ class Recommender:
 
     def _interactions(self, events: Iterable[pl.DataFrame], item_ids: Sequence[str]) -> Interactions:
         """Return who used what, by the rules of the settings."""
-        from semrec.interactions import CleaningRules, build_interactions
+        from semrec.events.interactions import CleaningRules, build_interactions
 
         settings = self._settings
         return build_interactions(

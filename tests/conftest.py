@@ -45,11 +45,11 @@ def bundled():
 @pytest.fixture
 def one_encoder(bundled, monkeypatch):
     """Let every recommender of this test use the encoder that is loaded already."""
-    import semrec.encoders
+    import semrec.workspace.encoders
 
-    load = semrec.encoders.load_encoder
+    load = semrec.workspace.encoders.load_encoder
     monkeypatch.setattr(
-        semrec.encoders,
+        semrec.workspace.encoders,
         "load_encoder",
         lambda name, settings, *, precision=None: (
             bundled
@@ -64,7 +64,7 @@ def catalog():
     """148 packages of the bundled catalog: scientific Python, GTK, sound, fonts, databases, mail, games."""
     import polars as pl
 
-    from semrec.demo import CATALOG
+    from semrec.cli.demo_data import CATALOG
 
     category, item_id, text = pl.col("categories"), pl.col("item_id"), pl.col("text")
     science = (category == "python") & text.str.contains("(?i)scientific|numeric|statist|plot")
@@ -80,7 +80,7 @@ def catalog():
 @pytest.fixture(scope="session")
 def mapping():
     """What is what in `catalog`."""
-    from indexer.read import FieldMapping
+    from semrec.indexer.read import FieldMapping
 
     return FieldMapping("item_id", "title", "text", ("categories", "tags", "size"), ("tags",))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from semrec.events import EventLog
+from semrec.events.log import EventLog
 
 VARIABLE = "SEMREC_TEST_POSTGRES_URL"
 TABLES = ("semrec_events", "semrec_receipts", "semrec_preferences", "semrec_changes")

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from semrec import FieldMapping, Item, Recommender, Settings
-from semrec.demo import CATALOG
+from semrec.cli.demo_data import CATALOG
 from semrec.encoder import load_encoder
 
 pytestmark = [pytest.mark.multilingual, pytest.mark.slow]

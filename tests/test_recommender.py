@@ -14,7 +14,6 @@ from qdrant_client import QdrantClient
 from toy import ToyEncoder
 
 from semrec import Event, Item, Recommender, Settings
-from semrec.blend import Part, balance, blended_scores, contributions
 from semrec.config import load_settings
 from semrec.errors import (
     CatalogError,
@@ -26,10 +25,11 @@ from semrec.errors import (
     UnknownItemError,
     WorkspaceError,
 )
-from semrec.explain import by_reason
-from semrec.generation import find_candidates, known_history
-from semrec.profile import find_interests
+from semrec.ranking.explanation import by_reason
+from semrec.ranking.pipeline import find_candidates, known_history
+from semrec.ranking.profile import find_interests
 from semrec.signals import Question
+from semrec.signals.blend import Part, balance, blended_scores, contributions
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
 from semrec.types import item_keys

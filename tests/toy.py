@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 
 WORDS = ("red", "green", "blue", "round", "square")
 

@@ -22,12 +22,12 @@ from semrec.cli.options import (
     ids,
     readable_errors,
 )
+from semrec.cli.printing import err, print_json, show
 from semrec.errors import ConfigError
-from semrec.terminal import err, print_json, show
-from semrec.where import parse_filters
+from semrec.ranking.filters import parse_filters
 
 if TYPE_CHECKING:
-    from semrec.batch import BatchReport
+    from semrec.ranking.all_users import BatchReport
     from semrec.recommender import Recommender
 
 

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from semrec.cli.options import DebugOption, JsonOption, readable_errors
+from semrec.cli.printing import err, out, print_json
 from semrec.config import load_settings
 from semrec.encoder.cache_folder import cache_facts, clear_cache, short
-from semrec.terminal import err, out, print_json
 
 app = typer.Typer(invoke_without_command=True)
 

@@ -20,9 +20,8 @@ from semrec.cli.options import (
     comma_separated,
     readable_errors,
 )
+from semrec.cli.printing import err, indexing_in_words, print_json, print_rejects, say_notes
 from semrec.errors import ConfigError
-from semrec.terminal import err, print_json, print_rejects, say_notes
-from semrec.wording import indexing_in_words
 
 
 def index(
@@ -81,7 +80,7 @@ def index(
     debug: DebugOption = False,
 ) -> None:
     """Bring the index up to date with a catalog: what differs is encoded and written, nothing else."""
-    from indexer.read import FieldMapping
+    from semrec.indexer.read import FieldMapping
     from semrec.recommender import Recommender
 
     with (

@@ -17,7 +17,7 @@ from semrec.cli.options import (
     WorkspaceOption,
     readable_errors,
 )
-from semrec.terminal import err, out, print_json
+from semrec.cli.printing import err, out, print_json
 
 
 def generations(

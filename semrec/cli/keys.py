@@ -16,7 +16,7 @@ from semrec.cli.options import (
     WorkspaceOption,
     readable_errors,
 )
-from semrec.terminal import err, out, print_json
+from semrec.cli.printing import err, out, print_json
 
 keys = typer.Typer(no_args_is_help=True, help="API keys of `semrec serve`.")
 

@@ -22,11 +22,11 @@ from semrec.cli.options import (
     WorkspaceOption,
     readable_errors,
 )
+from semrec.cli.printing import err, print_evaluation, print_fit, print_json, print_rejects, say_notes
 from semrec.errors import ConfigError
-from semrec.terminal import err, print_evaluation, print_fit, print_json, print_rejects, say_notes
 
 if TYPE_CHECKING:
-    from semrec.event_source import EventSource
+    from semrec.indexer.events import EventSource
 
 
 def events(
@@ -49,8 +49,8 @@ def events(
     debug: DebugOption = False,
 ) -> None:
     """Add what users did to the event log; loading a file twice changes nothing."""
-    from indexer.pipeline import RejectsFile
-    from semrec.event_source import EventMapping
+    from semrec.indexer.events import EventMapping
+    from semrec.indexer.pipeline import RejectsFile
     from semrec.recommender import Recommender
 
     with readable_errors(debug), Recommender.open(workspace) as recommender:

@@ -11,8 +11,8 @@ import click
 import typer
 from rich.text import Text
 
+from semrec.cli.printing import err
 from semrec.errors import ConfigError, QueryError, SemrecError
-from semrec.terminal import err
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="SEMREC_WORKSPACE", help="Folder of the shop.")

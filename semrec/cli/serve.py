@@ -33,7 +33,7 @@ def serve(
 
     with readable_errors(debug):
         try:
-            from semrec.service.run import run
+            from semrec.service.server import run
         except ImportError as error:
             raise ConfigError("the service is an extra; run: pip install 'semrec[service]'") from error
         settings = load_settings(qdrant=qdrant, model=model)

@@ -17,7 +17,7 @@ from semrec.cli.options import (
     WorkspaceOption,
     readable_errors,
 )
-from semrec.terminal import err, out, print_json, show
+from semrec.cli.printing import err, out, print_json, show
 
 
 def info(
@@ -42,7 +42,7 @@ def info(
 
 def demo(workspace: WorkspaceOption = Path("demo-shop"), debug: DebugOption = False) -> None:
     """Index the bundled catalog and recommend from it."""
-    from semrec import demo as bundled
+    from semrec.cli import demo_data as bundled
     from semrec.recommender import Recommender
 
     with readable_errors(debug), Recommender.open(workspace) as recommender:

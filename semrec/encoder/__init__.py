@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from semrec.config import Settings
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 from semrec.types import Precision
 
 if TYPE_CHECKING:

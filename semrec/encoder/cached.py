@@ -13,7 +13,7 @@ import numpy as np
 
 from semrec.config import Settings
 from semrec.encoder.cache import PassageCache
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 from semrec.types import Float1D, Float2D
 
 

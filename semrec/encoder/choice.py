@@ -9,7 +9,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 from semrec.encoder.speeds import Speeds
 from semrec.errors import EncoderError
 from semrec.types import Float1D, Float2D, Item, Precision

@@ -22,8 +22,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
 from semrec.encoder.digest import sha256_of
+from semrec.encoder.encoder import Encoder
 from semrec.encoder.onnx import MODELS, TOKENIZER, Card, DamagedExportError, OnnxEncoder
-from semrec.encoder.protocol import Encoder
 from semrec.encoder.sentence_transformer import SentenceTransformerEncoder
 from semrec.errors import EncoderError
 

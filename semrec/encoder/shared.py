@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 from semrec.types import Float2D
 
 

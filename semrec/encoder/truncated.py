@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 from semrec.errors import ConfigError
 from semrec.types import Float2D
 

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from semrec.learning.ease import KEEP
 from semrec.learning.ials import single_thread
-from semrec.signals.taste import TextMap, centred_unit
+from semrec.signals.collaborative import TextMap, centred_unit
 from semrec.types import Float1D, Float2D
 
 TRUST_HALF = 5.0

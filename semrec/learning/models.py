@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from semrec.blend import BlendWeights
 from semrec.learning.scoring import Signals, sorted_csr
-from semrec.signals.taste import TextMap
+from semrec.signals.blend import BlendWeights
+from semrec.signals.collaborative import TextMap
 from semrec.types import Float1D, Float2D
 
 

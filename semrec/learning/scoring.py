@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from semrec.blend import BlendWeights
 from semrec.learning.ials import fold_in
+from semrec.signals.blend import BlendWeights
+from semrec.signals.collaborative import TextMap
 from semrec.signals.standard import mean_and_factor
-from semrec.signals.taste import TextMap
 from semrec.signals.text import soft_nearest
 from semrec.types import Float1D, Float2D
 

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from semrec.blend import BlendWeights
 from semrec.learning import cold, ease, ials
 from semrec.learning.models import LearnReport, Models, TrainingData
 from semrec.learning.scoring import (
@@ -53,6 +52,7 @@ from semrec.learning.weights import (
     learn_weights,
     ndcg_of,
 )
+from semrec.signals.blend import BlendWeights
 from semrec.types import Float1D, Float2D
 
 HISTORY_EDGES = (0, 1, 2, 4, 8, 16, 32, 64)

@@ -15,16 +15,16 @@ from fastapi.routing import APIRoute
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.recommender import Recommender
-from semrec.service import catalog_map, events, health, items, recommend, users, why_not
+from semrec.service import events, health, items, map_routes, recommend, users, why_not_route
+from semrec.service.app_state import Service
+from semrec.service.auth import Guard
 from semrec.service.errors import tell_errors
-from semrec.service.front import add_page
-from semrec.service.gate import Gate
-from semrec.service.guard import Guard
 from semrec.service.keys import KeyRing
 from semrec.service.metrics import Metrics
-from semrec.service.models import ErrorBody
-from semrec.service.state import Service
-from semrec.stages import Watch
+from semrec.service.middleware import Gate
+from semrec.service.schemas import ErrorBody
+from semrec.service.static_page import add_page
+from semrec.tracing import Watch
 from semrec.version import __version__
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -82,7 +82,7 @@ def create_app(
         # Its own spans and logs hold paths and queries, which tell of users; ours, see `traces`, do not.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for part in (recommend, why_not, items, users, events, catalog_map, health):
+    for part in (recommend, why_not_route, items, users, events, map_routes, health):
         app.include_router(part.router)
     add_page(app)
     tell_errors(app)

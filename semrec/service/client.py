@@ -19,7 +19,7 @@ from urllib.parse import quote
 import httpx
 
 from semrec.errors import SemrecError
-from semrec.service.models import (
+from semrec.service.schemas import (
     AnswerOut,
     Asked,
     ChangeOut,
@@ -160,7 +160,7 @@ class Client:
 
     def set_interests(self, user_id: str, weights: Mapping[str, float]) -> UserOut:
         """Set how much interests of a user count, by an item of each: 0 mutes, 1 is as usual."""
-        from semrec.service.models import InterestsIn
+        from semrec.service.schemas import InterestsIn
 
         body = InterestsIn(weights=dict(weights))
         return self._call(UserOut, "PATCH", f"/users/{_part(user_id)}/interests", body=body)

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 
-from semrec.event_posts import EventRow, Post
+from semrec.events.batches import EventRow, Post
+from semrec.service.app_state import ServiceDep
+from semrec.service.auth import WRITE
 from semrec.service.errors import ServiceError
-from semrec.service.guard import WRITE
-from semrec.service.models import EventsIn, EventsOut
-from semrec.service.state import ServiceDep
+from semrec.service.schemas import EventsIn, EventsOut
 
 router = APIRouter(tags=["events"], dependencies=[WRITE])
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from semrec.service.guard import READ
-from semrec.service.models import HealthOut, ReadyOut
-from semrec.service.state import ServiceDep
+from semrec.service.app_state import ServiceDep
+from semrec.service.auth import READ
+from semrec.service.schemas import HealthOut, ReadyOut
 from semrec.version import __version__
 
 router = APIRouter(tags=["health"])

@@ -9,9 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import TypeAdapter, ValidationError
 
+from semrec.service.app_state import Service, ServiceDep
+from semrec.service.auth import READ, WRITE
 from semrec.service.errors import ServiceError
-from semrec.service.guard import READ, WRITE
-from semrec.service.models import (
+from semrec.service.recommend import answer_of, where_of
+from semrec.service.schemas import (
     MOST_IDS,
     AnswerOut,
     ChangeOut,
@@ -24,8 +26,6 @@ from semrec.service.models import (
     Scalar,
     Where,
 )
-from semrec.service.recommend import answer_of, where_of
-from semrec.service.state import Service, ServiceDep
 from semrec.types import Item, Value
 
 router = APIRouter(tags=["items"])

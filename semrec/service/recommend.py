@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from semrec.ranking.sentences import reason_sentence
+from semrec.service.app_state import Service, ServiceDep
+from semrec.service.auth import READ
 from semrec.service.errors import ServiceError
-from semrec.service.guard import READ
-from semrec.service.models import AnswerOut, Asked, Bounds
-from semrec.service.state import Service, ServiceDep
+from semrec.service.schemas import AnswerOut, Asked, Bounds
 from semrec.types import Event, Recommendations
-from semrec.wording import reason_sentence
 
 router = APIRouter(tags=["recommend"], dependencies=[READ])
 

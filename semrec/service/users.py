@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from semrec.service.guard import ADMIN, READ, WRITE
-from semrec.service.models import DeletedUserOut, Id, InterestsIn, UserOut
-from semrec.service.state import ServiceDep
+from semrec.service.app_state import ServiceDep
+from semrec.service.auth import ADMIN, READ, WRITE
+from semrec.service.schemas import DeletedUserOut, Id, InterestsIn, UserOut
 
 router = APIRouter(tags=["users"])
 

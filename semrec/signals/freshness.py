@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from semrec.dates import iso_seconds
 from semrec.errors import ConfigError
-from semrec.signals.protocol import Question, Signal, SignalQuery
+from semrec.events.dates import iso_seconds
+from semrec.signals.signal import Question, Signal, SignalQuery
 from semrec.signals.standard import standard
 from semrec.signals.text import TEXT
 from semrec.store.protocol import FieldType, Index, Search

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semrec.signals.protocol import Question, Signal, SignalQuery
+from semrec.signals.signal import Question, Signal, SignalQuery
 from semrec.signals.standard import standard
 from semrec.store.protocol import Index, Search, VectorField
 from semrec.types import Float1D, Float2D, Keys

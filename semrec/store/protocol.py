@@ -144,10 +144,10 @@ class Manifest:
     built_at : unix seconds.
     models : version and weights of what `fit` learned; empty before.
     passage_tokens : longest passage, in tokens; None: as long as the encoder reads.
-    journal : number of the last change of the journal that it holds, see `semrec.changes`.
+    journal : number of the last change of the journal that it holds, see `semrec.events.item_changes`.
     n_changes : items written or deleted in place since the build; `text_mean` does not know of them.
     landmarks : key and place (x, y) of the items that the map of the catalog is drawn by, see
-        `semrec.projection`; empty in a generation that was built before there were maps.
+        `semrec.catalog_map.layout`; empty in a generation that was built before there were maps.
     precision : the numbers that the encoder computed with.
     """
 

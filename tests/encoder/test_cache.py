@@ -21,7 +21,7 @@ from semrec.config import Settings
 from semrec.encoder import cache as cache_module
 from semrec.encoder.cache import PassageCache, connect, files
 from semrec.encoder.cached import CachedEncoder, cached, passage_keys
-from semrec.encoder.protocol import Encoder
+from semrec.encoder.encoder import Encoder
 
 DIMENSION = 128
 

@@ -26,7 +26,7 @@ from semrec.evaluation.baselines import (
     word2vec_vectors,
 )
 from semrec.evaluation.baselines.linear import ease_weights
-from semrec.evaluation.baselines.text import CentredCosines
+from semrec.evaluation.baselines.text_similarity import CentredCosines
 
 EVERYONE = np.arange(12)
 WORDS = [" ".join(["red apple tree"] * 3 if i % 2 else ["blue ocean wave"] * 3) for i in range(12)]

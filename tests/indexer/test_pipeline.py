@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from toy import WORDS, ToyEncoder
 
-from indexer.pipeline import AHEAD, BATCH_ITEMS, in_background, index_catalog
-from indexer.read import FieldMapping, open_catalog
 from semrec.errors import CatalogError, StoreError
+from semrec.indexer.pipeline import AHEAD, BATCH_ITEMS, in_background, index_catalog
+from semrec.indexer.read import FieldMapping, open_catalog
 from semrec.store.edge import EdgeStore
 from semrec.types import Item, item_keys
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pytest
 
 import semrec
-from indexer import textfile
-from indexer.read import Catalog, FieldMapping, Reject, open_catalog
 from semrec.errors import CatalogError
+from semrec.indexer.read import Catalog, FieldMapping, Reject, open_catalog
+from semrec.indexer.sources import textfile
 from semrec.types import Item
 
 LIMIT = 1000
@@ -221,7 +221,7 @@ def test_nan(tmp_path, kind):
     ],
 )
 def test_csv_value_that_does_not_fit(tmp_path, monkeypatch, value, reason):
-    monkeypatch.setattr("indexer.read.SAMPLE_ROWS", 1)  # the type is settled by the first row
+    monkeypatch.setattr("semrec.indexer.read.SAMPLE_ROWS", 1)  # the type is settled by the first row
     path = put(tmp_path / "x.csv", f"id,title,n\na,A,1\nb,B,{value}\nc,C,-3\n")
     items, (reject,) = read(path)
     assert [item.metadata["n"] for item in items] == [1, -3]
@@ -256,7 +256,7 @@ def test_csv_value_that_does_not_fit(tmp_path, monkeypatch, value, reason):
 )
 @pytest.mark.parametrize("kind", ["jsonl", "dicts"])
 def test_wrong_types(tmp_path, monkeypatch, kind, field, value, reason):
-    monkeypatch.setattr("indexer.read.SAMPLE_ROWS", 1)
+    monkeypatch.setattr("semrec.indexer.read.SAMPLE_ROWS", 1)
     good = {"id": "a", "title": "A", "text": "x", "n": 1, "x": 1.5, "flag": True, "word": "w"}
     rows = [good, good | {"id": "b", field: value}, good | {"id": "c"}]
     items, (reject,) = read(written(kind, tmp_path, rows))
@@ -524,7 +524,7 @@ def test_a_file_that_breaks_off_is_said(tmp_path):
 
 
 def test_the_bundled_catalog():
-    path = Path(next(iter(semrec.__path__))) / "demo/debian_deps/items.parquet"
+    path = Path(next(iter(semrec.__path__))) / "cli/demo_data/debian_deps/items.parquet"
     mapping = FieldMapping(metadata=("categories",), lists=("tags",))
     catalog = open_catalog(path, mapping, max_text_bytes=1_000_000)
     assert catalog.n_rows == 7528

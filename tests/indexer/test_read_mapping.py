@@ -2,10 +2,10 @@
 
 import pytest
 
-from indexer.mapping import FieldMapping
-from indexer.read import open_catalog, render
-from indexer.template import rename_template, template_names
 from semrec.errors import CatalogError
+from semrec.indexer.mapping import FieldMapping
+from semrec.indexer.read import open_catalog, render
+from semrec.indexer.template import rename_template, template_names
 from semrec.types import Item
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.read import Reject, open_catalog
+from semrec.indexer.read import Reject, open_catalog
 from semrec.types import Item
 
 LIMIT = 100_000

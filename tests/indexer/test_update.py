@@ -10,10 +10,10 @@ from qdrant_client import QdrantClient
 from test_upsert import Counting, assert_same, encoded, found, stored
 from toy import WORDS as COLOURS
 
-from indexer.read import FieldMapping
-from indexer.upsert import UNCOUNTED
 from semrec.config import load_settings
 from semrec.errors import CatalogError, ConfigError
+from semrec.indexer.read import FieldMapping
+from semrec.indexer.upsert import UNCOUNTED
 from semrec.recommender import Recommender
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore

@@ -209,7 +209,7 @@ def test_one_item_alone_is_no_list(shop):
 
 
 def test_items_are_rendered_and_cut_as_the_index_was(tmp_path):
-    from indexer.read import FieldMapping
+    from semrec.indexer.read import FieldMapping
 
     folder = tmp_path / "shop"
     with Recommender(

@@ -10,7 +10,7 @@ from toy import ToyEncoder
 from semrec import Item, Recommender
 from semrec.config import load_settings
 from semrec.service.app import create_app
-from semrec.service.models import ErrorBody
+from semrec.service.schemas import ErrorBody
 
 SHOP = [
     Item("r1", "red one", "red round", {"colour": "red", "size": 1}),

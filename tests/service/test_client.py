@@ -15,8 +15,8 @@ from serving import open_shop
 from semrec.config import load_settings
 from semrec.service.app import create_app
 from semrec.service.client import Client, RefusedError
+from semrec.service.head_timeout import ImpatientProtocol
 from semrec.service.keys import KeyRing
-from semrec.service.protocol import ImpatientProtocol
 
 
 @contextmanager

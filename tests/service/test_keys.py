@@ -15,9 +15,9 @@ from semrec.cli import app as cli
 from semrec.config import load_settings
 from semrec.errors import ConfigError
 from semrec.service.keys import KeyRing
-from semrec.service.limits import Buckets
 from semrec.service.logs import write_logs
-from semrec.service.run import is_loopback, run
+from semrec.service.rate_limit import Buckets
+from semrec.service.server import is_loopback, run
 
 
 def bearer(key):

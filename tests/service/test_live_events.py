@@ -8,7 +8,7 @@ import time
 import pytest
 from serving import error, ids, open_shop
 
-from semrec.events import EventLog
+from semrec.events.log import EventLog
 
 
 def event(user, item, **more):

@@ -608,7 +608,7 @@ def test_of_a_long_passage_the_part_that_matches_is_shown(visit):
 
 def test_both_languages_say_the_same_things():
     """Every string is there in every language, with the same places to fill in."""
-    import semrec.service.front as front
+    import semrec.service.static_page as front
 
     source = (front.FOLDER / "i18n.js").read_text(encoding="utf-8")
     blocks = re.split(r"^  (en|zh): \{$", source.split("const STRINGS = {")[1], flags=re.M)
@@ -625,7 +625,7 @@ def test_both_languages_say_the_same_things():
 
 def test_no_markup_is_made_from_data():
     """Text becomes text nodes; nothing in the page's scripts could read it as anything else."""
-    import semrec.service.front as front
+    import semrec.service.static_page as front
 
     for script in front.FOLDER.glob("*.js"):
         written = script.read_text(encoding="utf-8")

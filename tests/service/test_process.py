@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from semrec.events import EventLog
+from semrec.events.log import EventLog
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import pytest
 from serving import error, ids, open_shop
 
-from semrec.service.models import AnswerOut
+from semrec.service.schemas import AnswerOut
 
 
 def test_answers_are_those_of_the_library(shop, client):

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import pytest
 from serving import error, ids
 
-from semrec import stages
+from semrec import tracing as stages
 from semrec.config import load_settings
 from semrec.errors import ConfigError
 from semrec.service.app import traces_wanted
-from semrec.service.run import run
+from semrec.service.server import run
 
 OF_A_TEXT = {"encode", "answer", "history", "search", "score", "choose", "explain"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from serving import error, ids
 
-from semrec.events import EventLog
+from semrec.events.log import EventLog
 
 
 def use(client, user, *items, **more):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from serving import error, ids, open_shop
 
 from semrec.errors import QueryError
+from semrec.ranking.why_not import fault
 from semrec.types import AnyOf, Range, item_keys
-from semrec.why_not import fault
 
 
 def why(client, item, **asked):

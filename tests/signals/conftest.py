@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
+from semrec.signals.bm25 import WORDS, WORDS_FIELDS, item_vectors
 from semrec.signals.text import PASSAGES, TEXT, text_fields
-from semrec.signals.words import WORDS, WORDS_FIELDS, item_vectors
 from semrec.store import Point, Record
 from semrec.store.server import ServerStore
 

@@ -9,9 +9,9 @@ import pytest
 from samples import DIM, ODD_NAMES, VECTORS, build, ids, manifest, point, points, sparse, unit
 
 from semrec.errors import StoreError
+from semrec.ranking.filters import meets
 from semrec.store import Index, Point, Record, Search, SparseVector
 from semrec.types import AnyOf, Range, item_keys
-from semrec.where import meets
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")

@@ -1,11 +1,11 @@
 """What a recommender has to beat: the strongest simple methods there are, in the same run."""
 
+from semrec.evaluation.baselines.baseline import Baseline, Features, LeftOutError, Scorer, fit_baselines
 from semrec.evaluation.baselines.factors import Als, Bpr, LightFm, NonNegativeFactors, TruncatedSvd
 from semrec.evaluation.baselines.linear import Ease
-from semrec.evaluation.baselines.protocol import Baseline, Features, LeftOutError, Scorer, fit_baselines
 from semrec.evaluation.baselines.simple import Popularity
-from semrec.evaluation.baselines.text import CentredMean, PooledCosine, SoftNearest
-from semrec.evaluation.baselines.words import bag_of_words_vectors, tfidf_vectors, word2vec_vectors
+from semrec.evaluation.baselines.text_similarity import CentredMean, PooledCosine, SoftNearest
+from semrec.evaluation.baselines.word_vectors import bag_of_words_vectors, tfidf_vectors, word2vec_vectors
 
 __all__ = [
     "Als",

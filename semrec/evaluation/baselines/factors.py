@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from semrec.evaluation.baselines.protocol import Features, Scorer, liked, optional
+from semrec.evaluation.baselines.baseline import Features, Scorer, liked, optional
 from semrec.evaluation.splits import Csr
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg
 
 from semrec.errors import ConfigError
-from semrec.evaluation.baselines.protocol import Features, Scorer, liked
+from semrec.evaluation.baselines.baseline import Features, Scorer, liked
 from semrec.evaluation.metrics import find_hits, ndcg, top_k
 from semrec.evaluation.splits import Csr
 from semrec.types import Float2D

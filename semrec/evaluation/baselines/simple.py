@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semrec.evaluation.baselines.protocol import Features, Scorer, liked
+from semrec.evaluation.baselines.baseline import Features, Scorer, liked
 from semrec.evaluation.splits import Csr
 
 

@@ -1,0 +1,137 @@
+"""Text alone: three ways from the vectors of a history to scores of all items.
+
+A history counts every liked item alike (w = 1). Vectors may be dense or sparse: centred cosines come
+from (x - μ)·(y - μ) = x·y - x·μ - μ·y + μ·μ, so a sparse matrix is never made dense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semrec.evaluation.baselines.baseline import Features, LeftOutError, Scorer, liked
+from semrec.evaluation.splits import Csr
+from semrec.types import Float1D, Float2D
+
+BLOCK_ITEMS = 1024
+"""Items of the histories that are compared with the catalog at once: bounds memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class PooledCosine:
+    """score(u, i) = cos(mean of the history's vectors, x_i): what tutorials do."""
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """See `Baseline.fit`."""
+        x, vectors = liked(train), _unit(_encoded(features))
+        return lambda users: _unit(x[users] @ vectors) @ vectors.T
+
+
+@dataclass(frozen=True, slots=True)
+class CentredMean:
+    """score(u, i) = (mean of the history's vectors - μ)·x_i, μ the mean of the catalog."""
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """See `Baseline.fit`."""
+        x, vectors = liked(train), _unit(_encoded(features))
+        centred = vectors - vectors.mean(axis=0)
+        return lambda users: _unit(x[users] @ centred) @ vectors.T
+
+
+@dataclass(frozen=True, slots=True)
+class SoftNearest:
+    """score(u, i) = Σ_h exp(β·cos(x_h - μ, x_i - μ)), μ the mean of the catalog.
+
+    Parameters
+    ----------
+    sharpness : β, above 0; large follows the nearest item only.
+    words : texts -> vectors (n_items, dim), dense or sparse, instead of the encoder's; None: the encoder's.
+    """
+
+    sharpness: float = 5.0
+    words: Callable[[Sequence[str]], Any] | None = None
+
+    def fit(self, train: Csr, features: Features) -> Scorer:
+        """See `Baseline.fit`."""
+        x = liked(train)
+        cosines = CentredCosines.of(self._vectors(features))
+        return lambda users: _soft_nearest(x[users], cosines, self.sharpness)
+
+    def _vectors(self, features: Features) -> Any:
+        if self.words is None:
+            return _encoded(features)
+        if features.texts is None:
+            raise LeftOutError("it needs the texts of the items")
+        return self.words(features.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class CentredCosines:
+    """Cosines between items after the catalog's mean is taken off.
+
+    Parameters
+    ----------
+    vectors : (n_items, dim), dense or sparse.
+    along_mean : float32 (n_items,), x·μ.
+    mean_square : μ·μ.
+    lengths : float32 (n_items,), ‖x - μ‖, 1 where that is 0.
+    """
+
+    vectors: Any
+    along_mean: Float1D
+    mean_square: float
+    lengths: Float1D
+
+    @classmethod
+    def of(cls, vectors: Any) -> CentredCosines:
+        """Take the mean of all vectors."""
+        mean = np.asarray(vectors.mean(axis=0)).ravel()
+        along = np.asarray(vectors @ mean).ravel()
+        square = float(mean @ mean)
+        own = vectors.multiply(vectors) if hasattr(vectors, "multiply") else vectors * vectors
+        squares = np.asarray(own.sum(axis=1)).ravel() - 2 * along + square
+        lengths = np.sqrt(np.maximum(squares, 0))
+        lengths = np.where(lengths > 1e-6, lengths, 1).astype(np.float32)
+        return cls(vectors, along.astype(np.float32), square, lengths)
+
+    def rows(self, items: NDArray[np.integer]) -> Float2D:
+        """Return float32 (len(items), n_items), in [-1, 1]."""
+        products = self.vectors[items] @ self.vectors.T
+        if hasattr(products, "toarray"):
+            products = products.toarray()
+        products = np.asarray(products, np.float32)
+        products -= self.along_mean[items, None]
+        products -= self.along_mean - np.float32(self.mean_square)
+        products /= self.lengths[items, None]
+        products /= self.lengths
+        return np.clip(products, -1, 1, out=products)
+
+
+def _soft_nearest(histories: Csr, cosines: CentredCosines, sharpness: float) -> Float2D:
+    """Sum over blocks of the items that occur in any of the histories."""
+    scores = np.zeros(histories.shape, np.float32)
+    by_item = histories.tocsc()
+    occurring = np.flatnonzero(np.diff(by_item.indptr))
+    for start in range(0, len(occurring), BLOCK_ITEMS):
+        items = occurring[start : start + BLOCK_ITEMS]
+        near = cosines.rows(items)
+        near *= np.float32(sharpness)
+        scores += by_item[:, items].tocsr() @ np.exp(near, out=near)
+    return scores
+
+
+def _encoded(features: Features) -> Float2D:
+    if features.vectors is None:
+        raise LeftOutError("it needs the text vectors of the items")
+    return np.asarray(features.vectors, np.float32)
+
+
+def _unit(vectors: Any) -> Float2D:
+    rows = np.asarray(vectors, np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Float2D = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return unit

@@ -1,0 +1,145 @@
+"""The journal of changes: items put and deleted one by one, kept beside the events until no index lacks them.
+
+A change is written here first, then into the generation that answers, which notes its number in the manifest.
+Whoever opens another generation - one that was being built meanwhile, or an older one to go back to - makes
+the changes that it has not seen. So no change is lost by a switch, and none by a process that dies.
+
+A number is the microsecond since 1970, or one more than the last: a new database goes on with larger ones.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from semrec.events.log import EventLog
+from semrec.store.owner import held
+from semrec.types import Item, Value
+
+_APPLYING_LOCK = 0x73656D726564
+"""Key of PostgreSQL's advisory lock that lets one process at a time make changes."""
+
+_metadata = sa.MetaData()
+_changes = sa.Table(
+    "semrec_changes",
+    _metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("item_id", sa.Text, nullable=False),
+    sa.Column("item", sa.Text),  # JSON; NULL: the item was deleted
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What the journal says of some items in the end: each is put as it is here, or deleted.
+
+    Parameters
+    ----------
+    until : number of the last change.
+    """
+
+    put: tuple[Item, ...]
+    deleted: tuple[str, ...]
+    until: int
+
+
+class ChangeJournal:
+    """The changes of one shop, in the database of its event log.
+
+    Parameters
+    ----------
+    log : the event log; it stays open as long as the journal is used.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def put(self, items: Sequence[Item]) -> int:
+        """Write down that items are put; return the number of the last change."""
+        return self._append([(item.item_id, _to_json(item)) for item in items])
+
+    def delete(self, item_ids: Sequence[str]) -> int:
+        """Write down that items are deleted; return the number of the last change."""
+        return self._append([(item_id, None) for item_id in dict.fromkeys(item_ids)])
+
+    def last(self) -> int:
+        """Return the number of the last change; 0 when there is none."""
+        with self._log.transaction() as connection:
+            return _last(connection)
+
+    def since(self, number: int) -> Changed:
+        """Return what has changed after the change of this number."""
+        query = sa.select(_changes).where(_changes.c.seq > number).order_by(_changes.c.seq)
+        with self._log.transaction() as connection:
+            rows = connection.execute(query).all() if _is_there(connection) else []
+        latest = {row.item_id: row.item for row in rows}
+        return Changed(
+            tuple(_from_json(item) for item in latest.values() if item is not None),
+            tuple(item_id for item_id, item in latest.items() if item is None),
+            rows[-1].seq if rows else number,
+        )
+
+    def forget(self, until: int) -> int:
+        """Remove the changes up to this number; return how many there were.
+
+        The last one stays: the next number is larger than it, even when the clock was set back.
+        """
+        with self._log.transaction(write=True) as connection:
+            if not _is_there(connection):
+                return 0
+            seq = _changes.c.seq
+            old = sa.delete(_changes).where(seq <= until, seq < _last(connection))
+            return connection.execute(old).rowcount
+
+    @contextmanager
+    def applying(self) -> Iterator[None]:
+        """Hold off all others who would make changes, so that all indexes see them in the journal's order."""
+        path = self._log.path
+        if path is not None:
+            with held(path.parent):
+                yield
+            return
+        with self._log.transaction() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPLYING_LOCK)))
+            yield
+
+    def _append(self, changes: Sequence[tuple[str, str | None]]) -> int:
+        if not changes:
+            return self.last()
+        with self._log.transaction(write=True) as connection:
+            connection.execute(sa.schema.CreateTable(_changes, if_not_exists=True))
+            first = max(_last(connection) + 1, time.time_ns() // 1000)
+            rows = [
+                {"seq": seq, "item_id": item_id, "item": item}
+                for seq, (item_id, item) in enumerate(changes, first)
+            ]
+            connection.execute(sa.insert(_changes), rows)
+            return first + len(rows) - 1
+
+
+def _is_there(connection: sa.Connection) -> bool:
+    return sa.inspect(connection).has_table(_changes.name)
+
+
+def _last(connection: sa.Connection) -> int:
+    if not _is_there(connection):
+        return 0
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(_changes.c.seq), 0))).scalar_one())
+
+
+def _to_json(item: Item) -> str:
+    return json.dumps(asdict(item), allow_nan=False)
+
+
+def _from_json(text: str) -> Item:
+    values: Mapping[str, Any] = json.loads(text)
+    metadata: dict[str, Value] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values["metadata"].items()
+    }
+    return Item(values["item_id"], values["title"], values["text"], metadata)

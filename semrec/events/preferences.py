@@ -1,0 +1,76 @@
+"""What users want of their interests: how much each counts. Kept in the database of the events.
+
+An interest is known by an item of it, because interests are found anew with every event: the preference
+holds for whatever interest that item belongs to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from semrec.events.log import EventLog
+
+MOST_PREFERENCES = 256
+"""Preferences of one user; the latest are kept."""
+
+_metadata = sa.MetaData()
+_preferences = sa.Table(
+    "semrec_preferences",
+    _metadata,
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("item_id", sa.Text, primary_key=True),
+    sa.Column("weight", sa.Double, nullable=False),
+    sa.Column("time", sa.Double, nullable=False),
+)
+
+
+class Preferences:
+    """The preferences of all users, in the database of an event log."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._there = False
+
+    def of(self, user_id: str) -> dict[str, float]:
+        """Return the weight by item, the oldest preference first; empty for who has none."""
+        own = _preferences.c.user_id == user_id
+        query = sa.select(_preferences.c.item_id, _preferences.c.weight).where(own)
+        with self._log.transaction() as connection:
+            self._there = self._there or sa.inspect(connection).has_table(_preferences.name)
+            if not self._there:
+                return {}
+            rows = connection.execute(query.order_by(_preferences.c.time, _preferences.c.item_id)).all()
+        return {row.item_id: row.weight for row in rows}
+
+    def set(self, user_id: str, weights: Mapping[str, float]) -> None:
+        """Set how much interests count; 1 is as usual and forgets the preference.
+
+        Parameters
+        ----------
+        weights : by an item of the interest; 0 or more.
+        """
+        now = time.time()
+        kept = {**self.of(user_id)}
+        for item_id in weights:
+            kept.pop(item_id, None)
+        kept |= {item_id: weight for item_id, weight in weights.items() if weight != 1}
+        latest = list(kept.items())[-MOST_PREFERENCES:]
+        rows = [
+            {"user_id": user_id, "item_id": item_id, "weight": weight, "time": now + 1e-6 * place}
+            for place, (item_id, weight) in enumerate(latest)
+        ]
+        with self._log.transaction(write=True) as connection:
+            _metadata.create_all(connection)
+            connection.execute(sa.delete(_preferences).where(_preferences.c.user_id == user_id))
+            if rows:
+                connection.execute(sa.insert(_preferences), rows)
+
+    def delete(self, user_id: str) -> int:
+        """Delete all preferences of a user; return how many there were."""
+        with self._log.transaction(write=True) as connection:
+            _metadata.create_all(connection)
+            gone = sa.delete(_preferences).where(_preferences.c.user_id == user_id)
+            return connection.execute(gone).rowcount

@@ -1,0 +1,225 @@
+"""Which column is what: the field mapping, guesses, and the types of metadata fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from semrec.errors import CatalogError
+from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, plain, to_text
+from semrec.indexer.template import DEFAULT_TEMPLATE, ROLES, known, rename_template, template_names
+from semrec.store.protocol import FieldType
+
+SAMPLE_ROWS = 1000
+"""Rows that guesses and types are made from."""
+SHORT_CHARACTERS = 200
+"""A column of longer values is not guessed to be metadata."""
+
+GUESSES = {
+    "item_id": "item_id id sku asin uid uuid guid slug isbn product_id item article_id doc_id document_id "
+    "movie_id book_id key code 编号 商品编号 物品编号 商品id 物品id 标识 货号",
+    "title": "title name headline product_title product_name item_name item_title label subject "
+    "标题 名称 题目 名字 商品名称 书名 片名 品名",
+    "text": "text description body content overview abstract summary synopsis plot details "
+    "product_description long_description desc 内容 正文 描述 简介 摘要 介绍 概述 详情 商品描述",
+}
+OPTIONS = {"item_id": "--id", "title": "--title", "text": "--text"}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """Which column of a catalog is what; None is guessed.
+
+    Parameters
+    ----------
+    item_id, title, text : columns.
+    metadata : columns to keep for filters.
+    lists : metadata columns that hold comma-separated values.
+    template : what is encoded, for instance `{title} by {author}. {text}`; its columns become metadata.
+    """
+
+    item_id: str | None = None
+    title: str | None = None
+    text: str | None = None
+    metadata: tuple[str, ...] | None = None
+    lists: tuple[str, ...] = ()
+    template: str | None = None
+
+
+@dataclass(slots=True)
+class Profile:
+    """What the first rows of a source tell about one column."""
+
+    kinds: set[Kind] = field(default_factory=set)
+    longest: int = 0
+
+    def add(self, value: Any, *, parse: bool) -> None:
+        """Take one value into account."""
+        kind = kind_of(value, parse=parse)
+        if kind is not None:
+            self.kinds.add(kind)
+        self.longest = max(self.longest, _length(value))
+
+
+def profile_rows(rows: Iterable[Mapping[str, Any]], *, parse: bool) -> dict[str, Profile]:
+    """Return the profile of every column, in order of appearance; names that are no valid UTF-8 are none."""
+    profiles: dict[str, Profile] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name not in profiles and _is_valid(name):
+                profiles[name] = Profile()
+            if name in profiles:
+                profiles[name].add(value, parse=parse)
+    return profiles
+
+
+def resolve(
+    mapping: FieldMapping, profiles: Mapping[str, Profile], *, source: str, keep_all: bool = False
+) -> tuple[FieldMapping, list[str]]:
+    """Return the mapping with every column named, and the guesses in plain words.
+
+    Parameters
+    ----------
+    mapping : as asked for.
+    profiles : the columns that there are.
+    source : where they come from, for messages.
+    keep_all : take every other column as metadata, however long its values.
+
+    Raises
+    ------
+    CatalogError
+        A column is not there, or no column looks like the item id, or nothing would be encoded.
+    """
+    columns = tuple(profiles)
+    asked = (mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()), *mapping.lists)
+    _require([name for name in asked if name is not None], columns, source)
+    notes: list[str] = []
+    roles = _resolve_roles(mapping, columns, notes)
+    if roles["item_id"] is None:
+        raise CatalogError(
+            f"{source}: no column looks like the item id; name it with --id. Columns: {known(columns)}"
+        )
+    if mapping.template is None and roles["title"] is None and roles["text"] is None:
+        raise CatalogError(
+            f"{source}: no column looks like a title or a text; name one with --title, --text or --encode. "
+            f"Columns: {known(columns)}"
+        )
+    template = _resolve_template(mapping.template, roles, columns, source)
+    metadata = _resolve_metadata(mapping, roles, profiles, notes, keep_all=keep_all)
+    extra = [name for name in template_names(template) if name not in ROLES]
+    metadata = tuple(dict.fromkeys((*metadata, *mapping.lists, *extra)))
+    named = replace(mapping, item_id=roles["item_id"], title=roles["title"], text=roles["text"])
+    return replace(named, metadata=metadata, template=template), notes
+
+
+def field_types(
+    mapping: FieldMapping, profiles: Mapping[str, Profile], schema: Mapping[str, FieldType], notes: list[str]
+) -> dict[str, FieldType]:
+    """Return the type of every metadata field: the source's own, else that of the first rows."""
+    types: dict[str, FieldType] = {}
+    for name in mapping.metadata or ():
+        kinds = profiles[name].kinds if name in profiles else set()
+        types[name] = "keyword" if name in mapping.lists else schema.get(name) or common_type(kinds)
+        mixed = sorted("text" if kind == "keyword" else kind for kind in kinds - {"object"})
+        if types[name] == "keyword" and len(mixed) > 1 and name not in schema and name not in mapping.lists:
+            notes.append(f'"{name}" holds {" and ".join(mixed)} values; all are kept as text')
+    return types
+
+
+def missing_columns(mapping: FieldMapping, columns: Sequence[str]) -> list[str]:
+    """Return what a further file of the same catalog lacks of the columns that are id or encoded."""
+    named = [name for name in template_names(mapping.template or DEFAULT_TEMPLATE) if name not in ROLES]
+    needed = (mapping.item_id, mapping.title, mapping.text, *named)
+    return [name for name in needed if name is not None and name not in columns]
+
+
+def _resolve_roles(mapping: FieldMapping, columns: Sequence[str], notes: list[str]) -> dict[str, str | None]:
+    taken = {mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()), *mapping.lists}
+    roles: dict[str, str | None] = {}
+    for role in ROLES:
+        given = getattr(mapping, role)
+        roles[role] = given or _guess(role, [name for name in columns if name not in taken])
+        if given is None:
+            found = roles[role]
+            label = role.replace("_", " ")
+            notes.append(
+                f'{label}: column "{found}" (guessed)'
+                if found is not None
+                else f"{label}: none (no column looks like it; name one with {OPTIONS[role]})"
+            )
+    return roles
+
+
+def _guess(role: str, columns: Sequence[str]) -> str | None:
+    by_name = {_folded(name): name for name in reversed(columns)}
+    for candidate in GUESSES[role].split():
+        if _folded(candidate) in by_name:
+            return by_name[_folded(candidate)]
+    return None
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).casefold()
+
+
+def _resolve_template(
+    template: str | None, roles: Mapping[str, str | None], columns: Sequence[str], source: str
+) -> str:
+    if template is None:
+        return DEFAULT_TEMPLATE
+    names = {column: role for role, column in roles.items() if column is not None}
+    # A role means itself even where a column of another role has its name.
+    renamed = rename_template(template, {name: role for name, role in names.items() if name not in ROLES})
+    _require([name for name in template_names(renamed) if roles.get(name) is None], columns, source)
+    return renamed
+
+
+def _resolve_metadata(
+    mapping: FieldMapping,
+    roles: Mapping[str, str | None],
+    profiles: Mapping[str, Profile],
+    notes: list[str],
+    *,
+    keep_all: bool,
+) -> tuple[str, ...]:
+    if mapping.metadata is not None:
+        return mapping.metadata
+    others = [name for name in profiles if name not in roles.values() and name not in mapping.lists]
+    objects = [name for name in others if profiles[name].kinds == {"object"}]
+    too_long = [
+        name
+        for name in others
+        if name not in objects and not keep_all and profiles[name].longest > SHORT_CHARACTERS
+    ]
+    kept = [name for name in others if name not in objects and name not in too_long]
+    notes.append(f"metadata: {known(kept)} (guessed: all other columns with short values)")
+    if too_long:
+        notes.append(
+            f"left out: {known(too_long)} (values longer than {SHORT_CHARACTERS} characters; "
+            "keep them with --meta)"
+        )
+    if objects:
+        notes.append(f"left out: {known(objects)} (nested objects cannot be filtered by)")
+    return tuple(kept)
+
+
+def _require(names: Sequence[str], columns: Sequence[str], source: str) -> None:
+    absent = [name for name in names if name not in columns]
+    if absent:
+        raise CatalogError(f"{source}: there is no column {known(absent)}. Columns: {known(columns)}")
+
+
+def _is_valid(name: str) -> bool:
+    try:
+        return bool(to_text(name))
+    except MisfitError:
+        return False
+
+
+def _length(value: Any) -> int:
+    value = plain(value)
+    if isinstance(value, str):
+        return len(value)
+    return max(map(_length, value), default=0) if isinstance(value, (list, tuple)) else 0

@@ -1,0 +1,289 @@
+"""Reading a catalog: any source becomes a stream of items, and of rows that are none, with the reason.
+
+    catalog = open_catalog("shop/*.csv", max_text_bytes=1_000_000)
+    for entry in catalog:           # Item | Reject, in the order of the rows
+        ...
+
+Nothing but one small number per item is kept in memory, and no row disappears without a word.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+from typing import Any
+
+from semrec.errors import CatalogError
+from semrec.indexer.mapping import (
+    SAMPLE_ROWS,
+    FieldMapping,
+    Profile,
+    field_types,
+    missing_columns,
+    profile_rows,
+    resolve,
+)
+from semrec.indexer.sources.tables import Table, open_tables
+from semrec.indexer.sources.textfile import RawRow
+from semrec.indexer.sources.values import (
+    MisfitError,
+    common_type,
+    plain,
+    split_list,
+    to_id,
+    to_text,
+    to_value,
+)
+from semrec.indexer.template import DEFAULT_TEMPLATE, known, render
+from semrec.store.protocol import FieldType
+from semrec.types import Item, Value
+
+__all__ = ["DEFAULT_TEMPLATE", "Catalog", "FieldMapping", "Reject", "open_catalog", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that is no item.
+
+    Parameters
+    ----------
+    source : the file, or `standard input`, `frame`, `items`.
+    row : 1 for the first row of data.
+    item_id : when it could be read.
+    reason : in plain words.
+    """
+
+    source: str
+    row: int
+    item_id: str | None
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-able values."""
+        return asdict(self)
+
+
+class Catalog:
+    """Items of one or several sources; iterate over it.
+
+    Attributes
+    ----------
+    mapping : every column named; its template uses `{item_id}`, `{title}` and `{text}` for these.
+    fields : the type of every metadata field.
+    notes : everything that was guessed, in plain words.
+    n_rows : None when only reading tells.
+    """
+
+    def __init__(
+        self,
+        tables: list[Table],
+        mapping: FieldMapping,
+        max_text_bytes: int,
+        fields: Mapping[str, FieldType],
+    ) -> None:
+        first = tables[0]
+        self._tables = tables
+        self._max_text_bytes = max_text_bytes
+        self._begun: Iterator[RawRow] | None = None
+        self._peeked: Iterator[Item | Reject] | None = None
+        profiles = self._profile(first)
+        self.notes = [note for table in tables for note in table.notes]
+        self.mapping, guesses = resolve(mapping, profiles, source=first.name, keep_all=first.keep_all)
+        self.notes += guesses
+        found = field_types(self.mapping, profiles, first.schema, self.notes)
+        self.fields = {name: common_type({kind, fields.get(name, kind)}) for name, kind in found.items()}
+        if profiles[str(self.mapping.item_id)].kinds & {"integer", "float"} and not first.parse:
+            self.notes.append("item id: numbers are turned into strings")
+        sizes = [table.n_rows for table in tables]
+        self.n_rows = None if None in sizes else sum(size or 0 for size in sizes)
+        self._check_columns(tables[1:])
+
+    def peek(self, n_rows: int) -> list[Item]:
+        """Return the items of the first rows; iterating yields these rows all the same."""
+        rows = self._judged()
+        first = list(islice(rows, n_rows))
+        self._peeked = chain(first, rows)
+        return [row for row in first if isinstance(row, Item)]
+
+    def __iter__(self) -> Iterator[Item | Reject]:
+        peeked, self._peeked = self._peeked, None
+        return self._judged() if peeked is None else peeked
+
+    def _judged(self) -> Iterator[Item | Reject]:
+        seen: set[int] = set()
+        for table in self._tables:
+            make_item = _item_maker(self.mapping, self.fields, parse=table.parse)
+            for row in self._rows(table):
+                yield self._judge(table.name, row, make_item, seen)
+
+    def _profile(self, table: Table) -> dict[str, Profile]:
+        rows = table.read(None)
+        sample: Iterator[RawRow] = islice(rows, SAMPLE_ROWS)
+        if table.one_shot:
+            buffered = list(sample)
+            self._begun = chain(buffered, rows)
+            sample = iter(buffered)
+        profiles = profile_rows((row.values for row in sample if row.fault is None), parse=table.parse)
+        declared = {name: profiles.get(name, Profile()) for name in table.columns or ()}
+        return declared | profiles
+
+    def _rows(self, table: Table) -> Iterator[RawRow]:
+        if table is self._tables[0] and table.one_shot:
+            rows, self._begun = self._begun, None
+            if rows is None:
+                raise CatalogError(f"{table.name}: can be read only once")
+            return rows
+        return table.read(None if table.columns is None else self._needed(table.columns))
+
+    def _needed(self, columns: tuple[str, ...]) -> list[str]:
+        mapping = self.mapping
+        wanted = {mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ())}
+        return [name for name in columns if name in wanted]
+
+    def _check_columns(self, tables: list[Table]) -> None:
+        for table in tables:
+            absent = [] if table.columns is None else missing_columns(self.mapping, table.columns)
+            if absent:
+                raise CatalogError(
+                    f"{table.name}: lacks the column {known(absent)} that {self._tables[0].name} has"
+                )
+
+    def _judge(
+        self, source: str, row: RawRow, make_item: Callable[[Mapping[str, Any]], Item], seen: set[int]
+    ) -> Item | Reject:
+        try:
+            if row.fault is not None:
+                raise MisfitError(row.fault)
+            item = make_item(row.values)
+            check_item(item, self.mapping.template or DEFAULT_TEMPLATE, self._max_text_bytes)
+            _check_new(item.item_id, seen)
+        except MisfitError as fault:
+            where = f" ({row.where})" if row.where else ""
+            item_id = _legible_id(row.values.get(str(self.mapping.item_id)))
+            return Reject(source, row.number, item_id, _legible(f"{fault}{where}"))
+        return item
+
+
+def open_catalog(
+    sources: Any,
+    mapping: FieldMapping | None = None,
+    *,
+    format: str | None = None,  # noqa: A002
+    max_text_bytes: int,
+    fields: Mapping[str, FieldType] | None = None,
+) -> Catalog:
+    """Open a catalog: find its columns, and read on when it is iterated over.
+
+    Parameters
+    ----------
+    sources : a file, a glob or "-" for standard input, or a list of them (CSV, TSV, JSON Lines, Parquet;
+        text also gzipped); a polars or pandas frame; an Arrow table; or an iterable of `Item` or dicts.
+        A pipe or an iterator can be read only once.
+    mapping : which column is what; the rest is guessed from the first source and told in `Catalog.notes`.
+    format : csv, tsv, jsonl or parquet, when the name of a file does not tell.
+    max_text_bytes : rows with a text (or title, or metadata) that is longer, in UTF-8, are rejected.
+    fields : types that metadata fields have already; where the source has others, they become wide enough.
+
+    Raises
+    ------
+    CatalogError
+        A source cannot be read, a column is not there, or none looks like the item id. Also while
+        iterating, when a file breaks off.
+    """
+    return Catalog(open_tables(sources, format), mapping or FieldMapping(), max_text_bytes, fields or {})
+
+
+def _item_maker(
+    mapping: FieldMapping, fields: Mapping[str, FieldType], *, parse: bool
+) -> Callable[[Mapping[str, Any]], Item]:
+    """Return the function that makes an item of the values of a row, or raises `MisfitError`."""
+    id_column, title_column, text_column = str(mapping.item_id), mapping.title, mapping.text
+
+    def make_item(values: Mapping[str, Any]) -> Item:
+        item_id = _converted(id_column, values, to_id)
+        title = _converted(title_column, values, to_text) if title_column is not None else ""
+        text = _converted(text_column, values, to_text) if text_column is not None else ""
+        lists = {name: split_list(values.get(name)) for name in mapping.lists}
+        return Item(item_id, title, text, typed_metadata({**values, **lists}, fields, parse=parse))
+
+    return make_item
+
+
+def typed_metadata(
+    values: Mapping[str, Any], fields: Mapping[str, FieldType], *, parse: bool
+) -> dict[str, Value]:
+    """Return the values of these fields, each of its field's type; missing ones are left out.
+
+    Raises
+    ------
+    MisfitError
+        It names the field.
+    """
+    metadata: dict[str, Value] = {}
+    for name, kind in fields.items():
+        value = values.get(name)
+        if value is None:
+            continue
+        try:
+            found = to_value(value, kind, parse=parse)
+        except MisfitError as fault:
+            raise MisfitError(f'"{name}" {fault}') from None
+        if found is not None:
+            metadata[name] = found
+    return metadata
+
+
+def check_item(item: Item, template: str, max_text_bytes: int) -> None:
+    """Raise `MisfitError` when an item has nothing to encode, or a text that is too long.
+
+    Parameters
+    ----------
+    item : with everything of the right type.
+    template : what of it is encoded.
+    max_text_bytes : longest text, title or metadata value, in UTF-8.
+    """
+    if not render(item, template):
+        raise MisfitError("nothing to encode: every encoded column is empty")
+    _check_size("text", item.text, max_text_bytes)
+    _check_size("title", item.title, max_text_bytes)
+    for name, value in item.metadata.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            _check_size(f'"{name}"', str(part), max_text_bytes)
+
+
+def _converted(column: str, values: Mapping[str, Any], convert: Callable[[Any], str]) -> str:
+    try:
+        return convert(values.get(column))
+    except MisfitError as fault:
+        raise MisfitError(f'"{column}" {fault}') from None
+
+
+def _check_size(name: str, text: str, max_bytes: int) -> None:
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > max_bytes:
+        raise MisfitError(f"{name} of {size:,} bytes is longer than the limit of {max_bytes:,}")
+
+
+def _check_new(item_id: str, seen: set[int]) -> None:
+    """Remember an id by the number that stores know it by (`item_keys`): a few bytes, however long it is."""
+    key = int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=8).digest(), "little")
+    if key in seen:
+        raise MisfitError("item id is repeated; the first row with it is kept")
+    seen.add(key)
+
+
+def _legible_id(value: Any) -> str | None:
+    value = plain(value)
+    if isinstance(value, str):
+        return _legible(value)
+    try:
+        return to_id(value)
+    except MisfitError:
+        return None
+
+
+def _legible(text: str) -> str:
+    """Return the text with lone surrogates spelled out, so that it can be printed and stored."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,1 @@
+"""Sources of rows: files, tables and the values in their cells."""

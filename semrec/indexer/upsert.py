@@ -1,0 +1,292 @@
+"""Changes in place: items written into a generation that answers already, or deleted from it.
+
+Written twice, a change is the same as written once: whoever was killed starts over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import Any
+
+import numpy as np
+
+from semrec.encoder.encoder import Encoder
+from semrec.encoder.passages import Chunker
+from semrec.errors import CatalogError
+from semrec.indexer.build import Batch, item_points, text_vectors
+from semrec.indexer.compare import Compared, compare, find_records
+from semrec.indexer.read import check_item, typed_metadata
+from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, to_id, to_text
+from semrec.indexer.template import ROLES, known
+from semrec.signals.bm25 import WORDS
+from semrec.signals.collaborative import TASTE
+from semrec.signals.learned import LearnedSettings
+from semrec.signals.popularity import POPULARITY
+from semrec.signals.popularity import item_vectors as popularity_vectors
+from semrec.signals.text import PASSAGES, TEXT
+from semrec.store import FieldType, Index, Manifest, Point, Record, Vector
+from semrec.types import ChangeReport, Float2D, Item, Value, item_keys
+
+BATCH_ITEMS = 512
+"""Items that are compared, encoded and written at a time."""
+
+UNCOUNTED = 0
+"""The number of passages in the manifest of a generation that a catalog is being written into."""
+
+FROM_TEXT = (TEXT, PASSAGES, WORDS)
+"""The vectors that are made from an item's text; all others were learned and stay when the text changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a change did: the manifest as it must be from now on, and the fate of every item."""
+
+    manifest: Manifest
+    report: ChangeReport
+
+
+def read_items(
+    items: Iterable[Item | Mapping[str, Any]], manifest: Manifest, max_text_bytes: int
+) -> list[Item]:
+    """Return items that can be written; of several with the same id the last one holds.
+
+    Parameters
+    ----------
+    items : `Item`s, or dicts with `id`, and `title`, `text`, `metadata` where there are any.
+    manifest : of the generation they are for: its template, and the types of its fields.
+    max_text_bytes : longest text, title or metadata value, in UTF-8.
+
+    Raises
+    ------
+    CatalogError
+        It names the item and what does not fit. Nothing of the others may be written then.
+    """
+    if isinstance(items, (Item, Mapping, str, bytes)):
+        raise CatalogError("give a list of items, even for a single one")
+    read = [_read_item(place, item) for place, item in enumerate(items, 1)]
+    fields = {**_new_fields(read, manifest.fields), **manifest.fields}
+    by_id = {item.item_id: item for item in read}
+    return [_fitted(item, fields, manifest.template, max_text_bytes) for item in by_id.values()]
+
+
+def write_items(
+    index: Index, manifest: Manifest, encoder: Callable[[], Encoder], items: Iterable[Item]
+) -> Written:
+    """Write items into an open generation; what is there just so is left alone.
+
+    New items get the taste that their text tells, no neighbours and no popularity; those of known items stay.
+    The caller stores the manifest of the result.
+
+    Parameters
+    ----------
+    index, manifest : the generation.
+    encoder : loads the encoder of the manifest; called only when there is a text to encode.
+    items : as `read_items` returns them; walked over twice.
+    """
+    fields = _new_fields(items, manifest.fields)
+    if fields:
+        index.add_fields(fields)
+        manifest = replace(manifest, fields={**manifest.fields, **fields})
+    fates: dict[str, list[str]] = {"added": [], "changed": [], "metadata": [], "unchanged": []}
+    n_passages = 0
+    for batch in in_batches(items, BATCH_ITEMS):
+        compared = compare(batch, index, manifest)
+        n_passages += _write(compared, index, manifest, encoder)
+        for one in compared:
+            fates[one.fate].append(one.item.item_id)
+    report = ChangeReport(**{fate: tuple(item_ids) for fate, item_ids in fates.items()})
+    return Written(_counted(manifest, index, report, n_passages), report)
+
+
+def delete_items(index: Index, manifest: Manifest, item_ids: Iterable[str]) -> Written:
+    """Delete items from an open generation; the caller stores the manifest of the result."""
+    wanted = read_ids(item_ids)
+    deleted: list[str] = []
+    n_passages = 0
+    for batch in in_batches(wanted, BATCH_ITEMS):
+        keys = item_keys(batch)
+        records = [record for record in find_records(index, keys) if record]
+        if records:
+            deleted += [record.item_id for record in records]
+            n_passages -= sum(len(record.passages) for record in records)
+            index.delete(item_keys(record.item_id for record in records))
+    there = set(deleted)
+    unknown = tuple(item_id for item_id in wanted if item_id not in there)
+    report = ChangeReport(deleted=tuple(deleted), unknown=unknown)
+    return Written(_counted(manifest, index, report, n_passages), report)
+
+
+def is_counted(index: Index, manifest: Manifest) -> bool:
+    """Tell whether the counts can be trusted: whoever was killed may not have stored them."""
+    n_items = index.count()
+    return n_items == manifest.n_items and (manifest.n_passages != UNCOUNTED or not n_items)
+
+
+def counted_anew(index: Index, manifest: Manifest) -> Manifest:
+    """Return the manifest with the counts of what is there: every record is read."""
+    keys = index.sample(index.count())
+    records = chain.from_iterable(index.records(np.array(batch)) for batch in in_batches(keys, BATCH_ITEMS))
+    return replace(manifest, n_items=len(keys), n_passages=sum(len(record.passages) for record in records))
+
+
+def read_ids(item_ids: Iterable[str]) -> list[str]:
+    """Return every id once; raise `CatalogError` for a single id where a list is asked for."""
+    if isinstance(item_ids, str):
+        raise CatalogError("give a list of item ids, even for a single one")
+    return list(dict.fromkeys(item_ids))
+
+
+def in_batches(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield lists of `size` values; the last one may be shorter."""
+    source = iter(values)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+def encoded(
+    compared: Sequence[Compared], encoder: Encoder, passage_tokens: int | None
+) -> tuple[Batch, Float2D]:
+    """Return items with their passages, and the vectors of all passages."""
+    texts = [one.text for one in compared]
+    batch = Batch([one.item for one in compared], texts, Chunker(encoder, passage_tokens).split(texts))
+    return batch, encoder.encode_documents(batch.flat_passages)
+
+
+def with_learned(
+    points: Sequence[Point], manifest: Manifest, records: Sequence[Record | None], old: Index | None
+) -> list[Point]:
+    """Return points with the vectors, too, that are not made from text alone.
+
+    Parameters
+    ----------
+    points : as `item_points` makes them.
+    manifest : its models, when there are any, tell the taste of new items.
+    records : what the old generation holds of each item; None for a new one.
+    old : that generation; None when there is none.
+    """
+    if not manifest.models:
+        return list(points)
+    told = _told_from_text(manifest, text_vectors(points))
+    there = [record.item_id for record in records if record]
+    found = iter(old.points(item_keys(there)) if old and there else [])
+    return [
+        Point(point.record, {**point.vectors, **(_learned(next(found)) if record else new)})
+        for point, record, new in zip(points, records, told, strict=True)
+    ]
+
+
+def _learned(point: Point) -> dict[str, Vector]:
+    return {name: vector for name, vector in point.vectors.items() if name not in FROM_TEXT}
+
+
+def _told_from_text(manifest: Manifest, vectors: Float2D) -> list[dict[str, Vector]]:
+    """Return what a model says of items that nobody has used, by the names of vectors; {} without models."""
+    n_items = len(vectors)
+    stored = manifest.models.get("learned")
+    if not isinstance(stored, Mapping):
+        return [{} for _ in range(n_items)]
+    text_map = LearnedSettings.from_dict(stored).text_map
+    rank = next(field.dimension for field in manifest.vectors if field.name == TASTE)
+    tastes = text_map.predicted_taste(vectors) if text_map else np.zeros((n_items, rank), np.float32)
+    unused = popularity_vectors(np.zeros(n_items, np.float32))
+    return [{TASTE: taste, POPULARITY: popularity} for taste, popularity in zip(tastes, unused, strict=True)]
+
+
+def _write(
+    compared: Sequence[Compared], index: Index, manifest: Manifest, encoder: Callable[[], Encoder]
+) -> int:
+    """Write what differs, and return how many passages the index has more than before."""
+    records = [
+        replace(one.record, title=one.item.title, metadata=one.item.metadata)
+        for one in compared
+        if one.record and one.fate == "metadata"
+    ]
+    if records:
+        index.update_records(records)
+    texts = [one for one in compared if one.fate in ("added", "changed")]
+    if not texts:
+        return 0
+    batch, vectors = encoded(texts, encoder(), manifest.passage_tokens)
+    points = item_points(batch, vectors, manifest.passage_tokens)
+    index.upsert(with_learned(points, manifest, [one.record for one in texts], index))
+    return len(vectors) - sum(len(one.record.passages) for one in texts if one.record)
+
+
+def _counted(manifest: Manifest, index: Index, report: ChangeReport, n_passages: int) -> Manifest:
+    """Return the manifest after a change, which added so many passages."""
+    n_items = manifest.n_items + len(report.added) - len(report.deleted)
+    after = replace(
+        manifest,
+        n_items=n_items,
+        n_passages=manifest.n_passages + n_passages,
+        n_changes=manifest.n_changes + report.n_written,
+    )
+    was_counted = manifest.n_passages != UNCOUNTED or not manifest.n_items
+    return after if was_counted and is_counted(index, after) else counted_anew(index, after)
+
+
+def _read_item(place: int, item: Any) -> Item:
+    """Return an item with an id and texts; its metadata is not looked at yet."""
+    if isinstance(item, Mapping):
+        values = dict(item)
+        item_id = values.pop("id", values.pop("item_id", None))
+        parts = {name: values.pop(name, None) for name in ("title", "text", "metadata")}
+        if values:
+            raise CatalogError(
+                f"item {item_id!r} has {known(map(str, values))}; an item has id, title, text and metadata, "
+                "and fields to filter by go into metadata"
+            )
+    elif isinstance(item, Item):
+        item_id, parts = item.item_id, {name: getattr(item, name) for name in ("title", "text", "metadata")}
+    else:
+        raise CatalogError(f"entry {place} is a {type(item).__name__}; give an Item or a dict")
+    name = "id"
+    try:
+        read_id = to_id(item_id)
+        name = "title"
+        title = to_text(parts["title"])
+        name = "text"
+        text = to_text(parts["text"])
+    except MisfitError as fault:
+        raise CatalogError(f'item {item_id!r} (entry {place}): "{name}" {fault}') from None
+    return Item(read_id, title, text, _checked_metadata(read_id, parts["metadata"]))
+
+
+def _checked_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
+    metadata = {} if metadata is None else metadata
+    if not isinstance(metadata, Mapping):
+        raise CatalogError(f"item {item_id!r}: metadata is a {type(metadata).__name__}, not a dict")
+    for name, value in metadata.items():
+        try:
+            if not isinstance(name, str) or not to_text(name) or name in ROLES:
+                raise MisfitError("is no name that a field can have")
+            if kind_of(value, parse=False) == "object":
+                raise MisfitError(
+                    "holds an object; fields hold texts, numbers, truth values or lists of texts"
+                )
+        except MisfitError as fault:
+            raise CatalogError(f"item {item_id!r}: {str(name)!r} {fault}") from None
+    return metadata
+
+
+def _new_fields(items: Iterable[Item], fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+    """Return the type of every metadata field that is not known yet."""
+    kinds: dict[str, set[Kind]] = {}
+    for item in items:
+        for name, value in item.metadata.items():
+            kind = None if name in fields else kind_of(value, parse=False)
+            if kind is not None:
+                kinds.setdefault(name, set()).add(kind)
+    return {name: common_type(found) for name, found in kinds.items()}
+
+
+def _fitted(item: Item, fields: Mapping[str, FieldType], template: str, max_text_bytes: int) -> Item:
+    try:
+        metadata: Mapping[str, Value] = typed_metadata(item.metadata, fields, parse=False)
+        fitted = replace(item, metadata=metadata)
+        check_item(fitted, template, max_text_bytes)
+    except MisfitError as fault:
+        raise CatalogError(f"item {item.item_id!r}: {fault}") from None
+    return fitted

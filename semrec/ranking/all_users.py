@@ -1,0 +1,371 @@
+"""Recommendations for every user of the event log, into one Parquet file.
+
+Users go in blocks, as many at a time as there are cores, and every finished block is a file in a folder
+beside the output. So a run that dies goes on with what is not finished, unless something that decides the
+result has changed meanwhile; and the output itself appears in one step when everything is done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from semrec.config import Settings
+from semrec.errors import ConfigError, UnknownItemError
+from semrec.events.frame import ITEM, USER
+from semrec.events.log import EventLog
+from semrec.ranking.catalog_scores import BatchScorer, Best, block_users, map_catalog, with_freshness
+from semrec.ranking.explanation import shares
+from semrec.ranking.pipeline import Generation, History, counting_events, known_history, said_to_all
+from semrec.types import Condition, Event
+
+SCORING_SETTINGS = (
+    "text_pooling",
+    "sharpness",
+    "half_life_days",
+    "kind_weights",
+    "rating_scale",
+    "max_user_events",
+    "burst_s",
+    "sample_items",
+    "signal_weights",
+    "freshness_field",
+    "freshness_half_life_days",
+)
+"""Settings that decide what is recommended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What every user gets.
+
+    Parameters
+    ----------
+    k : recommendations for each user.
+    where : conditions that the items must satisfy.
+    popular : users of whom nothing is known get what is popular and, where `Settings.freshness_field` names a
+        date, new; else they are left out.
+    """
+
+    k: int
+    where: tuple[Condition, ...] = ()
+    popular: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a batch did.
+
+    Parameters
+    ----------
+    output : the file.
+    generation : the one that answered.
+    n_users : users of the event log.
+    n_rows : recommendations in the file.
+    n_popular : users without events that say anything, who got what is popular or new.
+    n_skipped : such users who got nothing.
+    n_resumed : users that an earlier run had done already.
+    seconds : of this run.
+    notes : what a reader should know.
+    """
+
+    output: Path
+    generation: int
+    n_users: int
+    n_rows: int
+    n_popular: int
+    n_skipped: int
+    n_resumed: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def users_a_second(self) -> float:
+        """Users that this run did itself, over its seconds."""
+        return (self.n_users - self.n_resumed) / self.seconds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-able values."""
+        return {
+            **asdict(self),
+            "output": str(self.output),
+            "seconds": round(self.seconds, 3),
+            "users_a_second": round(self.users_a_second, 1),
+        }
+
+
+def recommend_all(
+    generation: Generation,
+    log: EventLog,
+    output: Path,
+    batch: Batch,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+) -> BatchReport:
+    """Recommend to every user of a log; see `Recommender.recommend_all`.
+
+    Parameters
+    ----------
+    generation : what answers; it is read by this thread only.
+    log : the events.
+    output : the file to write.
+    batch : what every user gets.
+    settings : how histories are weighed and scored.
+    progress : hears how many users are done with, and of how many.
+    """
+    started = time.monotonic()
+    if not generation.index.count():
+        raise ConfigError("the index holds no items to recommend; run: semrec index CATALOG")
+    folder = output.with_name(output.name + ".parts")
+    with _writable(output, folder):
+        parts = _Parts(folder)
+        notes = parts.begin(_decides(generation, batch, settings))
+        users = parts.users(log)
+        to_unknown = said_to_all(generation, settings, {}) if batch.popular else ""
+        catalog = map_catalog(generation, batch.where, folder)
+        if to_unknown:
+            catalog = with_freshness(catalog, generation)
+        scorer = BatchScorer(generation, catalog, settings)
+        rows_of = _Work(generation, log, scorer, catalog.item_ids, batch, settings, bool(to_unknown))
+        step = block_users(settings)
+        blocks = range(0, len(users), step)
+        todo = [first for first in blocks if not parts.is_done(first)]
+        n_resumed = sum(min(step, len(users) - first) for first in set(blocks) - set(todo))
+        done = n_resumed
+
+        def work(first: int) -> int:
+            ids = users.slice(first, step).to_list()
+            parts.write(first, *rows_of(ids))
+            return len(ids)
+
+        for n_done in _side_by_side(work, todo):
+            done += n_done
+            if progress:
+                progress(done, len(users))
+        counts = parts.counts(blocks)
+        n_rows = parts.join(blocks, output, scorer.signals)
+        shutil.rmtree(folder)
+    return BatchReport(
+        output=output,
+        generation=generation.number,
+        n_users=len(users),
+        n_rows=n_rows,
+        **counts,
+        n_resumed=n_resumed,
+        seconds=time.monotonic() - started,
+        notes=(*notes, *_remarks(len(users), counts, to_unknown, generation)),
+    )
+
+
+def _remarks(n_users: int, counts: dict[str, int], to_unknown: str, generation: Generation) -> list[str]:
+    remarks = []
+    if not n_users:
+        remarks.append("the event log has no users; the file has no rows.")
+    if counts["n_popular"]:
+        remarks.append(
+            f"{counts['n_popular']:,} users without events on known items got what is {to_unknown}."
+        )
+    if counts["n_skipped"]:
+        why = "" if generation.learned else "; before `semrec fit` nothing is known to be popular"
+        remarks.append(f"{counts['n_skipped']:,} users without events on known items got nothing{why}.")
+    return remarks
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done for one block of users, by any thread."""
+
+    generation: Generation
+    log: EventLog
+    scorer: BatchScorer
+    item_ids: pl.Series
+    batch: Batch
+    settings: Settings
+    says_something_to_unknown: bool
+
+    def __call__(self, user_ids: Sequence[str]) -> tuple[pl.DataFrame, dict[str, int]]:
+        """Return the rows of some users, and how many of them got what is popular or nothing."""
+        stored = self.log.histories(user_ids, limit=self.settings.max_user_events)
+        histories = [self._history(stored[user_id]) for user_id in user_ids]
+        unknown = np.array([not np.any(history.weights) for history in histories], bool)
+        chosen = np.flatnonzero(~unknown | self.says_something_to_unknown).tolist()
+        best = self.scorer.best([histories[row] for row in chosen], self.batch.k)
+        rows = _frame([user_ids[row] for row in chosen], best, self.item_ids, self.scorer.signals)
+        n_unknown = int(unknown.sum())
+        return rows, {
+            "n_popular": n_unknown if self.says_something_to_unknown else 0,
+            "n_skipped": 0 if self.says_something_to_unknown else n_unknown,
+        }
+
+    def _history(self, events: Sequence[Event]) -> History:
+        contains = self.scorer.catalog.contains
+        counting = counting_events(events, self.generation, self.settings, time.time())
+        try:
+            return known_history(counting, self.generation, self.settings, contains)
+        except UnknownItemError:
+            return known_history([], self.generation, self.settings, contains)
+
+
+def _frame(user_ids: Sequence[str], best: Best, item_ids: pl.Series, signals: Sequence[str]) -> pl.DataFrame:
+    """Return a row for each recommendation, users in order and best first."""
+    user, place = np.nonzero(best.items >= 0)
+    by_signal = shares(best.parts[user, place])
+    return pl.DataFrame(
+        {
+            USER: pl.Series(user_ids, dtype=pl.String).gather(user),
+            "rank": pl.Series(place + 1, dtype=pl.Int32),
+            ITEM: item_ids.gather(best.items[user, place]),
+            "score": pl.Series(best.scores[user, place], dtype=pl.Float32),
+            **{
+                f"share_{name}": pl.Series(by_signal[:, column], dtype=pl.Float32)
+                for column, name in enumerate(signals)
+            },
+        }
+    )
+
+
+def _side_by_side(work: Callable[[int], int], todo: Sequence[int]) -> Iterator[int]:
+    """Do all the work on all cores, and yield what each piece returns, in the order in which they end."""
+    n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="semrec-batch") as pool:
+        running: set[Future[int]] = {pool.submit(work, first) for first in todo}
+        try:
+            while running:
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                for one in ended:
+                    yield one.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+# Files -----------------------------------------------------------------------------------------------
+
+
+class _Parts:
+    """The folder with what is done: for every block of users a Parquet file, and one with its counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def begin(self, decides: dict[str, Any]) -> list[str]:
+        """Keep what an earlier run did when all that decides the result is as it was then; return notes."""
+        about = self._folder / "about.json"
+        try:
+            before = json.loads(about.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            before = None
+        if before == decides:
+            return []
+        for path in self._folder.iterdir():
+            if path.name != "lock":
+                path.unlink()
+        _write(about, json.dumps(decides))
+        if not isinstance(before, dict):
+            return []
+        changed = ", ".join(sorted(name for name in decides if before.get(name) != decides[name]))
+        return [f"an unfinished run was begun anew, because this has changed since: {changed}."]
+
+    def users(self, log: EventLog) -> pl.Series:
+        """Return all users, in the order of the first run."""
+        path = self._folder / "users.parquet"
+        if not path.exists():
+            ids, pages = log.users(), [pl.Series(USER, [], dtype=pl.String)]
+            while page := list(islice(ids, 100_000)):
+                pages.append(pl.Series(USER, page, dtype=pl.String))
+            pl.concat(pages).to_frame().write_parquet(_new(path))
+            _new(path).replace(path)
+        return pl.read_parquet(path)[USER]
+
+    def is_done(self, first: int) -> bool:
+        """Tell whether the block that begins with this user is done."""
+        return self._counts(first).exists()
+
+    def write(self, first: int, rows: pl.DataFrame, counts: dict[str, int]) -> None:
+        """Write a block; it is done when its counts are there."""
+        rows.write_parquet(self._rows(first))
+        _write(self._counts(first), json.dumps(counts))
+
+    def counts(self, blocks: Sequence[int]) -> dict[str, int]:
+        """Return the counts of all blocks together."""
+        total = {"n_popular": 0, "n_skipped": 0}
+        for first in blocks:
+            for name, count in json.loads(self._counts(first).read_text(encoding="utf-8")).items():
+                total[name] += count
+        return total
+
+    def join(self, blocks: Sequence[int], output: Path, signals: Sequence[str]) -> int:
+        """Make one file of all blocks in one step; return the number of its rows."""
+        none = _frame([], Best.none(0, len(signals)), pl.Series(ITEM, [], dtype=pl.String), signals)
+        whole = pl.concat([none.lazy(), *(pl.scan_parquet(self._rows(first)) for first in blocks)])
+        joined = self._folder / "joined.parquet"
+        whole.sink_parquet(joined)
+        n_rows = pl.scan_parquet(joined).select(pl.len()).collect().item()
+        joined.replace(output)
+        return int(n_rows)
+
+    def _rows(self, first: int) -> Path:
+        return self._folder / f"{first:012}.parquet"
+
+    def _counts(self, first: int) -> Path:
+        return self._folder / f"{first:012}.json"
+
+
+def _decides(generation: Generation, batch: Batch, settings: Settings) -> dict[str, Any]:
+    """Return all that decides the result but the events, as plain values."""
+    chosen = settings.model_dump(mode="json", include=set(SCORING_SETTINGS))
+    asked = {"k": batch.k, "where": [repr(one) for one in batch.where], "popular": batch.popular}
+    index = {
+        "block_users": block_users(settings),
+        "generation": generation.number,
+        "built_at": generation.manifest.built_at,
+        "n_items": generation.index.count(),
+    }
+    return json.loads(json.dumps({**index, **asked, **chosen}))
+
+
+@contextmanager
+def _writable(output: Path, folder: Path) -> Iterator[None]:
+    """Make the folder of the parts and hold its lock.
+
+    Raises
+    ------
+    ConfigError
+        The output cannot be written, or another process is writing it.
+    """
+    if output.is_dir():
+        raise ConfigError(
+            f"cannot write {output}: it is a folder. Give the name of a file: {output}/recs.parquet"
+        )
+    try:
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+    except BlockingIOError:
+        raise ConfigError(
+            f"another process is writing {output}; wait for it, or name another file."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {output}: {error.strerror or error}.") from error
+
+
+def _write(path: Path, text: str) -> None:
+    _new(path).write_text(text, encoding="utf-8")
+    _new(path).replace(path)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(path.name + ".new")

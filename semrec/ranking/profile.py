@@ -1,0 +1,233 @@
+"""From a history to a profile: how much each item counts, and which interests it forms."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from semrec.errors import ConfigError
+from semrec.types import Event, Float1D, Float2D
+
+SECONDS_A_DAY = 86_400.0
+
+SAME_INTEREST = 0.12
+"""Mean cosine of centred vectors above which two groups of items are one interest."""
+
+MOST_CLUSTERED = 512
+"""Items that take part in forming interests; of longer histories the heaviest ones."""
+
+
+def event_weights(
+    events: Sequence[Event],
+    *,
+    kind_weights: Mapping[str, float],
+    rating_scale: tuple[float, float],
+    half_life_days: float | None,
+) -> Float1D:
+    """Return how much each event counts, float32 (n_events,).
+
+    weight = kind weight · value · 2^(-age / half-life), where the age is taken from the newest event
+    of the history, so the same history gives the same profile on any day. A rating counts by its place
+    on the scale: the middle is 0, the ends are 1 and -1.
+
+    Parameters
+    ----------
+    events : a history, oldest first.
+    kind_weights : weight of each kind; below 0 it counts against.
+    rating_scale : the lowest and the highest rating.
+    half_life_days : age at which an event counts half; None: age does not matter.
+
+    Raises
+    ------
+    ConfigError
+        An event is of a kind without a weight, or its value or time is no finite number.
+    """
+    newest = max((event.time for event in events if event.time is not None), default=0.0)
+    weights = np.empty(len(events), np.float32)
+    for place, event in enumerate(events):
+        if event.kind not in kind_weights:
+            raise ConfigError(
+                f"item {event.item_id!r} has an event of kind {event.kind!r}, which has no weight. "
+                f"Known kinds: {', '.join(sorted(kind_weights))}; add yours to kind_weights."
+            )
+        if event.time is not None and not math.isfinite(event.time):
+            raise ConfigError(f"the event on item {event.item_id!r} has the time {event.time}; give seconds.")
+        weight = kind_weights[event.kind] * _strength(event, rating_scale)
+        if half_life_days is not None and event.time is not None:
+            weight *= 0.5 ** ((newest - event.time) / SECONDS_A_DAY / half_life_days)
+        weights[place] = weight
+    return weights
+
+
+def item_weights(
+    events: Sequence[Event], weights: Float1D, half_life_events: float | None = None
+) -> dict[str, float]:
+    """Return how much each item of a history counts, in order of their first events.
+
+    As in `semrec.events.interactions`, which makes what is learned from: of several ratings of an item the
+    last counts, and an event that says the opposite of earlier ones on the same item takes them back.
+
+    Parameters
+    ----------
+    events : a history, oldest first.
+    weights : float32 (n_events,), see `event_weights`.
+    half_life_events : liked items after which one counts half; None: order does not matter.
+    """
+    said: dict[str, list[tuple[str, float]]] = {}
+    last: dict[str, int] = {}
+    for place, (event, weight) in enumerate(zip(events, weights.tolist(), strict=True)):
+        said.setdefault(event.item_id, []).append((event.kind, weight))
+        if weight or event.item_id not in last:
+            last[event.item_id] = place
+    totals = {item_id: _last_word(opinions) for item_id, opinions in said.items()}
+    if half_life_events is None:
+        return totals
+    liked = sorted(last[item_id] for item_id, total in totals.items() if total > 0)
+    newer = {item_id: len(liked) - bisect_right(liked, place) for item_id, place in last.items()}
+    return {item_id: total * 0.5 ** (newer[item_id] / half_life_events) for item_id, total in totals.items()}
+
+
+def _last_word(opinions: Sequence[tuple[str, float]]) -> float:
+    """Return the sum of what is not taken back; `opinions` are kinds and weights of one item's events."""
+    last_rating = max((place for place, (kind, _) in enumerate(opinions) if kind == "rate"), default=0)
+    stands = [
+        weight
+        for place, (kind, weight) in enumerate(opinions)
+        if weight and (kind != "rate" or place == last_rating)
+    ]
+    against = [place for place, weight in enumerate(stands) if (weight > 0) != (stands[-1] > 0)]
+    return sum(stands[against[-1] + 1 if against else 0 :])
+
+
+def usable_events(
+    events: Sequence[Event],
+    *,
+    kind_weights: Mapping[str, float],
+    rating_scale: tuple[float, float],
+    earliest: float,
+    latest: float,
+    burst_s: float,
+) -> list[Event]:
+    """Return the events that count, by the rules of `semrec.events.interactions`; invalid ones are dropped.
+
+    Parameters
+    ----------
+    events : oldest first.
+    kind_weights, rating_scale : see `event_weights`.
+    earliest, latest : unix seconds; other times are impossible.
+    burst_s : seconds; the same item and kind again so soon is one event, the last. Without times it is the
+        same item, kind and value.
+    """
+    usable: list[Event] = []
+    next_time: dict[tuple[str, str], float] = {}
+    untimed: set[tuple[str, str, float]] = set()
+    for event in reversed(events):
+        if event.kind not in kind_weights or not _on_scale(event, rating_scale):
+            continue
+        what = event.item_id, event.kind
+        if event.time is None:
+            said = (*what, 1.0 if event.value is None else event.value)
+            repeats = said in untimed
+            untimed.add(said)
+        elif earliest <= event.time <= latest:
+            repeats = next_time.get(what, math.inf) - event.time <= burst_s
+            next_time[what] = event.time
+        else:
+            continue
+        if not repeats:
+            usable.append(event)
+    return usable[::-1]
+
+
+def _strength(event: Event, rating_scale: tuple[float, float]) -> float:
+    if event.value is None:
+        return 1.0
+    if not np.isfinite(event.value):
+        raise ConfigError(f"the event on item {event.item_id!r} has the value {event.value}; give a number.")
+    if event.kind != "rate":
+        return event.value
+    low, high = rating_scale
+    if not low <= event.value <= high:
+        raise ConfigError(
+            f"the rating {event.value:g} of item {event.item_id!r} is outside the scale {low:g} to {high:g}."
+        )
+    if low == high:  # all ratings of the log are alike: a rating says that it was used
+        return 1.0
+    return 2 * (event.value - low) / (high - low) - 1
+
+
+def _on_scale(event: Event, rating_scale: tuple[float, float]) -> bool:
+    return event.kind != "rate" or event.value is None or rating_scale[0] <= event.value <= rating_scale[1]
+
+
+def find_interests(centred: Float2D, weights: Float1D, max_interests: int) -> np.ndarray:
+    """Group the items of a history that belong together.
+
+    Average-linkage clustering by cosine, cut where groups have less than `SAME_INTEREST` in common, or
+    at `max_interests` groups. Items that count against (weight 0 or less) belong to no interest.
+
+    Parameters
+    ----------
+    centred : float32 (n_history, dim), vectors minus the catalog mean, rows of unit length.
+    weights : float32 (n_history,).
+    max_interests : most groups.
+
+    Returns
+    -------
+    int64 (n_history,): the group of each item, 0 being the heaviest; -1 for none.
+    """
+    labels = np.full(len(weights), -1, np.int64)
+    liked = np.flatnonzero(weights > 0)
+    if len(liked) == 0:
+        return labels
+    if len(liked) == 1:
+        labels[liked] = 0
+        return labels
+    heaviest = np.sort(liked[np.argsort(-weights[liked], kind="stable")[:MOST_CLUSTERED]])
+    groups = _cluster(centred[heaviest], max_interests)
+    centroids = np.stack(
+        [centred[heaviest[groups == group]].mean(axis=0) for group in range(groups.max() + 1)]
+    )
+    labels[liked] = np.argmax(centred[liked] @ centroids.T, axis=1)
+    labels[heaviest] = groups
+    order = np.argsort(-np.bincount(labels[liked], weights=weights[liked]), kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    labels[liked] = rank[labels[liked]]
+    return labels
+
+
+def _cluster(centred: Float2D, max_interests: int) -> np.ndarray:
+    """Return int64 (n,), groups numbered from 0 without gaps."""
+    # These take a quarter of a second; indexing, and a question without a history, do without.
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    distance = 1.0 - np.clip(centred @ centred.T, -1.0, 1.0).astype(np.float64)
+    tree = linkage(squareform(distance, checks=False), method="average")
+    n_merges = max(
+        np.searchsorted(tree[:, 2], 1.0 - SAME_INTEREST, side="right"), len(centred) - max_interests
+    )
+    # Merge m joins two groups into group n + m; whoever is in neither goes on as it is.
+    groups = np.arange(len(centred))
+    for merge, pair in enumerate(tree[:n_merges, :2]):
+        groups[(groups == pair[0]) | (groups == pair[1])] = len(centred) + merge
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def central_items(centred: Float2D, labels: np.ndarray, interest: int) -> np.ndarray:
+    """Return the positions of one interest's items, most central first; as central ones in order.
+
+    Parameters
+    ----------
+    centred : float32 (n_history, dim), rows of unit length.
+    labels : int64 (n_history,), see `find_interests`.
+    interest : one of the labels.
+    """
+    members = np.flatnonzero(labels == interest)
+    # Rounded, for the last bits must not choose between the two items of a pair.
+    closeness = np.round(centred[members] @ centred[members].mean(axis=0), 5)
+    return members[np.argsort(-closeness, kind="stable")]

@@ -1,0 +1,81 @@
+"""Reasons in words: sentences a shop could print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from semrec.types import Because, Interest, Recommendation
+
+QUOTE_CHARACTERS = 120
+
+COLLABORATIVE = ("taste", "neighbours")
+"""Signals that know what is used together, not what reads alike."""
+
+FOR_ALL = {"popularity": "Many use this.", "freshness": "It is new."}
+"""What signals say that know the item but not the user."""
+
+LOUD = 0.25
+"""Share from which one of them is a reason, when there is no other."""
+
+SMALLEST_SHARE = 0.01
+"""Reasons below this are not worth a word."""
+
+
+def reason_sentence(recommendation: Recommendation) -> str:
+    """Return why an item was recommended, in one or two sentences; empty without reasons."""
+    because = tuple(reason for reason in recommendation.because if reason.share >= SMALLEST_SHARE)
+    sentences = []
+    if together := tuple(reason for reason in because if reason.signal in COLLABORATIVE):
+        sentences.append(f"Those who use {named(together)} also use this.")
+    if alike := tuple(reason for reason in because if reason.signal not in COLLABORATIVE):
+        sentences.append(f"Because of {named(alike)}.")
+    if not because:
+        sentences += [said for name, said in FOR_ALL.items() if recommendation.signals.get(name, 0.0) > LOUD]
+    passages = recommendation.passages
+    if passages:
+        item = quote(without_title(passages.item, recommendation.title))
+        if passages.history is None and recommendation.score > 0:
+            sentences.append(f"It matches your words: “{item}”")
+        elif passages.history is not None and recommendation.because:
+            history = quote(without_title(passages.history, recommendation.because[0].title))
+            sentences.append(f"“{item}” is close to “{history}”")
+    if (
+        not sentences and recommendation.score < 0
+    ):  # worse than the average item, in a small or filtered catalog
+        sentences.append("Nothing speaks for it; it is the best of what is left.")
+    return " ".join(sentences)
+
+
+def without_title(passage: str, title: str) -> str:
+    """Return the passage without the title that it begins with, unless there is nothing else."""
+    return passage.removeprefix(title).strip(" \n.:") or passage
+
+
+def named(because: tuple[Because, ...]) -> str:
+    """Return the items of the history with their shares: `A (62 %) and B (21 %)`."""
+    names = [f"{reason.title or reason.item_id} ({100 * reason.share:.0f} %)" for reason in because]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def interests_in_words(interests: Sequence[Interest], most: int = 4) -> str:
+    """Return the largest interests by their most central item: `A (60 %); B (30 %); 3 more`."""
+    names = [f"{quote(i.name.split(' · ')[0], 48)} ({100 * i.share:.0f} %)" for i in interests[:most]]
+    more = [f"{len(interests) - most} more"] if len(interests) > most else []
+    return "; ".join([*names, *more])
+
+
+def signal_shares(recommendation: Recommendation) -> str:
+    """Return the share of every signal: `text 71 %, words 29 %`."""
+    ordered = sorted(recommendation.signals.items(), key=lambda signal: -signal[1])
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in ordered)
+
+
+def quote(passage: str, characters: int = QUOTE_CHARACTERS) -> str:
+    """Return a passage on one line, cut at a word where it is longer than `characters`."""
+    line = " ".join(passage.split())
+    if len(line) <= characters:
+        return line
+    cut = line[: characters - 1]
+    whole_words = cut.rsplit(" ", 1)[0]
+    # Chinese and Japanese have no spaces: cut between characters there.
+    return (whole_words if len(whole_words) > characters // 2 else cut) + "…"

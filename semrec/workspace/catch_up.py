@@ -1,0 +1,64 @@
+"""Changes of the journal that a generation has not seen are made in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from semrec.encoder import Encoder
+from semrec.errors import CatalogError
+from semrec.events.item_changes import ChangeJournal
+from semrec.indexer.upsert import counted_anew, delete_items, read_items, write_items
+from semrec.store import Index, Manifest
+from semrec.types import Item
+
+log = logging.getLogger("semrec")
+
+
+def replay(
+    journal: ChangeJournal,
+    index: Index,
+    manifest: Manifest,
+    encoder: Callable[[], Encoder],
+    max_text_bytes: int,
+) -> Manifest:
+    """Make the changes that a generation has not seen; what is there just so is left alone.
+
+    Parameters
+    ----------
+    journal : held by the caller, see `ChangeJournal.applying`.
+    index, manifest : the generation, as it is stored now.
+    encoder : loads the encoder of the manifest; called only when there is a text to encode.
+    max_text_bytes : longest text, title or metadata value, in UTF-8.
+
+    Returns
+    -------
+    Manifest
+        As it must be stored from now on; the same when there was nothing to do.
+    """
+    missed = journal.since(manifest.journal)
+    if missed.until == manifest.journal:
+        return manifest
+    deleted = delete_items(index, manifest, missed.deleted)
+    items = _fitting(missed.put, deleted.manifest, max_text_bytes)
+    written = write_items(index, deleted.manifest, encoder, items)
+    manifest = replace(written.manifest, journal=missed.until)
+    if deleted.report.unknown or written.report.unchanged:  # whoever made them may have died before counting
+        manifest = counted_anew(index, manifest)
+    return manifest
+
+
+def _fitting(items: Sequence[Item], manifest: Manifest, max_text_bytes: int) -> list[Item]:
+    """Return the items that fit the fields of this generation: they were checked against those of another."""
+    try:
+        return read_items(items, manifest, max_text_bytes)
+    except CatalogError:
+        pass
+    fitting: list[Item] = []
+    for item in items:
+        try:
+            fitting += read_items([item], manifest, max_text_bytes)
+        except CatalogError as error:
+            log.warning("a change could not be made in another index: %s", error)
+    return read_items(fitting, manifest, max_text_bytes)

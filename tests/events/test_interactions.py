@@ -1,0 +1,272 @@
+"""From events to weighted matrices: nothing is lost without a count."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from semrec.errors import ConfigError
+from semrec.events import interactions
+from semrec.events.frame import SCHEMA
+from semrec.events.interactions import REASONS, CleaningRules, build_interactions, guess_scale
+
+WEIGHTS = {"view": 1.0, "buy": 3.0, "rate": 2.0, "dislike": -1.0, "nothing": 0.0}
+NOW = 1.7e9
+DAY = 86_400.0
+
+
+def build(*rows, **options):
+    full = [(*row, *("view", None, None)[len(row) - 2 :]) for row in rows]
+    frame = pl.DataFrame(full, schema=SCHEMA, orient="row")
+    return build_interactions(frame, **{"kind_weights": WEIGHTS, "now": NOW, **options})
+
+
+def cells(interactions, name="matrix"):
+    matrix = getattr(interactions, name).tocoo()
+    users, items = interactions.users, interactions.items
+    return {
+        (users[row], items[column]): pytest.approx(float(value), abs=1e-6)
+        for row, column, value in zip(matrix.row, matrix.col, matrix.data, strict=True)
+    }
+
+
+def test_weights_by_hand():
+    found = build(
+        ("a", "x"), ("a", "x", "view", None, NOW - DAY), ("a", "x", "buy", 2.0, NOW), ("b", "y", "dislike"),
+        ("b", "x", "rate", 5.0), ("b", "z", "rate", 4.0), ("c", "z", "rate", 2.0), ("c", "x", "rate", 1.0),
+        rating_scale=(1, 5),
+    )  # fmt: skip
+    assert (found.users, found.items) == (["a", "b", "c"], ["x", "y", "z"])
+    # views 1 + 1, bought two: 3 · 2; ratings 2 · (5 - 3) / 2 and 2 · (4 - 3) / 2
+    assert cells(found) == {("a", "x"): 8.0, ("b", "x"): 2.0, ("b", "z"): 1.0}
+    assert cells(found, "dislikes") == {("b", "y"): 1.0, ("c", "z"): 1.0, ("c", "x"): 2.0}
+    assert cells(found, "ratings") == {("b", "x"): 5.0, ("b", "z"): 4.0, ("c", "z"): 2.0, ("c", "x"): 1.0}
+    assert found.matrix.dtype == found.dislikes.dtype == found.ratings.dtype == np.float32
+    np.testing.assert_array_equal(found.times, [NOW, math.nan, math.nan])
+    assert found.report.used == found.report.events == 8
+
+
+def test_neutral_rating_moves_what_is_good():
+    rows = [
+        ("a", "x", "rate", 5.0),
+        ("a", "y", "rate", 4.0),
+        ("b", "x", "rate", 2.0),
+        ("b", "y", "rate", 1.0),
+    ]
+    fixed = build(*rows, rating_scale=(1, 5), neutral_rating=4)
+    assert cells(fixed) == {("a", "x"): 2.0}
+    assert cells(fixed, "dislikes") == {("b", "x"): 4 / 3, ("b", "y"): 2.0}
+    assert fixed.report.dropped == {"no_weight": 1}
+    own = build(*rows, rating_scale=(1, 5), neutral_rating="user")  # means 4.5 and 1.5
+    assert cells(own) == {("a", "x"): 2.0, ("b", "x"): 2 * 0.5 / 3.5}
+    assert cells(own, "dislikes") == {("a", "y"): 2 * 0.5 / 3.5, ("b", "y"): 2.0}
+
+
+def test_the_scale_is_guessed_and_told():
+    found = build(("a", "x", "rate", 5.0), ("a", "y", "rate", 0.5))
+    assert found.report.rating_scale == (0.5, 5.0)
+    assert "rating scale: 0.5 to 5 (guessed)" in str(found.report)
+    assert cells(found) == {("a", "x"): 2.0}
+
+
+@pytest.mark.parametrize(
+    ("ratings", "scale"),
+    [
+        ([1, 3, 5], (1, 5)), ([0.5, 4], (0.5, 5)), ([0, 1], (0, 1)), ([-1, 1], (-1, 1)), ([2, 7, 7], (1, 7)),
+        ([3, 9], (1, 10)), ([20, 90], (0, 100)), ([2, 2], (2, 2)), ([1, 250], (1, 250)),
+        ([1, 2, 3, 4, 5] * 40 + [50], (1, 5)), ([1, 2, 3, 4, 5] * 40 + [999], (1, 5)),
+        ([1, 2, 5, 999], (1, 5)), ([5, 4, -7], (1, 5)), ([1, 500, 999], (1, 999)),
+    ],
+)  # fmt: skip
+def test_guess_scale(ratings, scale):
+    assert guess_scale(np.array(ratings, np.float32)) == scale
+
+
+def test_a_stray_rating_is_counted_and_stretches_no_scale():
+    found = build(*((f"u{n}", "x", "rate", float(n)) for n in (1, 3, 5, 999)))
+    assert found.report.rating_scale == (1.0, 5.0)
+    assert found.report.dropped == {"outside_scale": 1, "no_weight": 1}
+
+
+def test_an_odd_scale_is_told_to_be_what_occurred():
+    found = build(*((f"u{n}", "x", "rate", float(n)) for n in (1, 500, 999)))
+    assert "1 to 999 (guessed: the lowest and the highest that occurred)" in found.report.notes[0]
+
+
+def test_old_events_count_less_where_age_matters():
+    rows = (("a", "x", "view", None, NOW), ("a", "y", "view", None, NOW - 10 * DAY), ("a", "z", "view"))
+    assert cells(build(*rows)) == {("a", "x"): 1.0, ("a", "y"): 1.0, ("a", "z"): 1.0}
+    assert cells(build(*rows, half_life_days=5)) == {("a", "x"): 1.0, ("a", "y"): 0.25, ("a", "z"): 1.0}
+
+
+def test_equal_times_are_in_order_of_rows():
+    found = build(("a", "y", "view", None, NOW), ("a", "x", "view", None, NOW), ("b", "x", "view", None, 1e9))
+    assert list(cells(found)) == [("a", "x"), ("a", "y"), ("b", "x")]
+    assert found.places.tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("part_events", [1, 3, 7])
+def test_cleaning_in_parts_is_the_same(monkeypatch, part_events):
+    rng = np.random.default_rng(0)
+    kinds = rng.choice(["view", "rate", "dislike"], 60)
+    rows = [
+        (f"u{rng.integers(6)}", f"i{rng.integers(5)}", kind, int(rng.integers(1, 6)), NOW - at // 3)
+        for at, kind in enumerate(kinds)
+    ]
+    whole = build(*rows)
+    monkeypatch.setattr(interactions, "PART_EVENTS", part_events)
+    parts = build(*rows)
+    assert parts.report == whole.report
+    for name in ("matrix", "dislikes", "ratings"):
+        assert cells(parts, name) == cells(whole, name)
+    np.testing.assert_array_equal(parts.times, whole.times)
+    np.testing.assert_array_equal(parts.places, whole.places)
+
+
+def test_equal_ratings_all_speak_for_the_item():
+    found = build(("a", "x", "rate", 1.0), ("b", "y", "rate", 1.0))
+    assert cells(found) == {("a", "x"): 2.0, ("b", "y"): 2.0}
+
+
+def test_ratings_outside_the_scale_are_counted():
+    found = build(
+        ("a", "x", "rate", 5.0), ("a", "y", "rate", 6.0), ("a", "z", "rate", 0.0), rating_scale=(1, 5)
+    )
+    assert found.report.dropped == {"outside_scale": 2}
+
+
+def test_the_last_rating_counts():
+    found = build(
+        ("a", "x", "rate", 5.0, NOW), ("a", "x", "rate", 1.0, NOW - DAY), ("a", "y", "rate", 1.0),
+        ("a", "y", "rate", 5.0), rating_scale=(1, 5),
+    )  # fmt: skip
+    assert cells(found) == {("a", "x"): 2.0, ("a", "y"): 2.0}
+    assert found.report.dropped == {"superseded": 2}
+
+
+def test_the_last_word_counts():
+    found = build(
+        ("a", "x", "buy", None, NOW - 2 * DAY), ("a", "x", "dislike", None, NOW - DAY),
+        ("a", "y", "dislike", None, NOW - DAY), ("a", "y", "buy", None, NOW),
+        ("a", "z", "dislike"), ("a", "z", "view"), ("b", "x"),
+    )  # fmt: skip
+    assert cells(found) == {("a", "y"): 3.0, ("a", "z"): 1.0, ("b", "x"): 1.0}
+    assert cells(found, "dislikes") == {("a", "x"): 1.0}
+    assert found.report.dropped == {"taken_back": 3}
+
+
+def test_impossible_times_and_values_are_counted():
+    nan = float("nan")
+    found = build(
+        ("a", "x", "view", None, nan), ("a", "x", "view", None, -5.0), ("a", "x", "view", None, 5.0),
+        ("a", "x", "view", None, NOW + 2 * DAY), ("a", "x", "view", nan), ("a", "x", "view", float("inf")),
+        ("a", "y", "view", None, NOW + DAY / 2), (None, "x"), ("a", ""),
+    )  # fmt: skip
+    assert found.report.dropped == {"no_id": 2, "impossible_time": 4, "impossible_value": 2}
+    assert cells(found) == {("a", "y"): 1.0}
+
+
+def test_bots_are_left_out():
+    rules = CleaningRules(max_user_events=4, max_user_events_a_day=3)
+    found = build(
+        *(("all", f"{place}") for place in range(5)),
+        *(("day", f"{place}", "view", None, 1.6e9 + place) for place in range(4)),
+        *(("person", f"{place}", "view", None, 1.6e9 + place * DAY) for place in range(4)),
+        rules=rules,
+    )
+    assert found.users == ["person"]
+    assert found.report.bots == ("all", "day")
+    assert found.report.dropped == {"bot": 9}
+
+
+def test_bursts_are_one_event():
+    found = build(
+        *(("a", "x", "view", None, NOW + second) for second in (0, 9, 18, 40)),
+        ("a", "x", "buy", None, NOW + 1), ("b", "x"), ("b", "x"), ("b", "x", "view", 2.0),
+    )  # fmt: skip
+    assert cells(found) == {("a", "x"): 5.0, ("b", "x"): 3.0}
+    assert found.report.dropped == {"burst": 3}
+
+
+def test_unknown_items_and_kinds_are_counted():
+    found = build(("a", "x"), ("a", "?"), ("b", "?"), ("b", "x", "sniff"), items=["z", "x"])
+    assert (found.users, found.items) == (["a"], ["z", "x"])
+    assert found.matrix.shape == (1, 2)
+    assert found.report.dropped == {"unknown_kind": 1, "unknown_item": 2}
+    assert found.report.unknown_kinds == {"sniff": 1}
+    assert found.report.unknown_items == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "none of 0 events"),
+        ([("a", "x", "dislike")], "none of 1 events"),
+        ([("a", "x", "sniff")], "kind has no weight: 1"),
+        ([("a", "x")], "one user, one item"),
+        ([("a", "x")] * 5, "one user, one item"),
+        ([("a", "x"), ("b", "x")], "about one item"),
+    ],
+)
+def test_too_little_is_told(rows, message):
+    assert message in build(*rows).shortage
+
+
+def test_enough_is_enough():
+    assert build(("a", "x"), ("a", "y")).shortage is None
+
+
+def test_wrong_options_are_refused():
+    with pytest.raises(ConfigError, match="weight of kind 'view'"):
+        build(kind_weights={"view": math.nan})
+    with pytest.raises(ConfigError, match="has no room"):
+        build(rating_scale=(5, 1))
+    with pytest.raises(ConfigError, match="'user'"):
+        build(neutral_rating="mean")
+    with pytest.raises(ConfigError, match="outside the scale"):
+        build(rating_scale=(1, 5), neutral_rating=7)
+
+
+events = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c", "", None]),
+        st.sampled_from(["x", "y", "?", "", None]),
+        st.sampled_from([*WEIGHTS, "sniff", None]),
+        st.sampled_from([None, 0.0, 1.0, 3.0, 4.0, 5.0, 9.0, -1.0, math.nan, math.inf]),
+        st.sampled_from([None, -1.0, NOW, NOW - 3, NOW - 9, NOW - DAY, NOW + 9 * DAY, math.nan]),
+    ),
+    max_size=40,
+)
+options = st.fixed_dictionaries(
+    {
+        "items": st.sampled_from([None, ["x", "y", "z"]]),
+        "rating_scale": st.sampled_from([None, (1.0, 5.0)]),
+        "neutral_rating": st.sampled_from([None, 3, "user"]),
+        "rules": st.just(CleaningRules(max_user_events=12, max_user_events_a_day=8)),
+    }
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(events, options, st.integers(1, 7))
+def test_every_event_is_used_or_counted_once(rows, chosen, size):
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    found = build_interactions(frame.iter_slices(size), kind_weights=WEIGHTS, now=NOW, **chosen)
+    report = found.report
+    assert report.events == len(rows) == report.used + sum(report.dropped.values())
+    assert set(report.dropped) <= set(REASONS)
+    for matrix in (found.matrix, found.dislikes, found.ratings):
+        assert matrix.shape == (len(found.users), len(found.items))
+        assert matrix.has_canonical_format
+        assert np.isfinite(matrix.data).all()
+    assert (found.matrix.data > 0).all()
+    assert (found.dislikes.data > 0).all()
+    assert found.matrix.multiply(found.dislikes).nnz == 0
+    assert len(found.times) == found.matrix.nnz <= report.used
+    assert found.report == build_interactions(frame, kind_weights=WEIGHTS, now=NOW, **chosen).report
+    assert report.to_dict()["used"] == report.used

@@ -1,0 +1,80 @@
+"""The folder that is a workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from semrec.errors import WorkspaceError
+from semrec.workspace.folder import Workspace, find_workspace, make_workspace
+
+
+def test_made_and_found_again(tmp_path):
+    folder = tmp_path / "new" / "shop"
+    made = make_workspace(folder, qdrant="http://localhost:6333", collection="books")
+    assert find_workspace(folder) == made == Workspace(folder, "http://localhost:6333", "books")
+    assert [path.name for path in folder.iterdir()] == ["semrec.json"]
+    assert made.rejects == folder / "rejects.jsonl"
+
+
+def test_an_empty_folder_becomes_a_workspace(tmp_path):
+    make_workspace(tmp_path, qdrant=None, collection=None)
+    assert find_workspace(tmp_path) == Workspace(tmp_path)
+
+
+def test_a_workspace_can_move_to_a_server(tmp_path):
+    make_workspace(tmp_path, qdrant=None, collection=None)
+    (tmp_path / "events.db").touch()
+    make_workspace(tmp_path, qdrant="http://localhost:6333", collection=None)
+    assert find_workspace(tmp_path).qdrant == "http://localhost:6333"
+    assert (tmp_path / "events.db").exists()
+
+
+def test_the_key_is_not_in_the_marker(tmp_path):
+    make_workspace(tmp_path, qdrant="http://localhost:6333", collection=None)
+    assert set(json.loads((tmp_path / "semrec.json").read_text())) == {"format", "qdrant", "collection"}
+
+
+def test_a_folder_that_is_not_there_tells_the_command(tmp_path):
+    with pytest.raises(WorkspaceError, match=r"there is no workspace .*semrec index CATALOG --workspace"):
+        find_workspace(tmp_path / "shop")
+    assert not (tmp_path / "shop").exists()
+
+
+def test_a_folder_that_is_no_workspace(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(WorkspaceError, match=r"not a workspace: it has no semrec\.json"):
+        find_workspace(tmp_path)
+    with pytest.raises(WorkspaceError, match="not empty; nothing was written"):
+        make_workspace(tmp_path, qdrant=None, collection=None)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_a_file_is_no_folder(tmp_path):
+    file = tmp_path / "shop"
+    file.write_text("mine")
+    with pytest.raises(WorkspaceError, match="is a file; give a folder"):
+        make_workspace(file, qdrant=None, collection=None)
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", b"\xff\xfe{"])
+def test_a_damaged_marker(tmp_path, content):
+    (tmp_path / "semrec.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(WorkspaceError, match=r"cannot read .*semrec\.json.*Restore it, or index anew"):
+        find_workspace(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_without_permission(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(WorkspaceError, match="cannot write the workspace"):
+        make_workspace(tmp_path / "shop", qdrant=None, collection=None)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(WorkspaceError, match="cannot write the workspace"):
+        make_workspace(tmp_path / "file" / "shop", qdrant=None, collection=None)

@@ -1,0 +1,134 @@
+"""The builds of an index: what there is, going back, and what is left of old ones."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from toy import ToyEncoder
+from typer.testing import CliRunner
+
+from semrec import Item, Recommender, Settings
+from semrec.cli import app
+from semrec.errors import StoreError, WorkspaceError
+from semrec.events.item_changes import ChangeJournal
+from semrec.store.edge import EdgeStore
+
+ITEMS = [Item("r", "red thing", "red red"), Item("g", "green thing", "green"), Item("b", "blue", "blue")]
+
+
+def open_shop(folder, **settings):
+    return Recommender(folder, Settings(model="toy", **settings), encoder=ToyEncoder())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A workspace with two builds: of one item, and of three."""
+    with open_shop(tmp_path / "shop") as shop:
+        shop.index(ITEMS[:1])
+        shop.index(ITEMS, rebuild=True)
+    return tmp_path / "shop"
+
+
+def semrec(command, folder, *arguments):
+    result = CliRunner().invoke(app, [command, *map(str, arguments), "--workspace", str(folder)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def names(shop):
+    return sorted(found.item_id for found in shop.recommend(text="red"))
+
+
+def test_generations_are_listed(folder):
+    with open_shop(folder) as shop:
+        assert names(shop) == ["b", "g", "r"]
+        status, out, _ = semrec("generations", folder, "--json")
+        one, two = json.loads(out)["generations"]
+        assert status == 0
+        assert f"process {os.getpid()} " in two.pop("owner")
+        assert one.pop("built_at") < two.pop("built_at")
+        facts = {"encoder": "toy", "has_models": False}
+        assert one == {"number": 1, "n_items": 1, "is_current": False, "owner": None, **facts}
+        assert two == {"number": 2, "n_items": 3, "is_current": True, **facts}
+    status, out, _ = semrec("generations", folder)
+    assert (status, "2 (current)" in out, "toy" in out) == (0, True, True)
+
+
+def test_a_running_process_follows_a_rollback_there_and_back(folder):
+    with open_shop(folder) as shop:
+        assert names(shop) == ["b", "g", "r"]
+        status, _, err = semrec("rollback", folder)
+        assert (status, err) == (0, "generation 1 answers now.\n")
+        assert shop.follow()
+        assert names(shop) == ["r"]
+        assert json.loads(semrec("rollback", folder, 2, "--json")[1]) == {"current": 2}
+        assert shop.follow()
+        assert names(shop) == ["b", "g", "r"]
+
+
+def test_what_changed_since_is_changed_in_the_older_one_too(folder):
+    with open_shop(folder) as shop:
+        shop.put_items([Item("n", "new", "red round")])
+        assert shop.rollback() == 1
+        assert names(shop) == ["n", "r"]
+
+
+def test_where_nothing_is_to_go_back_to_nothing_changes(folder):
+    with open_shop(folder) as shop:
+        with pytest.raises(StoreError, match="no generation 7 to go back to; complete ones: 1, 2"):
+            shop.rollback(7)
+        shop.rollback()
+        with pytest.raises(
+            StoreError, match=r"no generation before the current one \(1\); complete ones: 1, 2"
+        ):
+            shop.rollback()
+        assert names(shop) == ["r"]
+    status, out, err = semrec("rollback", folder, 7)
+    assert (status, out) == (1, "")
+    assert "no generation 7" in err
+
+
+def test_a_damaged_current_file_names_the_way_out(folder):
+    (folder / "current").write_text("what?")
+    with open_shop(folder) as shop:
+        with pytest.raises(WorkspaceError, match=r"the newest complete one is 2: semrec rollback 2"):
+            shop.recommend(text="red")
+        assert [facts.is_current for facts in shop.generations()] == [False, False]
+        shop.rollback(2)
+        assert names(shop) == ["b", "g", "r"]
+
+
+def test_without_any_complete_one_the_way_out_is_to_build(folder):
+    for manifest in folder.glob("generations/*/manifest.json"):
+        manifest.unlink()
+    with open_shop(folder) as shop:
+        with pytest.raises(WorkspaceError, match="semrec index CATALOG --rebuild"):
+            shop.index(ITEMS)
+        shop.index(ITEMS, rebuild=True)
+        assert names(shop) == ["b", "g", "r"]
+
+
+def test_a_build_keeps_the_one_that_answered_and_as_many_as_it_is_told(folder):
+    store = EdgeStore(folder)
+    with open_shop(folder) as shop:
+        shop.rollback()
+        shop.index(ITEMS[:2], rebuild=True)
+    assert (store.current(), store.generations()) == (3, [1, 3])
+    with open_shop(folder, keep_generations=3) as shop:
+        shop.index(ITEMS, rebuild=True)
+    assert store.generations() == [1, 3, 4]
+
+
+def test_the_journal_forgets_what_every_index_has_seen(folder):
+    with open_shop(folder) as shop:
+        journal = ChangeJournal(shop.event_log())
+        for n in range(4):
+            shop.put_items([Item(f"n{n}", "new", "red")])
+        shop.index(ITEMS, rebuild=True)
+        assert len(journal.since(0).put) == 1  # the last one: numbers must go on growing
+        last = shop.put_items([Item("m", "new", "red")]) and journal.last()
+        shop.rollback()
+        assert names(shop) == sorted(["b", "g", "r", "m", "n0", "n1", "n2", "n3"])
+        shop.index(ITEMS, rebuild=True)
+        assert journal.last() == last

@@ -1,0 +1,23 @@
+"""Processes killed at random moments: nothing is lost, nothing is there twice, and all can be run again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill.py"
+
+
+@pytest.mark.slow
+def test_whatever_is_killed_is_as_if_nothing_had_been_when_it_runs_again():
+    ended = subprocess.run(
+        [sys.executable, str(BENCHMARK), "--quick"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    figures = {figure["case"]: figure for figure in map(json.loads, ended.stdout.splitlines())}
+    assert figures["kills in all"]["value"] >= 10
+    assert figures["kills that left a fault"]["met"], ended.stderr
