@@ -14,7 +14,6 @@ RUN python -m venv /opt/semrec
 RUN /opt/semrec/bin/pip install --no-cache-dir ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} "$TORCH"
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY semrec semrec
-COPY indexer indexer
 RUN sed -i '/^torch==/d' constraints.txt \
     && /opt/semrec/bin/pip install --no-cache-dir --constraint constraints.txt '.[service,postgres]'
 

@@ -796,7 +796,7 @@ def test_a_fit_that_breaks_leaves_the_old_models(fitted, tmp_path, monkeypatch):
 FIT = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from test_fit import open_shop
 with open_shop(Path(sys.argv[2])) as shop:
     print("ready", flush=True)
@@ -806,7 +806,7 @@ with open_shop(Path(sys.argv[2])) as shop:
 
 
 def start_fit(folder, seed):
-    command = [sys.executable, "-c", FIT, str(Path(__file__).parents[1]), str(folder), str(seed)]
+    command = [sys.executable, "-c", FIT, str(Path(__file__).parent), str(folder), str(seed)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 

@@ -299,8 +299,8 @@ def test_a_killed_process_leaves_what_it_finished(fitted, tmp_path, monkeypatch)
     output = tmp_path / "recs.parquet"
     script = textwrap.dedent(f"""
         import pathlib, sys, time
-        sys.path[:0] = {[os.path.dirname(os.path.dirname(__file__)), *sys.path]!r}
-        from test_batch import batch_scoring, open_shop
+        sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}
+        from test_all_users import batch_scoring, open_shop
         batch_scoring.MOST_USERS = 8
         def progress(done, total):
             print(done, flush=True)
@@ -396,10 +396,10 @@ def test_memory_does_not_grow_with_the_users(tmp_path):
     for n_users in (3_000, 30_000):
         script = textwrap.dedent(f"""
             import pathlib, resource, sys
-            sys.path[:0] = {[os.path.dirname(os.path.dirname(__file__)), *sys.path]!r}
+            sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}
             import numpy as np, polars as pl
             from semrec import Item
-            from test_batch import WORDS, open_shop
+            from test_all_users import WORDS, open_shop
             folder, rng = pathlib.Path({str(tmp_path / str(n_users))!r}), np.random.default_rng(0)
             texts = [" ".join(rng.choice(WORDS, 6)) for _ in range(2000)]
             with open_shop(folder) as recommender:

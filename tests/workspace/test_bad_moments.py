@@ -24,7 +24,7 @@ ITEMS = many_items(30)
 
 INDEXING = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from test_bad_moments import many_items, open_shop
 
 def items():
@@ -54,7 +54,7 @@ def folder(tmp_path):
 @pytest.fixture
 def indexing(folder):
     """Another process that is in the middle of `index`."""
-    command = [sys.executable, "-c", INDEXING, str(Path(__file__).parents[1]), str(folder)]
+    command = [sys.executable, "-c", INDEXING, str(Path(__file__).parent), str(folder)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout.readline().strip() == "reading"
