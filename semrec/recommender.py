@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,8 @@ from semrec.catalog_map.map import CatalogMap, draw_map, place_items
 from semrec.config import Settings, load_settings
 from semrec.encoder import Encoder
 from semrec.errors import (
-    ConfigError,
     EmptyProfileError,
     QueryError,
-    StoreError,
     UnknownItemError,
 )
 from semrec.ranking.filters import parse_where
@@ -36,7 +34,6 @@ from semrec.ranking.pipeline import (
     known_history,
     plain,
     said_to_all,
-    signal_names,
 )
 from semrec.ranking.profile import find_interests
 from semrec.ranking.query import Query, make_query
@@ -52,9 +49,7 @@ from semrec.ranking.user_profile import (
 from semrec.ranking.why_not import Rules, WhyNot, judge
 from semrec.signals import Question
 from semrec.signals.popularity import POPULARITY
-from semrec.signals.text import TEXT
 from semrec.store import Record, Store
-from semrec.store.build import building, check
 from semrec.tracing import stage
 from semrec.types import (
     ChangeReport,
@@ -66,45 +61,17 @@ from semrec.types import (
     Recommendations,
     item_keys,
 )
-from semrec.workspace.folder import find_workspace
 from semrec.workspace.session import OpenWorkspace
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from semrec.evaluation.evaluate_recommender import Study
-    from semrec.events.interactions import Interactions
     from semrec.events.log import AppendReport, EventLog
     from semrec.indexer.events import EventMapping
     from semrec.indexer.pipeline import IndexReport
     from semrec.indexer.read import FieldMapping, Reject
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
-
-
-MOST_WANTED = 10
-"""How much an interest can count at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationFacts:
-    """What there is to know of a complete generation.
-
-    Parameters
-    ----------
-    built_at : unix seconds.
-    has_models : `fit` has learned for it.
-    is_current : it answers.
-    owner : which process has it open, in words; None: nobody, or it is on a server.
-    """
-
-    number: int
-    built_at: float
-    n_items: int
-    encoder: str
-    has_models: bool
-    is_current: bool
-    owner: str | None
+    from semrec.workspace.generations import GenerationFacts
 
 
 class Recommender:
@@ -235,23 +202,9 @@ class Recommender:
 
     def generations(self) -> list[GenerationFacts]:
         """Return all complete generations, the oldest first."""
-        store = self._workspace.store()
-        current = store.named()
-        facts = []
-        for number in store.generations():
-            manifest = store.manifest(number)
-            facts.append(
-                GenerationFacts(
-                    number,
-                    manifest.built_at,
-                    manifest.n_items,
-                    manifest.encoder,
-                    bool(manifest.models),
-                    number == current,
-                    store.owner(number),
-                )
-            )
-        return facts
+        from semrec.workspace.generations import list_generations
+
+        return list_generations(self._workspace)
 
     def rollback(self, generation: int | None = None) -> int:
         """Make an older generation current again; running processes follow. Return its number.
@@ -267,13 +220,9 @@ class Recommender:
         StoreError, WorkspaceError
             There is none, or it cannot answer. Nothing was changed.
         """
-        store = self._workspace.store()
-        with building(store, self._workspace.folder):
-            wanted = _older(store, generation)
-            check(store, wanted, store.manifest(wanted))
-            store.make_current(wanted)
-        self._workspace.follow()
-        return wanted
+        from semrec.workspace.generations import rollback
+
+        return rollback(self._workspace, generation)
 
     # -- asking ------------------------------------------------------------------------------------
 
@@ -521,18 +470,9 @@ class Recommender:
         QueryError
             A weight is no number from 0 to 10, or an item is not in the user's history.
         """
-        from semrec.events.preferences import Preferences
+        from semrec.workspace.users import set_interests
 
-        for item_id, weight in weights.items():
-            if not 0 <= weight <= MOST_WANTED:
-                raise QueryError(
-                    f"the weight of an interest is from 0 to {MOST_WANTED}; {item_id!r} got {weight}."
-                )
-        held = {item_id for interest in self.user_profile(user).interests for item_id in interest.item_ids}
-        strange = [item_id for item_id in weights if item_id not in held]
-        if strange:
-            raise QueryError(f"no interest of user {user!r} holds the item {strange[0]!r}; see the profile.")
-        Preferences(self.event_log()).set(user, weights)
+        set_interests(self._workspace, self.user_profile(user), weights)
         return self.user_profile(user)
 
     def delete_user(self, user: str) -> DeletedUser:
@@ -540,17 +480,14 @@ class Recommender:
 
         What `fit` learned holds no user: items are described, and users only by their history.
         """
-        from semrec.events.preferences import Preferences
+        from semrec.workspace.users import delete_user
 
-        log = self.event_log()
-        deleted = DeletedUser(user, log.delete_user(user), Preferences(log).delete(user))
-        log.wipe()
-        return deleted
+        return delete_user(self._workspace, user)
 
     def _preferences(self, user: str) -> dict[str, float]:
-        from semrec.events.preferences import Preferences
+        from semrec.workspace.users import preferences_of
 
-        return Preferences(self.event_log(create=False)).of(user)
+        return preferences_of(self._workspace, user)
 
     # -- everybody ---------------------------------------------------------------------------------
 
@@ -623,13 +560,11 @@ class Recommender:
         CatalogError, StoreError, WorkspaceError
             The source cannot be read, or the log cannot be written.
         """
-        from semrec.indexer.events import EventMapping, open_events
+        from semrec.workspace.training import add_events
 
-        find_workspace(self._workspace.folder)
-        events = open_events(source, mapping or EventMapping(), format=format, on_reject=on_reject)
-        if announce:
-            announce(events)
-        return self.event_log().append(events)
+        return add_events(
+            self._workspace, source, mapping=mapping, format=format, announce=announce, on_reject=on_reject
+        )
 
     def fit(self, *, seed: int = 0, progress: Callable[[str], None] | None = None) -> FitReport:
         """Learn from the event log; the new models answer when they are complete, not before.
@@ -646,18 +581,9 @@ class Recommender:
         StoreError
             There is no event log, or the store failed.
         """
-        from semrec.learning.fit import catalog_items, fit_generation
+        from semrec.workspace.training import fit
 
-        store = self._workspace.store()
-        with building(store, self._workspace.folder), self._workspace.reading() as (index, manifest):
-            catalog = catalog_items(index)
-            interactions = self._interactions(self.event_log(create=False).frame(), catalog.item_ids)
-            report = fit_generation(
-                store, index, manifest, catalog, interactions, seed=seed, progress=progress
-            )
-            self._workspace.forget_changes()
-        self._workspace.follow()
-        return report
+        return fit(self._workspace, seed=seed, progress=progress)
 
     def study(
         self,
@@ -681,40 +607,17 @@ class Recommender:
         with_baselines : compare with all methods that run here.
         progress : hears of each step, in words.
         """
-        from semrec.evaluation.evaluate_recommender import study
-        from semrec.indexer.events import EventMapping, open_events
-        from semrec.learning.fit import catalog_items
+        from semrec.workspace.training import evaluate
 
-        with self._workspace.reading() as (index, _):
-            catalog = catalog_items(index)
-            texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
-            vectors = index.vectors(TEXT, catalog.keys)
-        interactions = self._interactions(open_events(source, mapping or EventMapping()), catalog.item_ids)
-        if interactions.shortage:
-            raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
-        return study(
-            interactions,
-            vectors,
-            texts,
+        return evaluate(
+            self._workspace,
+            source,
+            mapping=mapping,
             split=split,
             k=k,
             seed=seed,
             with_baselines=with_baselines,
             progress=progress,
-        )
-
-    def _interactions(self, events: Iterable[pl.DataFrame], item_ids: Sequence[str]) -> Interactions:
-        """Return who used what, by the rules of the settings."""
-        from semrec.events.interactions import CleaningRules, build_interactions
-
-        settings = self._settings
-        return build_interactions(
-            events,
-            kind_weights=settings.kind_weights,
-            items=item_ids,
-            rating_scale=settings.rating_scale,
-            half_life_days=settings.half_life_days,
-            rules=CleaningRules(settings.max_user_events, settings.max_user_events_a_day, settings.burst_s),
         )
 
     def event_log(self, *, create: bool = True) -> EventLog:
@@ -750,30 +653,9 @@ class Recommender:
 
     def info(self) -> dict[str, Any]:
         """Return what the workspace holds, as plain values."""
-        store = self._workspace.store()
-        current = store.current()
-        facts: dict[str, Any] = {
-            "workspace": str(self._workspace.folder),
-            "store": store.describe(),
-            "current": current,
-        }
-        if current is None:
-            return facts
-        manifest = store.manifest(current)
-        return {
-            **facts,
-            "generations": store.generations(),
-            "items": manifest.n_items,
-            "passages": manifest.n_passages,
-            "encoder": manifest.encoder,
-            "encoder_fingerprint": manifest.encoder_fingerprint,
-            "precision": manifest.precision,
-            "dimension": manifest.dimension,
-            "template": manifest.template,
-            "fields": dict(manifest.fields),
-            "signals": signal_names(manifest),
-            "built_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(manifest.built_at)),
-        }
+        from semrec.workspace.generations import describe
+
+        return describe(self._workspace)
 
     @property
     def generation(self) -> int | None:
@@ -844,21 +726,6 @@ class Recommender:
         """Return the events of a user that count, by the rules of `fit`."""
         events = self.event_log(create=False).history(user, limit=self._settings.max_user_events)
         return counting_events(events, generation, self._settings, time.time())
-
-
-def _older(store: Store, wanted: int | None) -> int:
-    """Return the generation to go back to: the one that is wanted, or the one before the current one."""
-    there = store.generations()
-    complete = f"complete ones: {', '.join(map(str, there)) or 'none'}"
-    if wanted is not None:
-        if wanted not in there:
-            raise StoreError(f"there is no generation {wanted} to go back to; {complete}")
-        return wanted
-    current = store.current()
-    older = [number for number in there if current is not None and number < current]
-    if not older:
-        raise StoreError(f"there is no generation before the current one ({current}); {complete}")
-    return older[-1]
 
 
 def _check_signals(query: Query, generation: Generation) -> None:

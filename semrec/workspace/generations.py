@@ -1,0 +1,106 @@
+"""The complete generations of an index: what each holds, and going back to an older one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from semrec.errors import StoreError
+from semrec.ranking.pipeline import signal_names
+from semrec.store import Store
+from semrec.store.build import building, check
+from semrec.workspace.session import OpenWorkspace
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFacts:
+    """Facts about a complete generation.
+
+    Parameters
+    ----------
+    number : its number; a newer generation has a larger one.
+    built_at : unix seconds, UTC.
+    n_items : number of items.
+    encoder : name of the encoder of its texts.
+    has_models : `fit` has learned for it.
+    is_current : it is the generation that answers.
+    owner : the process that has it open, in words; None if no process has, or if it is on a server.
+    """
+
+    number: int
+    built_at: float
+    n_items: int
+    encoder: str
+    has_models: bool
+    is_current: bool
+    owner: str | None
+
+
+def list_generations(workspace: OpenWorkspace) -> list[GenerationFacts]:
+    """Return all complete generations, oldest first."""
+    store = workspace.store()
+    current = store.named()
+    manifests = {number: store.manifest(number) for number in store.generations()}
+    return [
+        GenerationFacts(
+            number=number,
+            built_at=manifest.built_at,
+            n_items=manifest.n_items,
+            encoder=manifest.encoder,
+            has_models=bool(manifest.models),
+            is_current=number == current,
+            owner=store.owner(number),
+        )
+        for number, manifest in manifests.items()
+    ]
+
+
+def rollback(workspace: OpenWorkspace, number: int | None) -> int:
+    """Make an older generation current; return its number. See `Recommender.rollback`."""
+    store = workspace.store()
+    with building(store, workspace.folder):
+        target = _rollback_target(store, number)
+        check(store, target, store.manifest(target))
+        store.make_current(target)
+    workspace.follow()
+    return target
+
+
+def _rollback_target(store: Store, number: int | None) -> int:
+    """Return the generation with this number; None: the newest one before the current generation."""
+    complete = store.generations()
+    listed = f"complete ones: {', '.join(map(str, complete)) or 'none'}"
+    if number is not None:
+        if number not in complete:
+            raise StoreError(f"there is no generation {number} to go back to; {listed}")
+        return number
+    current = store.current()
+    older = [other for other in complete if current is not None and other < current]
+    if not older:
+        raise StoreError(f"there is no generation before the current one ({current}); {listed}")
+    return older[-1]
+
+
+def describe(workspace: OpenWorkspace) -> dict[str, Any]:
+    """Return what the workspace holds, as plain values; see `Recommender.info`."""
+    store = workspace.store()
+    current = store.current()
+    facts = {"workspace": str(workspace.folder), "store": store.describe(), "current": current}
+    if current is None:
+        return facts
+    manifest = store.manifest(current)
+    return {
+        **facts,
+        "generations": store.generations(),
+        "items": manifest.n_items,
+        "passages": manifest.n_passages,
+        "encoder": manifest.encoder,
+        "encoder_fingerprint": manifest.encoder_fingerprint,
+        "precision": manifest.precision,
+        "dimension": manifest.dimension,
+        "template": manifest.template,
+        "fields": dict(manifest.fields),
+        "signals": signal_names(manifest),
+        "built_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(manifest.built_at)),
+    }

@@ -1,0 +1,102 @@
+"""From events to models: load events, learn from them, and measure the recommender on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from semrec.config import Settings
+from semrec.errors import ConfigError
+from semrec.events.interactions import CleaningRules, Interactions, build_interactions
+from semrec.events.log import AppendReport
+from semrec.indexer.events import EventMapping, open_events
+from semrec.indexer.read import Reject
+from semrec.signals.text import TEXT
+from semrec.store.build import building
+from semrec.workspace.folder import find_workspace
+from semrec.workspace.session import OpenWorkspace
+
+if TYPE_CHECKING:
+    from semrec.evaluation.evaluate_recommender import Study
+    from semrec.learning.fit import FitReport
+
+
+def add_events(
+    workspace: OpenWorkspace,
+    source: Any,
+    *,
+    mapping: EventMapping | None,
+    format: str | None,  # noqa: A002 - the word people use
+    announce: Callable[[Any], None] | None,
+    on_reject: Callable[[Reject], None] | None,
+) -> AppendReport:
+    """Add events to the event log; see `Recommender.add_events`."""
+    find_workspace(workspace.folder)
+    events = open_events(source, mapping or EventMapping(), format=format, on_reject=on_reject)
+    if announce:
+        announce(events)
+    return workspace.event_log().append(events)
+
+
+def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] | None) -> FitReport:
+    """Learn from the event log; see `Recommender.fit`."""
+    from semrec.learning.fit import catalog_items, fit_generation  # loads torch: a second
+
+    store = workspace.store()
+    with building(store, workspace.folder), workspace.reading() as (index, manifest):
+        catalog = catalog_items(index)
+        events = workspace.event_log(create=False).frame()
+        interactions = clean_events(events, catalog.item_ids, workspace.settings)
+        report = fit_generation(store, index, manifest, catalog, interactions, seed=seed, progress=progress)
+        workspace.forget_changes()
+    workspace.follow()
+    return report
+
+
+def evaluate(
+    workspace: OpenWorkspace,
+    source: Any,
+    *,
+    mapping: EventMapping | None,
+    split: str,
+    k: int,
+    seed: int,
+    with_baselines: bool,
+    progress: Callable[[str], None] | None,
+) -> Study:
+    """Measure the recommender on events; see `Recommender.study`."""
+    from semrec.evaluation.evaluate_recommender import study
+    from semrec.learning.fit import catalog_items
+
+    with workspace.reading() as (index, _):
+        catalog = catalog_items(index)
+        texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
+        vectors = index.vectors(TEXT, catalog.keys)
+    events = open_events(source, mapping or EventMapping())
+    interactions = clean_events(events, catalog.item_ids, workspace.settings)
+    if interactions.shortage:
+        raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
+    return study(
+        interactions,
+        vectors,
+        texts,
+        split=split,
+        k=k,
+        seed=seed,
+        with_baselines=with_baselines,
+        progress=progress,
+    )
+
+
+def clean_events(events: Iterable[pl.DataFrame], item_ids: Sequence[str], settings: Settings) -> Interactions:
+    """Return which user used which item of the catalog, by the rules of the settings."""
+    return build_interactions(
+        events,
+        kind_weights=settings.kind_weights,
+        items=item_ids,
+        rating_scale=settings.rating_scale,
+        half_life_days=settings.half_life_days,
+        rules=CleaningRules(settings.max_user_events, settings.max_user_events_a_day, settings.burst_s),
+    )

@@ -1,0 +1,52 @@
+"""What is stored of a single user: preferences for interests, and deleting everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from semrec.errors import QueryError
+from semrec.events.preferences import Preferences
+from semrec.ranking.user_profile import DeletedUser, UserProfile
+from semrec.workspace.session import OpenWorkspace
+
+MAX_INTEREST_WEIGHT = 10.0
+"""Largest weight that an interest can have; 1 is the usual weight."""
+
+
+def preferences_of(workspace: OpenWorkspace, user: str) -> dict[str, float]:
+    """Return the weights that a user gave to interests, by an item of each interest."""
+    return Preferences(workspace.event_log(create=False)).of(user)
+
+
+def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mapping[str, float]) -> None:
+    """Store how much interests count; see `Recommender.set_interests`.
+
+    Parameters
+    ----------
+    profile : the user's profile now; each item of `weights` must be in one of its interests.
+    weights : weight by an item of the interest, 0 to `MAX_INTEREST_WEIGHT`.
+
+    Raises
+    ------
+    QueryError
+        A weight is out of range, or an item is in no interest of this user.
+    """
+    known = {item_id for interest in profile.interests for item_id in interest.item_ids}
+    for item_id, weight in weights.items():
+        if not 0 <= weight <= MAX_INTEREST_WEIGHT:
+            raise QueryError(
+                f"the weight of an interest is from 0 to {MAX_INTEREST_WEIGHT:g}; {item_id!r} got {weight}."
+            )
+        if item_id not in known:
+            raise QueryError(
+                f"no interest of user {profile.user_id!r} holds the item {item_id!r}; see the profile."
+            )
+    Preferences(workspace.event_log()).set(profile.user_id, weights)
+
+
+def delete_user(workspace: OpenWorkspace, user: str) -> DeletedUser:
+    """Delete a user's events and preferences, also from files of deleted rows; return how many there were."""
+    log = workspace.event_log()
+    deleted = DeletedUser(user, log.delete_user(user), Preferences(log).delete(user))
+    log.wipe()
+    return deleted
