@@ -12,7 +12,7 @@ import numpy as np
 
 from semrec.signals.signal import Question, Signal, SignalQuery
 from semrec.store.bm25 import Bm25Encoder
-from semrec.store.protocol import Index, Search, SparseVector, VectorField
+from semrec.store.protocol import Index, ScoreQuery, Search, SparseVector, VectorField
 from semrec.types import Float2D, Keys
 
 WORDS = "words"
@@ -55,7 +55,7 @@ class WordsSignal(Signal):
         matched = np.isin(query.indices, self._index.sparse_vectors(WORDS, best.keys)[0].indices).mean()
 
         def terms(keys: Keys) -> Float2D:
-            return self._index.scores(WORDS, query, keys)[:, None]
+            return self._index.scores([ScoreQuery(WORDS, query)], keys)[0, :, None]
 
         return [
             SignalQuery(

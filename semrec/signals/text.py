@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from semrec.mathematics.rows import centre as centre
+from semrec.mathematics.rows import unit_rows as unit_rows
 from semrec.signals.signal import Question, Signal, SignalQuery
 from semrec.signals.standard import standard
+from semrec.store.protocol import PASSAGES as PASSAGES
+from semrec.store.protocol import TEXT as TEXT
 from semrec.store.protocol import Index, Search, VectorField
 from semrec.types import Float1D, Float2D, Keys
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-TEXT = "text"
-PASSAGES = "passages"
 
 _NO_HISTORY = np.empty(0, np.uint64)
 
@@ -55,17 +56,6 @@ def text_fields(dimension: int, *, quantized: bool = False) -> tuple[VectorField
     return VectorField(TEXT, "dense", dimension, "cosine", quantized=quantized), VectorField(
         PASSAGES, "multi", dimension, "cosine"
     )
-
-
-def unit_rows(vectors: Float2D) -> Float2D:
-    """Return the rows scaled to unit length, float32; rows of zeros stay zeros."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32, copy=False)
-
-
-def centre(vectors: Float2D, mean: Float1D) -> Float2D:
-    """Return the vectors as seen from the middle of the catalog: minus the mean, unit length."""
-    return unit_rows(vectors - mean)
 
 
 def item_vectors(passage_vectors: Sequence[Float2D]) -> Float2D:

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semrec.store.protocol import (
+    PASSAGES,
+    TEXT,
     FieldType,
     Hits,
     Index,
+    Items,
     Manifest,
     Point,
     Record,
+    ScoreQuery,
     Search,
     SparseRows,
     SparseVector,
@@ -24,12 +28,16 @@ if TYPE_CHECKING:
     from semrec.config import Settings
 
 __all__ = [
+    "PASSAGES",
+    "TEXT",
     "FieldType",
     "Hits",
     "Index",
+    "Items",
     "Manifest",
     "Point",
     "Record",
+    "ScoreQuery",
     "Search",
     "SparseRows",
     "SparseVector",

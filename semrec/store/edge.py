@@ -26,6 +26,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,8 +34,10 @@ import numpy as np
 import qdrant_edge as qe
 
 from semrec.errors import StoreError, StoreLockedError, WorkspaceError
+from semrec.mathematics.rows import unit_rows
 from semrec.store import edge_optimize
 from semrec.store.copying import allocated_bytes, copy_folder
+from semrec.store.fetched_items import Fetched, RawPoint
 from semrec.store.leaders import Leaders, leaders_of
 from semrec.store.manifests import dump_manifest, load_manifest
 from semrec.store.owner import Owner, held, locked_error, owner_of
@@ -44,29 +47,31 @@ from semrec.store.points import (
     check_points,
     check_query,
     field_path,
-    pack_sparse,
+    read_vector,
     stored,
     to_payload,
-    unit,
-    unpack_sparse,
 )
 from semrec.store.protocol import (
     OVERSAMPLING,
+    PASSAGES,
     FieldType,
     Hits,
     Index,
+    Items,
     Manifest,
     Point,
     Record,
+    ScoreQuery,
     Search,
     SparseRows,
     SparseVector,
     Vector,
     VectorField,
 )
-from semrec.store.reading import PointReader, RawPoint
-from semrec.store.rows import RowFile
-from semrec.types import AnyOf, Condition, Float1D, Float2D, Keys, Range, item_keys
+from semrec.store.reading import PointReader
+from semrec.store.row_file import RowFile
+from semrec.store.sparse_rows import pack_sparse, sparse_scores, unpack_sparse
+from semrec.types import AnyOf, Condition, Float2D, Keys, Range, item_keys
 
 # Edge maps its files and grows them 32 MiB at a time: where the disk cannot follow, the kernel kills the
 # process (SIGBUS) without an error to catch. So writing stops while there is still room for such steps.
@@ -352,7 +357,13 @@ class EdgeIndex(PointReader):
         ]
         rest = [place for place, hits in enumerate(known) if hits is None]
         found = iter(self._ask([searches[place] for place in rest], [leaders[place] for place in rest]))
-        return [next(found) if hits is None else hits for hits in known]
+        answers = [next(found) if hits is None else hits for hits in known]
+        return [
+            replace(hits, vectors=self._vectors_of(hits, self._fields[search.vector_name]))
+            if search.with_vector
+            else hits
+            for search, hits in zip(searches, answers, strict=True)
+        ]
 
     def _ask(self, searches: Sequence[Search], leaders: Sequence[Leaders | None]) -> list[Hits]:
         """Answer searches by the engine, first among the leaders where there are such."""
@@ -370,18 +381,37 @@ class EdgeIndex(PointReader):
                     answers[place] = self._open_shard.query(_query(search, self._fields, None))
         return [_hits(answer) for answer in answers]
 
-    def scores(self, vector_name: str, query: Float1D | SparseVector, keys: Keys) -> Float1D:
-        """Return the exact score of every given item, float32 (n,); 0 for a missing sparse match."""
-        field = check_query(vector_name, query, self._fields)
-        if isinstance(query, SparseVector):
-            return self._sparse_scores(field, query, keys)
-        direction = unit(query[np.newaxis])[0] if field.distance == "cosine" else query
-        return np.asarray(self.vectors(vector_name, keys) @ direction, dtype=np.float32)
+    def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
+        """Return the exact score of every given item by every query, float32 (n_queries, n)."""
+        scores = np.zeros((len(queries), len(keys)), np.float32)
+        if not len(keys):
+            return scores
+        places_of: dict[str, list[int]] = {}
+        for place, query in enumerate(queries):
+            check_query(query.vector_name, query.query, self._fields)
+            places_of.setdefault(query.vector_name, []).append(place)
+        for name, places in places_of.items():
+            field = self._fields[name]
+            scores_of = (
+                self._dense_scores
+                if field.kind == "dense"
+                else self._row_scores
+                if field.most
+                else self._engine_scores
+            )
+            scores[places] = scores_of(field, [queries[place].query for place in places], keys)
+        return scores
+
+    def fetch(self, keys: Keys, vectors: Sequence[str] = (), *, records: bool = False) -> Items:
+        """Return some items; what they hold is read when it is asked for."""
+        return _EdgeItems(self, keys[self.contains(keys)], vectors, records)
 
     def contains(self, keys: Keys) -> np.ndarray:
         """Return bool (n,): which keys the index holds."""
         found = np.zeros(len(keys), dtype=bool)
         for rows in self._rows.values():
+            if found.all():
+                return found
             found |= rows.contains(keys)
         if not found.all():
             found[~found] = super().contains(keys[~found])
@@ -389,17 +419,16 @@ class EdgeIndex(PointReader):
 
     def vectors(self, vector_name: str, keys: Keys) -> Float2D:
         """Return dense vectors, float32 (n, dim). Raises KeyError for a key that is not there."""
-        found, rows = self._rows[vector_name].read(keys)
+        found, rows = self._row_of_each(self._fields[vector_name], keys)
         if not found.all():
-            rows[~found] = super().vectors(vector_name, keys[~found])
+            raise KeyError(int(keys[~found][0]))
         return rows
 
     def sparse_rows(self, vector_name: str, keys: Keys) -> SparseRows:
         """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
-        found, rows = self._rows[vector_name].read(keys)
-        if not found.all():
-            missing = self.sparse_vectors(vector_name, keys[~found])
-            rows[~found] = pack_sparse(missing, self._fields[vector_name].most)
+        found, rows = self._row_of_each(self._fields[vector_name], keys)
+        if not found.all() and not (there := self.contains(keys)).all():
+            raise KeyError(int(keys[~there][0]))
         return unpack_sparse(rows)
 
     def count(self, where: Sequence[Condition] = ()) -> int:
@@ -473,15 +502,56 @@ class EdgeIndex(PointReader):
             vectors = [point.vectors[name] for point in points if name in point.vectors]
             rows.append(keys[has], _rows_of(self._fields[name], vectors))
 
-    def _sparse_scores(self, field: VectorField, query: SparseVector, keys: Keys) -> Float1D:
-        ids = keys.tolist()
-        only = qe.Filter(must=[qe.HasIdCondition(set(ids))])
-        request = _request(field, query, limit=len(ids), only=only)
-        with _edge_errors(self.folder):
-            scored = {point.id: point.score for point in self._open_shard.query(request)}
-        return np.array([scored.get(key, 0.0) for key in ids], dtype=np.float32)
+    def _row_of_each(self, field: VectorField, keys: Keys) -> tuple[np.ndarray, Float2D]:
+        """Return which items have the vector, bool (n,), and their rows as in the `RowFile`, else zeros.
 
-    def _retrieve(self, ids: list[int], payload: bool, vectors: list[str]) -> Sequence[RawPoint]:
+        Raises
+        ------
+        StoreError
+            The index is closed.
+        """
+        _ = self._open_shard
+        found, rows = self._rows[field.name].read(keys)
+        if not found.all():  # an item without the vector, or a write that was cut short, see `upsert`
+            points = self._points(keys[~found], vectors=[field.name])
+            for place in np.flatnonzero(~found).tolist():
+                point = points.get(int(keys[place]))
+                vector = (point.vector or {}).get(field.name) if point else None
+                if vector is not None:
+                    found[place] = True
+                    rows[place] = _rows_of(field, [read_vector(field, vector)])[0]
+        return found, rows
+
+    def _vectors_of(self, hits: Hits, field: VectorField) -> tuple[Vector, ...]:
+        if field.kind == "sparse":
+            return tuple(self.sparse_vectors(field.name, hits.keys))
+        return tuple(self.vectors(field.name, hits.keys))
+
+    def _dense_scores(self, field: VectorField, queries: Sequence[Any], keys: Keys) -> Float2D:
+        """Return scores by dense queries of one field, float32 (n_queries, n)."""
+        found, rows = self._row_of_each(field, keys)
+        scores: Float2D = _rows_of(field, queries) @ rows.T
+        scores[:, ~found] = np.nan
+        return scores
+
+    def _row_scores(self, field: VectorField, queries: Sequence[Any], keys: Keys) -> Float2D:
+        """Return scores by sparse queries of a field with a `RowFile`, float32 (n_queries, n)."""
+        rows = unpack_sparse(self._row_of_each(field, keys)[1])
+        return np.stack([sparse_scores(rows, query) for query in queries])
+
+    def _engine_scores(self, field: VectorField, queries: Sequence[Any], keys: Keys) -> Float2D:
+        """Return scores by sparse queries of a field that only the engine has, float32 (n_queries, n)."""
+        some, place_of_each = np.unique(keys, return_inverse=True)
+        only = qe.Filter(must=[qe.HasIdCondition(set(some.tolist()))])
+        requests = [_request(field, query, limit=len(some), only=only) for query in queries]
+        with _edge_errors(self.folder):
+            answers = self._open_shard.query_batch(qe.QueryBatchRequest(requests))
+        scores = np.zeros((len(queries), len(some)), np.float32)
+        for row, answer in zip(scores, map(_hits, answers), strict=True):
+            row[np.searchsorted(some, answer.keys)] = answer.scores
+        return scores[:, place_of_each]
+
+    def _retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> Sequence[RawPoint]:
         with _edge_errors(self.folder):
             return self._open_shard.retrieve(
                 list(ids), with_payload=payload, with_vector=vectors if vectors else False
@@ -498,12 +568,45 @@ class EdgeIndex(PointReader):
         return points, None if following is None else int(following)
 
 
+class _EdgeItems(Fetched):
+    """`Items` that are read when they are asked for: here that costs no request."""
+
+    def __init__(self, index: EdgeIndex, keys: Keys, vectors: Sequence[str], records: bool) -> None:
+        super().__init__(keys, vectors, records)
+        self._index = index
+
+    def vectors(self, vector_name: str) -> Float2D:
+        """Return dense vectors, float32 (n, dim). Raises KeyError for an item without one."""
+        self._check_vector(vector_name)
+        return self._index.vectors(vector_name, self.keys)
+
+    def sparse_vectors(self, vector_name: str) -> list[SparseVector]:
+        """Return sparse vectors (empty where an item has none)."""
+        self._check_vector(vector_name)
+        return self._index.sparse_vectors(vector_name, self.keys)
+
+    def sparse_rows(self, vector_name: str) -> SparseRows:
+        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+        self._check_vector(vector_name)
+        return self._index.sparse_rows(vector_name, self.keys)
+
+    def records(self, places: Sequence[int] | None = None) -> list[Record]:
+        """Return the records of the items at these places; None: of all."""
+        self._check_records()
+        return self._index.records(self.keys if places is None else self.keys[list(places)])
+
+    def passage_vectors(self, places: Sequence[int]) -> list[Float2D]:
+        """Return the multi-vector `passages` of the items at these places, each float32 (n_passages, dim)."""
+        self._check_vector(PASSAGES)
+        return self._index.passage_vectors(self.keys[list(places)])
+
+
 def _rows_of(field: VectorField, vectors: Sequence[Any]) -> Float2D:
     """Return vectors of one field as the rows of its `RowFile`."""
     if field.kind == "sparse":
         return pack_sparse(vectors, field.most)
     matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, field.dimension)
-    return unit(matrix) if field.distance == "cosine" else matrix
+    return unit_rows(matrix) if field.distance == "cosine" else matrix
 
 
 def _load(folder: Path, owner: Owner, vectors: Sequence[VectorField], *, borrowed: bool = False) -> EdgeIndex:

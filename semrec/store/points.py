@@ -15,25 +15,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from semrec.errors import StoreError
-from semrec.store.protocol import Point, Record, SparseRows, SparseVector, Vector, VectorField
-from semrec.types import Float1D, Float2D, Value
+from semrec.store.protocol import Point, Record, SparseVector, Vector, VectorField
+from semrec.types import Float1D, Value
 
 Fields: TypeAlias = Mapping[str, VectorField]
 """The named vectors of an index, by name."""
 
 _LARGEST_INTEGER = 2**63 - 1
 _LARGEST_INDEX = 2**32 - 1
-
-
-def unit(vectors: Float2D) -> Float2D:
-    """Return the rows at unit length, as cosine stores keep them; rows of zeros stay zeros.
-
-    Parameters
-    ----------
-    vectors : float32 (n, dim).
-    """
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths == 0, 1, lengths), dtype=np.float32)
 
 
 def check_points(points: Iterable[Point], fields: Fields) -> None:
@@ -153,11 +142,18 @@ def to_record(payload: Mapping[str, Any]) -> Record:
         title=payload["title"],
         passages=tuple(payload["passages"]),
         content_hash=payload["content_hash"],
-        metadata={
-            _name(stored): tuple(value) if isinstance(value, list) else value
-            for stored, value in payload["metadata"].items()
-        },
+        metadata={_name(stored): to_value(value) for stored, value in payload["metadata"].items()},
     )
+
+
+def to_value(stored: Any) -> Value:
+    """Return the value of a metadata field as it was given."""
+    return tuple(stored) if isinstance(stored, list) else stored
+
+
+def metadata_value(payload: Mapping[str, Any], name: str) -> Value | None:
+    """Return one metadata field of a payload, which may be cut to this field; None when it has none."""
+    return to_value((payload.get("metadata") or {}).get(_stored_name(name)))
 
 
 def field_path(name: str) -> str:
@@ -207,29 +203,3 @@ def stored(vectors: Mapping[str, Vector]) -> Iterator[tuple[str, Vector]]:
 def by_name(fields: Sequence[VectorField]) -> dict[str, VectorField]:
     """Return the fields by name."""
     return {field.name: field for field in fields}
-
-
-def pack_sparse(vectors: Sequence[SparseVector], most: int) -> Float2D:
-    """Return sparse vectors as rows of one length: the bits of their indices, then their values.
-
-    Parameters
-    ----------
-    vectors : each of at most `most` entries.
-    most : entries there is room for.
-
-    Returns
-    -------
-    float32 (n, 2 · most).
-    """
-    rows = np.zeros((len(vectors), 2 * most), np.float32)
-    for row, vector in zip(rows, vectors, strict=True):
-        n = len(vector.indices)
-        row[:n] = np.asarray(vector.indices, np.uint32).view(np.float32)
-        row[most : most + n] = vector.values
-    return rows
-
-
-def unpack_sparse(rows: Float2D) -> SparseRows:
-    """Return what `pack_sparse` packed."""
-    most = rows.shape[1] // 2
-    return SparseRows(np.ascontiguousarray(rows[:, :most]).view(np.uint32), rows[:, most:])

@@ -17,6 +17,11 @@ import numpy as np
 
 from semrec.types import Condition, Float1D, Float2D, Keys, Precision, Value
 
+TEXT = "text"
+"""Name of the dense vector that every item has: its text."""
+PASSAGES = "passages"
+"""Name of the multi-vector of every item: one row a passage."""
+
 
 @dataclass(frozen=True, slots=True)
 class VectorField:
@@ -105,6 +110,7 @@ class Search:
     limit : at most so many hits.
     where : conditions that all must hold.
     exclude : keys never returned.
+    with_vector : each hit brings its vector of the searched field.
     """
 
     vector_name: str
@@ -112,14 +118,37 @@ class Search:
     limit: int
     where: tuple[Condition, ...] = ()
     exclude: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    with_vector: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreQuery:
+    """One query whose exact score is asked for given items.
+
+    Parameters
+    ----------
+    vector_name : a dense or sparse field of the index.
+    query : dense (dim,) or sparse.
+    """
+
+    vector_name: str
+    query: Float1D | SparseVector
 
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Best first: keys uint64 (n,), scores float32 (n,)."""
+    """The answer to a search, best first.
+
+    Parameters
+    ----------
+    keys : uint64 (n,).
+    scores : float32 (n,).
+    vectors : for every hit its vector of the searched field; None unless the search asked for it.
+    """
 
     keys: Keys
     scores: Float1D
+    vectors: tuple[Vector, ...] | None = None
 
 
 FieldType: TypeAlias = Literal["keyword", "integer", "float", "bool"]
@@ -172,6 +201,34 @@ class Manifest:
     landmarks: tuple[tuple[int, float, float], ...] = ()
 
 
+class Items(Protocol):
+    """What an index holds of some items: row n of every answer belongs to `keys[n]`.
+
+    Only what `Index.fetch` was asked for can be read; anything else is a `StoreError`.
+
+    Attributes
+    ----------
+    keys : uint64 (n,), those of the given keys that the index holds, in the given order.
+    """
+
+    keys: Keys
+
+    def vectors(self, vector_name: str) -> Float2D:
+        """Return dense vectors, float32 (n, dim). Raises KeyError for an item without one."""
+
+    def sparse_vectors(self, vector_name: str) -> list[SparseVector]:
+        """Return sparse vectors (empty where an item has none)."""
+
+    def sparse_rows(self, vector_name: str) -> SparseRows:
+        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+
+    def records(self, places: Sequence[int] | None = None) -> list[Record]:
+        """Return the records of the items at these places; None: of all."""
+
+    def passage_vectors(self, places: Sequence[int]) -> list[Float2D]:
+        """Return the multi-vector `passages` of the items at these places, each float32 (n_passages, dim)."""
+
+
 @runtime_checkable
 class Index(Protocol):
     """One generation: points that can be written, searched and read.
@@ -194,8 +251,32 @@ class Index(Protocol):
     def search(self, searches: Sequence[Search]) -> list[Hits]:
         """Answer a batch of searches, in order."""
 
-    def scores(self, vector_name: str, query: Float1D | SparseVector, keys: Keys) -> Float1D:
-        """Return the exact score of every given item, float32 (n,); 0 for a missing sparse match."""
+    def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
+        """Return the exact score of every given item by every query, in one request.
+
+        Parameters
+        ----------
+        queries : in a cosine field a query is scaled to unit length.
+        keys : uint64 (n,); few thousand at most go into one request.
+
+        Returns
+        -------
+        float32 (n_queries, n). By a dense query an item that is not there, or has no such vector, scores NaN;
+        by a sparse query an item without a common index, or that is not there, scores 0.
+        """
+
+    def fetch(self, keys: Keys, vectors: Sequence[str] = (), *, records: bool = False) -> Items:
+        """Return what the index holds of some items, in one request; keys that are not there are left out.
+
+        Parameters
+        ----------
+        keys : uint64 (n,).
+        vectors : names of the vectors that can be read from the result: dense, sparse, or `passages`.
+        records : whether records can be read from it.
+        """
+
+    def metadata_values(self, field: str, keys: Keys) -> list[Value | None]:
+        """Return one metadata field of every item, in one request; None where it has none or is not there."""
 
     def contains(self, keys: Keys) -> np.ndarray:
         """Return bool (n,): which keys the index holds."""

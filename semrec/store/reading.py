@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
 
 import numpy as np
 
-from semrec.store.points import Fields, pack_sparse, read_sparse, read_vector, to_record, unpack_sparse
-from semrec.store.protocol import Point, Record, SparseRows, SparseVector
-from semrec.types import Float2D, Keys
+from semrec.store.fetched_items import FetchedItems, RawPoint
+from semrec.store.points import Fields, field_path, metadata_value, read_vector, to_record
+from semrec.store.protocol import PASSAGES, Items, Point, Record, SparseRows, SparseVector
+from semrec.types import Float2D, Keys, Value
 
-_PAGE_ITEMS = 1000
+LARGE_PAGE = 5000
+"""Items in one request for scores, for vectors or for one metadata field: about 10 MB."""
+PAGE = 1000
+"""Items in one request for records or passages."""
 _PAGE_KEYS = 20_000
-
-
-class RawPoint(Protocol):
-    """A point as both engines hand it out."""
-
-    @property
-    def id(self) -> Any:
-        """The key, an int."""
-
-    @property
-    def payload(self) -> Any:
-        """A dictionary, or None when it was not asked for."""
-
-    @property
-    def vector(self) -> Any:
-        """Vectors by name, or None when they were not asked for."""
 
 
 class PointReader(ABC):
@@ -39,8 +26,8 @@ class PointReader(ABC):
         self._fields = fields
 
     @abstractmethod
-    def _retrieve(self, ids: list[int], payload: bool, vectors: list[str]) -> Sequence[RawPoint]:
-        """Return the points that exist, in any order."""
+    def _retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> Sequence[RawPoint]:
+        """Return the points that exist, in any order; a list names the parts of the payload that are read."""
 
     @abstractmethod
     def _page(
@@ -50,42 +37,46 @@ class PointReader(ABC):
 
     def contains(self, keys: Keys) -> np.ndarray:
         """Return bool (n,): which keys the index holds."""
-        found = self._fetch(keys)
+        found = self._points(keys)
         return np.fromiter((key in found for key in keys.tolist()), dtype=bool, count=len(keys))
+
+    def fetch(self, keys: Keys, vectors: Sequence[str] = (), *, records: bool = False) -> Items:
+        """Return what the index holds of some items, in one request; keys that are not there are left out."""
+        found = self._points(keys, payload=records, vectors=vectors)
+        points = [found[key] for key in keys.tolist() if key in found]
+        return FetchedItems(self._fields, points, vectors, records)
+
+    def metadata_values(self, field: str, keys: Keys) -> list[Value | None]:
+        """Return one metadata field of every item, in one request; None where it has none or is not there."""
+        found = self._points(keys, payload=[field_path(field)])
+        return [
+            metadata_value(found[key].payload or {}, field) if key in found else None for key in keys.tolist()
+        ]
 
     def vectors(self, vector_name: str, keys: Keys) -> Float2D:
         """Return dense vectors, float32 (n, dim). Raises KeyError for a key that is not there."""
-        raw = self._named(vector_name, keys)
-        for key, vector in zip(keys.tolist(), raw, strict=True):
-            if vector is None:
-                raise KeyError(key)
-        return np.asarray(raw, dtype=np.float32).reshape(-1, self._fields[vector_name].dimension)
+        return self._all_of(keys, vector_name).vectors(vector_name)
 
     def sparse_vectors(self, vector_name: str, keys: Keys) -> list[SparseVector]:
-        """Return sparse vectors (empty where an item has none)."""
-        return [read_sparse(raw) for raw in self._named(vector_name, keys)]
+        """Return sparse vectors (empty where an item has none). Raises KeyError for an unknown key."""
+        return self._all_of(keys, vector_name).sparse_vectors(vector_name)
 
     def sparse_rows(self, vector_name: str, keys: Keys) -> SparseRows:
         """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
-        packed = pack_sparse(self.sparse_vectors(vector_name, keys), self._fields[vector_name].most)
-        return unpack_sparse(packed)
+        return self._all_of(keys, vector_name).sparse_rows(vector_name)
 
     def passage_vectors(self, keys: Keys) -> list[Float2D]:
         """Return the multi-vector `passages` of every item, each float32 (n_passages, dim)."""
-        dimension = self._fields["passages"].dimension
-        return [
-            np.asarray(raw or [], dtype=np.float32).reshape(-1, dimension)
-            for raw in self._named("passages", keys)
-        ]
+        return self._all_of(keys, PASSAGES).passage_vectors(range(len(keys)))
 
     def records(self, keys: Keys) -> list[Record]:
         """Return the records. Raises KeyError for a key that is not there."""
-        found = self._fetch(keys, payload=True)
+        found = self._points(keys, payload=True)
         return [to_record(found[key].payload) for key in keys.tolist()]
 
     def points(self, keys: Keys) -> list[Point]:
         """Return points with all vectors. Raises KeyError for a key that is not there."""
-        found = self._fetch(keys, payload=True, vectors=list(self._fields))
+        found = self._points(keys, payload=True, vectors=list(self._fields))
         return [self._point(found[key]) for key in keys.tolist()]
 
     def sample(self, n_items: int) -> Keys:
@@ -106,20 +97,23 @@ class PointReader(ABC):
             if points:
                 yield [self._point(point) for point in points]
 
-    def _named(self, vector_name: str, keys: Keys) -> list[Any]:
-        """Return one named vector of every key as the engine gives it, None where an item has none."""
-        found = self._fetch(keys, vectors=[vector_name])
-        return [(found[key].vector or {}).get(vector_name) for key in keys.tolist()]
+    def _all_of(self, keys: Keys, vector_name: str) -> FetchedItems:
+        """Return these items with one named vector. Raises KeyError for a key that is not there."""
+        found = self._points(keys, vectors=[vector_name])
+        return FetchedItems(
+            self._fields, [found[key] for key in keys.tolist()], vectors=[vector_name], records=False
+        )
 
-    def _fetch(
-        self, keys: Keys, payload: bool = False, vectors: Sequence[str] = ()
+    def _points(
+        self, keys: Keys, payload: bool | list[str] = False, vectors: Sequence[str] = ()
     ) -> Mapping[int, RawPoint]:
-        """Return the points that exist by key, asked for in pages so that no single answer grows large."""
-        ids = keys.tolist()
+        """Return the points that exist by key, read in pages so that no single answer grows large."""
+        ids = list(dict.fromkeys(keys.tolist()))
+        page = PAGE if payload is True or PASSAGES in vectors else LARGE_PAGE
         return {
             point.id: point
-            for start in range(0, len(ids), _PAGE_ITEMS)
-            for point in self._retrieve(ids[start : start + _PAGE_ITEMS], payload, list(vectors))
+            for start in range(0, len(ids), page)
+            for point in self._retrieve(ids[start : start + page], payload, list(vectors))
         }
 
     def _point(self, raw: RawPoint) -> Point:

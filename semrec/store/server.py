@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,9 +25,19 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from semrec.errors import StoreError, StoreUnavailableError
+from semrec.store.fetched_items import RawPoint
 from semrec.store.manifests import dump_manifest, load_manifest
 from semrec.store.owner import describe_this_process, is_alive
-from semrec.store.points import Fields, by_name, check_points, check_query, field_path, stored, to_payload
+from semrec.store.points import (
+    Fields,
+    by_name,
+    check_points,
+    check_query,
+    field_path,
+    read_vector,
+    stored,
+    to_payload,
+)
 from semrec.store.protocol import (
     OVERSAMPLING,
     FieldType,
@@ -35,13 +46,14 @@ from semrec.store.protocol import (
     Manifest,
     Point,
     Record,
+    ScoreQuery,
     Search,
     SparseVector,
     Vector,
     VectorField,
 )
-from semrec.store.reading import PointReader, RawPoint
-from semrec.types import AnyOf, Condition, Float1D, Keys, Range, item_keys
+from semrec.store.reading import LARGE_PAGE, PointReader
+from semrec.types import AnyOf, Condition, Float2D, Keys, Range, item_keys
 
 _MANIFEST = "semrec_manifest"
 _LEASE = "semrec_building_until"
@@ -51,8 +63,6 @@ _BATCH_FLOATS = 500_000
 """Numbers in one upload: about 10 MB as JSON, of the 32 MB a server takes."""
 _RECORDS = 500
 """Records in one upload."""
-_EXACT_ITEMS = 1000
-"""So few items let through by a filter are scored one by one; with more a server may walk its graph."""
 _POLL_S = 0.2
 
 _DISTANCES = {"cosine": models.Distance.COSINE, "dot": models.Distance.DOT}
@@ -62,7 +72,7 @@ _INT8 = models.ScalarQuantization(
 _RESCORED = models.SearchParams(
     quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
 )
-_EXACT = models.SearchParams(quantization=models.QuantizationSearchParams(ignore=True))
+_EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
 _SCHEMAS = {
     "keyword": models.PayloadSchemaType.KEYWORD,
     "integer": models.PayloadSchemaType.INTEGER,
@@ -326,16 +336,21 @@ class ServerIndex(PointReader):
         if asked:
             with self._errors():
                 answers = iter(self._client.query_batch_points(self.name, asked))
-        return [_hits(next(answers).points if request.limit else []) for request in requests]
+        return [
+            self._hits(search, next(answers).points if request.limit else [])
+            for search, request in zip(searches, requests, strict=True)
+        ]
 
-    def scores(self, vector_name: str, query: Float1D | SparseVector, keys: Keys) -> Float1D:
-        """Return the exact score of every given item, float32 (n,); 0 for a missing sparse match."""
-        field = check_query(vector_name, query, self._fields)
-        ids = keys.tolist()
-        scored: dict[int, float] = dict.fromkeys(ids, 0.0) if isinstance(query, SparseVector) else {}
-        for start in range(0, len(ids), _EXACT_ITEMS):
-            scored |= self._some_scores(field, query, ids[start : start + _EXACT_ITEMS])
-        return np.array([scored[key] for key in ids], dtype=np.float32)
+    def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
+        """Return the exact score of every given item by every query, float32 (n_queries, n)."""
+        kinds = [check_query(query.vector_name, query.query, self._fields).kind for query in queries]
+        some, place_of_each = np.unique(keys, return_inverse=True)
+        scores = np.empty((len(queries), len(some)), np.float32)
+        scores[:] = [[np.nan if kind == "dense" else 0.0] for kind in kinds] or 0.0
+        for start in range(0, len(some) if queries else 0, LARGE_PAGE):
+            for row, hits in zip(scores, self._exact(queries, some[start : start + LARGE_PAGE]), strict=True):
+                row[np.searchsorted(some, hits.keys)] = hits.scores
+        return scores[:, place_of_each]
 
     def count(self, where: Sequence[Condition] = ()) -> int:
         """Return how many items satisfy all conditions."""
@@ -363,20 +378,31 @@ class ServerIndex(PointReader):
         """Release the index; it cannot be used afterwards."""
         self._closed = True
 
-    def _some_scores(
-        self, field: VectorField, query: Float1D | SparseVector, ids: list[int]
-    ) -> dict[int, float]:
-        with self._errors():
-            answer = self._client.query_points(
-                self.name,
-                query=_server_vector(query),
-                using=field.name,
-                limit=len(ids),
-                search_params=_EXACT if field.quantized else None,
-                query_filter=models.Filter(must=[models.HasIdCondition(has_id=list(ids))]),
+    def _exact(self, queries: Sequence[ScoreQuery], keys: Keys) -> list[Hits]:
+        """Return the exact scores of these items by every query, in one request."""
+        only = models.Filter(must=[models.HasIdCondition(has_id=list(keys.tolist()))])
+        requests = [
+            models.QueryRequest(
+                query=_server_vector(query.query),
+                using=query.vector_name,
+                params=_EXACT,
+                limit=len(keys),
+                filter=only,
                 with_payload=False,
+                with_vector=False,
             )
-        return {int(point.id): point.score for point in answer.points}
+            for query in queries
+        ]
+        with self._errors():
+            return [_hits(answer.points) for answer in self._client.query_batch_points(self.name, requests)]
+
+    def _hits(self, search: Search, points: Sequence[models.ScoredPoint]) -> Hits:
+        hits = _hits(points)
+        if not search.with_vector:
+            return hits
+        field = self._fields[search.vector_name]
+        raw: list[Any] = [point.vector for point in points]
+        return replace(hits, vectors=tuple(read_vector(field, vector[field.name]) for vector in raw))
 
     def _renew_lease_if_due(self) -> None:
         if self._leased_until is not None and self._leased_until - time.time() < _LEASE_S / 2:
@@ -393,7 +419,7 @@ class ServerIndex(PointReader):
         with _server_errors(self._where):
             yield
 
-    def _retrieve(self, ids: list[int], payload: bool, vectors: list[str]) -> Sequence[RawPoint]:
+    def _retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> Sequence[RawPoint]:
         with self._errors():
             return self._client.retrieve(
                 self.name, ids, with_payload=payload, with_vectors=vectors if vectors else False
@@ -507,7 +533,7 @@ def _query(search: Search, fields: Fields) -> models.QueryRequest:
         limit=max(search.limit, 0),
         filter=_filter(search.where, search.exclude),
         with_payload=False,
-        with_vector=False,
+        with_vector=[search.vector_name] if search.with_vector else False,
     )
 
 

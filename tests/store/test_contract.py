@@ -10,7 +10,7 @@ from samples import DIM, ODD_NAMES, VECTORS, build, ids, manifest, point, points
 
 from semrec.errors import StoreError
 from semrec.ranking.filters import meets
-from semrec.store import Index, Point, Record, Search, SparseVector
+from semrec.store import Index, Point, Record, ScoreQuery, Search, SparseVector
 from semrec.types import AnyOf, Range, item_keys
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
@@ -89,7 +89,8 @@ def test_an_empty_generation_works(store):
     assert index.sample(5).shape == (0,)
     assert list(index.scan()) == []
     assert index.vectors("text", ids()).shape == (0, DIM)
-    assert index.scores("words", sparse({1: 1.0}), ids()).shape == (0,)
+    assert index.scores([ScoreQuery("words", sparse({1: 1.0}))], ids()).shape == (1, 0)
+    assert index.fetch(ids(1), ["text"]).vectors("text").shape == (0, DIM)
     index.close()
 
 
@@ -135,8 +136,9 @@ def test_sparse_search_weighs_by_idf(index):
 
 
 def test_sparse_dot_products_may_be_negative(index):
-    scores = index.scores("neighbours", sparse({3: 2.0, 10: 1.0}), ids(3, 10, 0, 1))
-    np.testing.assert_allclose(scores, [-2 + 0.25, -2, 0.25, 0], atol=1e-5)
+    query = ScoreQuery("neighbours", sparse({3: 2.0, 10: 1.0}))
+    scores = index.scores([query], ids(3, 10, 0, 1))
+    np.testing.assert_allclose(scores, [[-2 + 0.25, -2, 0.25, 0]], atol=1e-5)
 
 
 def test_a_batch_answers_in_order(index):
@@ -205,7 +207,7 @@ def test_exclude(index):
 def test_dense_scores_are_those_of_a_search(index, name):
     query = np.linspace(-1, 2, DIM if name == "text" else 4).astype(np.float32)
     [hits] = index.search([Search(name, query, N)])
-    scores = index.scores(name, query, hits.keys)
+    [scores] = index.scores([ScoreQuery(name, query)], hits.keys)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, hits.scores, atol=1e-4)
 
@@ -214,7 +216,7 @@ def test_sparse_scores_are_those_of_a_search_and_zero_elsewhere(index):
     query = sparse({1: 1.0, 7: 2.0})
     [hits] = index.search([Search("words", query, N)])
     expected = dict(zip(hits.keys.tolist(), hits.scores.tolist(), strict=True))
-    scores = index.scores("words", query, KEYS)
+    [scores] = index.scores([ScoreQuery("words", query)], KEYS)
     np.testing.assert_allclose(scores, [expected.get(key, 0.0) for key in KEYS.tolist()], atol=1e-4)
     assert (scores == 0).any()
 
@@ -255,7 +257,6 @@ def test_contains(index):
     "read",
     [
         lambda index, keys: index.vectors("text", keys),
-        lambda index, keys: index.scores("text", np.ones(DIM, np.float32), keys),
         lambda index, keys: index.sparse_vectors("words", keys),
         lambda index, keys: index.passage_vectors(keys),
         lambda index, keys: index.records(keys),
@@ -341,7 +342,7 @@ def test_a_zero_vector_is_stored_and_scores_zero(writable):
     writable.upsert([Point(Record("zero", ""), {"text": np.zeros(DIM, np.float32)})])
     zero = item_keys(["zero"])
     assert writable.vectors("text", zero).tolist() == [[0.0] * DIM]
-    assert writable.scores("text", np.ones(DIM, np.float32), zero).tolist() == [0.0]
+    assert writable.scores([ScoreQuery("text", np.ones(DIM, np.float32))], zero).tolist() == [[0.0]]
 
 
 BAD_VECTORS = {
@@ -368,7 +369,7 @@ def test_bad_vectors_are_refused_before_anything_is_written(index, name, vector,
     with pytest.raises(StoreError, match=reason):
         index.search([Search(name, vector, 3)])
     with pytest.raises(StoreError, match=reason):
-        index.scores(name, vector, KEYS[:2])
+        index.scores([ScoreQuery(name, vector)], KEYS[:2])
 
 
 @pytest.mark.parametrize(

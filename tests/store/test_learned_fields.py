@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from samples import manifest, sparse
 
 from semrec.errors import StoreError
-from semrec.store import Point, Record, Search, SparseVector, VectorField
-from semrec.store.points import pack_sparse, unpack_sparse
+from semrec.store import Point, Record, ScoreQuery, Search, SparseVector, VectorField
+from semrec.store.sparse_rows import pack_sparse, unpack_sparse
 from semrec.types import AnyOf, item_keys
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
@@ -147,7 +147,7 @@ def test_a_history_is_a_sparse_query(opened):
     found = {names[key]: pytest.approx(score) for key, score in scores.items()}
     assert found["one"] == 3.0
     assert found["not a number"] == 2.0
-    assert opened.scores("neighbours", query, KEYS).tolist() == [0.0, 3.0, 0.0, 2.0]
+    assert opened.scores([ScoreQuery("neighbours", query)], KEYS).tolist() == [[0.0, 3.0, 0.0, 2.0]]
 
 
 def test_more_entries_than_there_is_room_for_are_refused(building):
@@ -185,7 +185,8 @@ def test_one_number_is_a_vector(opened):
     (hits,) = opened.search([Search("popularity", np.ones(1, np.float32), 3)])
     assert hits.keys.tolist() == KEYS[[2, 3, 1]].tolist()
     assert hits.scores.tolist() == [7.5, 2.0, 1.0]
-    assert opened.scores("popularity", np.array([2.0], np.float32), KEYS).tolist() == [0, 2, 15, 4]
+    twice = ScoreQuery("popularity", np.array([2.0], np.float32))
+    assert opened.scores([twice], KEYS).tolist() == [[0, 2, 15, 4]]
 
 
 def test_the_largest_numbers_are_found_whatever_the_conditions(store, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import FIELDS, manifest, unit
 
-from semrec.store import Point, Record, Search, VectorField
+from semrec.store import Point, Record, ScoreQuery, Search, VectorField
 from semrec.store.edge import EdgeStore
 from semrec.types import AnyOf, item_keys
 
@@ -68,7 +68,8 @@ def test_filters_and_exclusions_hold(quantized):
 
 def test_scores_and_vectors_are_those_that_were_written(quantized):
     vectors, query = rows(N, DIM), rows(1, DIM, seed=2)[0]
-    assert quantized.scores("text", query, KEYS[:50]) == pytest.approx(vectors[:50] @ query, abs=1e-5)
+    scores = quantized.scores([ScoreQuery("text", query)], KEYS[:50])
+    np.testing.assert_allclose(scores, [vectors[:50] @ query], atol=1e-5)
     assert quantized.vectors("text", KEYS[:50]) == pytest.approx(vectors[:50], abs=1e-6)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semrec.store.rows import RowFile
+from semrec.store.row_file import RowFile
 
 DIM = 3
 KEYS = st.lists(st.integers(0, 6) | st.just(2**64 - 1), max_size=5)

@@ -1,0 +1,1 @@
+"""Small numerical functions that several rooms need."""
