@@ -46,7 +46,7 @@ from semrec.encoder.speeds import Speeds
 from semrec.encoder.truncated import truncated
 from semrec.evaluation import SPLITS, Split, evaluate
 from semrec.evaluation.run import Recommend
-from semrec.indexer.build import Batch, item_points
+from semrec.indexer.generation_builder import Batch, item_points
 from semrec.indexer.read import DEFAULT_TEMPLATE, open_catalog, render
 from semrec.ranking.threads import one_blas_thread
 from semrec.recommender import Recommender

@@ -26,8 +26,11 @@ from report import announce, report
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from semrec.evaluation.metrics import Values, bootstrap_interval, find_hits, ndcg, top_k
+from semrec.evaluation.accuracy import find_hits, ndcg
+from semrec.evaluation.bootstrap import bootstrap_interval
 from semrec.evaluation.splits import Split, split_cold_items, split_cold_users
+from semrec.evaluation.top_k import top_k
+from semrec.evaluation.values import Values
 from semrec.learning import Models, TrainingData, ease, learn, scores
 from semrec.learning.cold import centred_text
 from semrec.learning.scoring import SIGNALS, chunks, raw_signals

@@ -66,9 +66,10 @@ from semrec.workspace.session import OpenWorkspace
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import Study
     from semrec.events.log import AppendReport, EventLog
-    from semrec.indexer.events import EventMapping
-    from semrec.indexer.pipeline import IndexReport
-    from semrec.indexer.read import FieldMapping, Reject
+    from semrec.indexer.event_source import EventMapping
+    from semrec.indexer.index_report import IndexReport
+    from semrec.indexer.read import FieldMapping
+    from semrec.indexer.rejects import Reject
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
     from semrec.workspace.generations import GenerationFacts

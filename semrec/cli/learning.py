@@ -26,7 +26,7 @@ from semrec.cli.printing import err, print_evaluation, print_fit, print_json, pr
 from semrec.errors import ConfigError
 
 if TYPE_CHECKING:
-    from semrec.indexer.events import EventSource
+    from semrec.indexer.event_source import EventSource
 
 
 def events(
@@ -49,8 +49,8 @@ def events(
     debug: DebugOption = False,
 ) -> None:
     """Add what users did to the event log; loading a file twice changes nothing."""
-    from semrec.indexer.events import EventMapping
-    from semrec.indexer.pipeline import RejectsFile
+    from semrec.indexer.event_source import EventMapping
+    from semrec.indexer.rejects import RejectsFile
     from semrec.recommender import Recommender
 
     with readable_errors(debug), Recommender.open(workspace) as recommender:

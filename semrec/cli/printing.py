@@ -17,7 +17,7 @@ from semrec.types import Recommendations
 
 if TYPE_CHECKING:
     from semrec.evaluation import Evaluation
-    from semrec.indexer.pipeline import IndexReport
+    from semrec.indexer.index_report import IndexReport
     from semrec.learning.fit import FitReport
 
 out = Console()

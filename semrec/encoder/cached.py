@@ -12,8 +12,8 @@ from types import TracebackType
 import numpy as np
 
 from semrec.config import Settings
-from semrec.encoder.cache import PassageCache
 from semrec.encoder.encoder import Encoder
+from semrec.encoder.passage_cache import PassageCache
 from semrec.types import Float1D, Float2D
 
 

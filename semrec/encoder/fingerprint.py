@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from semrec.encoder.digest import sha256_of
-from semrec.encoder.files import model_path
+from semrec.encoder.model_path import model_path
 from semrec.types import Precision
 
 FINGERPRINT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")

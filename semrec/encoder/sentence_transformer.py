@@ -19,8 +19,8 @@ from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
 from semrec.encoder.batching import BatchedEncoder, token_batches, unit_length
-from semrec.encoder.files import model_path
 from semrec.encoder.fingerprint import folder_fingerprint, with_precision
+from semrec.encoder.model_path import model_path
 from semrec.errors import EncoderError
 from semrec.types import Float2D, Precision
 

@@ -3,10 +3,11 @@
 `evaluate` asks recommenders for the test part of a `Split`; `render_report` draws what came out.
 """
 
-from semrec.evaluation.metrics import TopK
 from semrec.evaluation.report import render_report
-from semrec.evaluation.run import Evaluation, Measure, evaluate, evaluate_ratings
+from semrec.evaluation.results import Evaluation, Measure
+from semrec.evaluation.run import evaluate, evaluate_ratings
 from semrec.evaluation.splits import SPLITS, Split
+from semrec.evaluation.top_k import TopK
 
 __all__ = [
     "SPLITS",

@@ -9,7 +9,7 @@ from pathlib import Path
 from semrec.evaluation import charts
 from semrec.evaluation.charts import Dot, Line, Point
 from semrec.evaluation.markup import Markup, join, tag
-from semrec.evaluation.run import Evaluation, Measure
+from semrec.evaluation.results import Evaluation, Measure
 
 N_COLOURS = 4
 """The first recommender and the best others get a colour, the rest is grey."""

@@ -65,6 +65,11 @@ class Split:
         """int64 (n,), ascending: rows with something known and something to find."""
         return np.flatnonzero((np.diff(self.train.indptr) > 0) & (np.diff(self.test.indptr) > 0))
 
+    @cached_property
+    def popularity(self) -> NDArray[np.int64]:
+        """int64 (n_items,): training events of every item."""
+        return np.bincount(self.train.indices, minlength=len(self.items))
+
     def _matrix(self, events: pl.DataFrame) -> Csr:
         rows = _positions(events[USER], self.users)
         columns = _positions(events[ITEM], self.items)

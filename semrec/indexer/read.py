@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from typing import Any
 
@@ -25,6 +24,7 @@ from semrec.indexer.mapping import (
     profile_rows,
     resolve,
 )
+from semrec.indexer.rejects import Reject
 from semrec.indexer.sources.tables import Table, open_tables
 from semrec.indexer.sources.textfile import RawRow
 from semrec.indexer.sources.values import (
@@ -40,29 +40,7 @@ from semrec.indexer.template import DEFAULT_TEMPLATE, known, render
 from semrec.store.protocol import FieldType
 from semrec.types import Item, Value
 
-__all__ = ["DEFAULT_TEMPLATE", "Catalog", "FieldMapping", "Reject", "open_catalog", "render"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A row that is no item.
-
-    Parameters
-    ----------
-    source : the file, or `standard input`, `frame`, `items`.
-    row : 1 for the first row of data.
-    item_id : when it could be read.
-    reason : in plain words.
-    """
-
-    source: str
-    row: int
-    item_id: str | None
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return asdict(self)
+__all__ = ["DEFAULT_TEMPLATE", "Catalog", "FieldMapping", "open_catalog", "render"]
 
 
 class Catalog:

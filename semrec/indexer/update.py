@@ -7,12 +7,10 @@ copied with its vectors.
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,27 +19,14 @@ import numpy as np
 
 from semrec.encoder.encoder import Encoder
 from semrec.errors import CatalogError
-from semrec.indexer.compare import Compared, compare
-from semrec.indexer.pipeline import (
-    AHEAD,
-    Comparison,
-    IndexReport,
-    RejectsFile,
-    Step,
-    build_generation,
-    in_background,
-    prepared,
-)
+from semrec.indexer.compare import BATCH_ITEMS, Compared, Comparison, compare
+from semrec.indexer.generation_steps import AHEAD, Step, build_generation, prepared
+from semrec.indexer.index_report import IndexReport
 from semrec.indexer.read import Catalog, typed_metadata
-from semrec.indexer.upsert import (
-    BATCH_ITEMS,
-    UNCOUNTED,
-    counted_anew,
-    delete_items,
-    in_batches,
-    is_counted,
-    write_items,
-)
+from semrec.indexer.rejects import RejectsFile
+from semrec.indexer.spool import Spool
+from semrec.indexer.streams import in_background, in_batches
+from semrec.indexer.upsert import UNCOUNTED, counted_anew, delete_items, is_counted, write_items
 from semrec.signals.text import TEXT, text_fields
 from semrec.store import Index, Manifest, Point, Record, Store
 from semrec.types import Item, Keys, item_keys
@@ -59,8 +44,6 @@ TASTE_IS_UNTOLD = (
     "what told taste from a text knows only the vectors of the encoder before: "
     "new items have none until the next run of: semrec fit"
 )
-
-SPOOL_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,40 +329,6 @@ class _Update:
         if self._current.manifest.models and self._draft.models != self._current.manifest.models:
             notes.append(TASTE_IS_UNTOLD)
         return replace(report, notes=tuple(notes))
-
-
-class Spool:
-    """Items that wait, in a file when they are many; a context manager that removes it."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(SPOOL_BYTES, mode="w+", encoding="utf-8")  # noqa: SIM115
-        self._n_items = 0
-
-    def __enter__(self) -> Spool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def __len__(self) -> int:
-        return self._n_items
-
-    def __iter__(self) -> Iterator[Item]:
-        """Yield the items from the first one on."""
-        self._file.seek(0)
-        for line in self._file:
-            values = json.loads(line)
-            metadata = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in values.pop("metadata").items()
-            }
-            yield Item(**values, metadata=metadata)
-
-    def add(self, items: Iterable[Item]) -> None:
-        """Add items at the end."""
-        for item in items:
-            self._file.write(json.dumps(asdict(item)) + "\n")
-            self._n_items += 1
 
 
 def among(keys: Keys, others: Keys) -> np.ndarray:

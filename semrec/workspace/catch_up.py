@@ -9,7 +9,8 @@ from dataclasses import replace
 from semrec.encoder import Encoder
 from semrec.errors import CatalogError
 from semrec.events.item_changes import ChangeJournal
-from semrec.indexer.upsert import counted_anew, delete_items, read_items, write_items
+from semrec.indexer.read_items import read_items
+from semrec.indexer.upsert import counted_anew, delete_items, write_items
 from semrec.store import Index, Manifest
 from semrec.types import Item
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from semrec.encoder.cached import LazyEncoder
 from semrec.errors import StoreLockedError
-from semrec.indexer.pipeline import IndexReport, index_catalog
+from semrec.indexer.full_build import index_catalog
+from semrec.indexer.index_report import IndexReport
 from semrec.indexer.read import DEFAULT_TEMPLATE, Catalog, FieldMapping, open_catalog
+from semrec.indexer.read_items import read_ids, read_items
 from semrec.indexer.receipt import Receipt, digest_of, read_receipt, write_receipt
-from semrec.indexer.sources.files import regular_files
+from semrec.indexer.sources.source_files import regular_files
 from semrec.indexer.update import Current, update_catalog, updated_manifest
 from semrec.indexer.upsert import delete_items as delete_from
-from semrec.indexer.upsert import is_counted, read_ids, read_items, write_items
+from semrec.indexer.upsert import is_counted, write_items
 from semrec.store import Manifest
 from semrec.store.build import building
 from semrec.types import ChangeReport, Item

@@ -11,8 +11,8 @@ from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.events.interactions import CleaningRules, Interactions, build_interactions
 from semrec.events.log import AppendReport
-from semrec.indexer.events import EventMapping, open_events
-from semrec.indexer.read import Reject
+from semrec.indexer.event_source import EventMapping, open_events
+from semrec.indexer.rejects import Reject
 from semrec.signals.text import TEXT
 from semrec.store.build import building
 from semrec.workspace.folder import find_workspace

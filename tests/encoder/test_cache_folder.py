@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from semrec.cli import app
 from semrec.config import Settings
-from semrec.encoder.cache import PassageCache, files
 from semrec.encoder.cache_folder import cache_facts, clear_cache, short
 from semrec.encoder.cached import cached
+from semrec.encoder.passage_cache import PassageCache, files
 from semrec.encoder.speeds import Speeds
 from semrec.errors import ConfigError
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from semrec.errors import ConfigError
-from semrec.evaluation import TopK, evaluate, evaluate_ratings, run
-from semrec.evaluation.metrics import find_hits, ndcg, top_k
+from semrec.evaluation import TopK, evaluate, evaluate_ratings
+from semrec.evaluation.accuracy import find_hits, ndcg
 from semrec.evaluation.splits import split_cold_items, split_random
+from semrec.evaluation.top_k import top_k
 
 
 @pytest.fixture
@@ -62,11 +63,10 @@ def test_known_items_and_others_than_candidates_are_never_recommended(events):
     assert value(result, "random", "coverage").value == 1
 
 
-def test_batches_do_not_change_the_result(split, monkeypatch):
+def test_batches_do_not_change_the_result(split):
     scores = np.random.default_rng(4).random((60, 20)).astype(np.float32)
     whole = evaluate({"r": lambda users: scores[users]}, split, n_resamples=20)
-    monkeypatch.setattr(run, "BATCH_SCORES", 120)
-    assert evaluate({"r": lambda users: scores[users]}, split, n_resamples=20) == whole
+    assert evaluate({"r": lambda users: scores[users]}, split, n_resamples=20, batch_scores=120) == whole
 
 
 def test_the_recommenders_scores_are_not_changed(split):

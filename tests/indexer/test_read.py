@@ -17,7 +17,8 @@ import pytest
 
 import semrec
 from semrec.errors import CatalogError
-from semrec.indexer.read import Catalog, FieldMapping, Reject, open_catalog
+from semrec.indexer.read import Catalog, FieldMapping, open_catalog
+from semrec.indexer.rejects import Reject
 from semrec.indexer.sources import textfile
 from semrec.types import Item
 

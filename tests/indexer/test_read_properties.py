@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from semrec.indexer.read import Reject, open_catalog
+from semrec.indexer.read import open_catalog
+from semrec.indexer.rejects import Reject
 from semrec.types import Item
 
 LIMIT = 100_000

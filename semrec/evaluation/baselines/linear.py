@@ -8,9 +8,10 @@ import numpy as np
 from scipy import linalg
 
 from semrec.errors import ConfigError
+from semrec.evaluation.accuracy import find_hits, ndcg
 from semrec.evaluation.baselines.baseline import Features, Scorer, liked
-from semrec.evaluation.metrics import find_hits, ndcg, top_k
 from semrec.evaluation.splits import Csr
+from semrec.evaluation.top_k import top_k
 from semrec.types import Float2D
 
 VALIDATION_USERS = 2000

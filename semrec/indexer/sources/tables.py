@@ -21,7 +21,7 @@ import polars as pl
 
 from semrec.errors import CatalogError
 from semrec.indexer.sources import textfile
-from semrec.indexer.sources.files import STANDARD_INPUT, paths_of
+from semrec.indexer.sources.source_files import STANDARD_INPUT, paths_of
 from semrec.indexer.sources.textfile import RawRow
 from semrec.store.protocol import FieldType
 from semrec.types import Item

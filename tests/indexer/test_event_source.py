@@ -10,7 +10,7 @@ import pytest
 
 from semrec.errors import CatalogError, ConfigError
 from semrec.events.log import AppendReport, EventLog
-from semrec.indexer.events import EventMapping, open_events
+from semrec.indexer.event_source import EventMapping, open_events
 
 ROWS = [
     {"user_id": "u1", "item_id": "a", "kind": "Buy ", "value": 2, "time": 1_600_000_000},
@@ -169,5 +169,5 @@ def test_an_iterator_is_read_once():
 
 
 def test_batches_are_bounded(monkeypatch):
-    monkeypatch.setattr("semrec.indexer.events.BATCH_ROWS", 2)
+    monkeypatch.setattr("semrec.indexer.event_source.BATCH_ROWS", 2)
     assert [len(frame) for frame in open_events(ROWS)] == [2, 1]

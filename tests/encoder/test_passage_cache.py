@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from toy import ToyEncoder
 
 from semrec.config import Settings
-from semrec.encoder import cache as cache_module
-from semrec.encoder.cache import PassageCache, connect, files
+from semrec.encoder import passage_cache as cache_module
 from semrec.encoder.cached import CachedEncoder, cached, passage_keys
 from semrec.encoder.encoder import Encoder
+from semrec.encoder.passage_cache import PassageCache, connect, files
 
 DIMENSION = 128
 
@@ -186,7 +186,7 @@ def test_a_killed_writer_leaves_whole_batches(opened, tmp_path):
     script = textwrap.dedent(f"""
         import sys, pathlib
         sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}
-        from test_cache import PassageCache, put
+        from test_passage_cache import PassageCache, put
         cache = PassageCache(pathlib.Path({str(tmp_path / "cache")!r}), 64)
         for start in range(0, 10**6, 20):
             put(cache, range(start, start + 20))

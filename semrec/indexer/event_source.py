@@ -21,7 +21,7 @@ import polars as pl
 from semrec.errors import CatalogError, ConfigError
 from semrec.events.dates import iso_seconds
 from semrec.events.frame import RATE, SCHEMA, VIEW
-from semrec.indexer.read import Reject
+from semrec.indexer.rejects import Reject
 from semrec.indexer.sources.tables import Table, open_tables
 from semrec.indexer.sources.textfile import RawRow
 from semrec.indexer.sources.values import MisfitError, is_missing, to_id

@@ -11,7 +11,9 @@ import pytest
 from toy import WORDS, ToyEncoder
 
 from semrec.errors import CatalogError, StoreError
-from semrec.indexer.pipeline import AHEAD, BATCH_ITEMS, in_background, index_catalog
+from semrec.indexer.compare import BATCH_ITEMS
+from semrec.indexer.full_build import index_catalog
+from semrec.indexer.generation_steps import AHEAD
 from semrec.indexer.read import FieldMapping, open_catalog
 from semrec.store.edge import EdgeStore
 from semrec.types import Item, item_keys
@@ -202,30 +204,3 @@ def test_reading_stays_a_few_batches_ahead(store, tmp_path):
     assert report.n_items == 20 * BATCH_ITEMS
     # Waiting batches, the one that is read, the one that is encoded, and the sample for guesses.
     assert most_ahead <= (AHEAD + 3) * BATCH_ITEMS
-
-
-def test_values_come_in_order_and_errors_come_through():
-    def source():
-        yield from range(10)
-        raise ValueError("broken")
-
-    values = in_background(source(), 2)
-    assert [next(values) for _ in range(10)] == list(range(10))
-    with pytest.raises(ValueError, match="broken"):
-        next(values)
-
-
-def test_a_consumer_that_stops_early_stops_the_thread():
-    produced = 0
-
-    def source():
-        nonlocal produced
-        while True:
-            produced += 1
-            yield produced
-
-    values = in_background(source(), 3)
-    assert next(values) == 1
-    values.close()
-    assert not any(thread.name == "semrec-read" for thread in threading.enumerate())
-    assert produced <= 6

@@ -1,0 +1,58 @@
+"""An index from a catalog alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from semrec.encoder.encoder import Encoder
+from semrec.indexer.compare import Comparison
+from semrec.indexer.generation_builder import draft_manifest
+from semrec.indexer.generation_steps import build_generation, prepared
+from semrec.indexer.index_report import IndexReport
+from semrec.indexer.read import DEFAULT_TEMPLATE, Catalog
+from semrec.indexer.rejects import RejectsFile
+from semrec.store import Store
+
+
+def index_catalog(
+    catalog: Catalog,
+    encoder: Encoder,
+    store: Store,
+    *,
+    rejects: Path,
+    passage_tokens: int | None = None,
+    journal: int = 0,
+    quantized: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> IndexReport:
+    """Build a generation from a catalog alone and make it current.
+
+    Parameters
+    ----------
+    catalog : the source.
+    encoder : makes the vectors.
+    store : where the generation is built.
+    rejects : file for rows that cannot be used.
+    passage_tokens : longest passage; None: as long as the encoder reads.
+    journal : number of the last change before the catalog was read, see `semrec.events.item_changes`.
+    quantized : search text vectors in int8, see `VectorField`.
+    progress : hears how many rows are done with, batch by batch.
+
+    Raises
+    ------
+    CatalogError
+        Nothing could be indexed.
+    StoreError
+        The store failed, or the disk is full. In every case the previous generation goes on answering.
+    """
+    started = time.monotonic()
+    rejected = RejectsFile(rejects)
+    template = catalog.mapping.template or DEFAULT_TEMPLATE
+    draft = draft_manifest(encoder, template, passage_tokens, catalog.fields, journal, quantized=quantized)
+    source = Comparison(catalog, None, draft, rejected)
+    steps = (prepared(compared, draft, lambda: encoder, n_rows) for compared, n_rows in source)
+    generation, manifest = build_generation(store, draft, lambda: encoder, steps, None, progress)
+    return replace(source.report(generation, manifest, started), device=encoder.device)

@@ -1,0 +1,110 @@
+"""Items from Python: checked, and brought to the types of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from semrec.errors import CatalogError
+from semrec.indexer.read import check_item, typed_metadata
+from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, to_id, to_text
+from semrec.indexer.template import ROLES, known
+from semrec.store import FieldType, Manifest
+from semrec.types import Item, Value
+
+
+def read_items(
+    items: Iterable[Item | Mapping[str, Any]], manifest: Manifest, max_text_bytes: int
+) -> list[Item]:
+    """Return items that can be written; of several with the same id the last one holds.
+
+    Parameters
+    ----------
+    items : `Item`s, or dicts with `id`, and `title`, `text`, `metadata` where there are any.
+    manifest : of the generation they are for: its template, and the types of its fields.
+    max_text_bytes : longest text, title or metadata value, in UTF-8.
+
+    Raises
+    ------
+    CatalogError
+        It names the item and what does not fit. Nothing of the others may be written then.
+    """
+    if isinstance(items, (Item, Mapping, str, bytes)):
+        raise CatalogError("give a list of items, even for a single one")
+    read = [_read_item(place, item) for place, item in enumerate(items, 1)]
+    fields = {**new_fields(read, manifest.fields), **manifest.fields}
+    by_id = {item.item_id: item for item in read}
+    return [_fitted(item, fields, manifest.template, max_text_bytes) for item in by_id.values()]
+
+
+def read_ids(item_ids: Iterable[str]) -> list[str]:
+    """Return every id once; raise `CatalogError` for a single id where a list is asked for."""
+    if isinstance(item_ids, str):
+        raise CatalogError("give a list of item ids, even for a single one")
+    return list(dict.fromkeys(item_ids))
+
+
+def _read_item(place: int, item: Any) -> Item:
+    """Return an item with an id and texts; its metadata is not looked at yet."""
+    if isinstance(item, Mapping):
+        values = dict(item)
+        item_id = values.pop("id", values.pop("item_id", None))
+        parts = {name: values.pop(name, None) for name in ("title", "text", "metadata")}
+        if values:
+            raise CatalogError(
+                f"item {item_id!r} has {known(map(str, values))}; an item has id, title, text and metadata, "
+                "and fields to filter by go into metadata"
+            )
+    elif isinstance(item, Item):
+        item_id, parts = item.item_id, {name: getattr(item, name) for name in ("title", "text", "metadata")}
+    else:
+        raise CatalogError(f"entry {place} is a {type(item).__name__}; give an Item or a dict")
+    name = "id"
+    try:
+        read_id = to_id(item_id)
+        name = "title"
+        title = to_text(parts["title"])
+        name = "text"
+        text = to_text(parts["text"])
+    except MisfitError as fault:
+        raise CatalogError(f'item {item_id!r} (entry {place}): "{name}" {fault}') from None
+    return Item(read_id, title, text, _checked_metadata(read_id, parts["metadata"]))
+
+
+def _checked_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
+    metadata = {} if metadata is None else metadata
+    if not isinstance(metadata, Mapping):
+        raise CatalogError(f"item {item_id!r}: metadata is a {type(metadata).__name__}, not a dict")
+    for name, value in metadata.items():
+        try:
+            if not isinstance(name, str) or not to_text(name) or name in ROLES:
+                raise MisfitError("is no name that a field can have")
+            if kind_of(value, parse=False) == "object":
+                raise MisfitError(
+                    "holds an object; fields hold texts, numbers, truth values or lists of texts"
+                )
+        except MisfitError as fault:
+            raise CatalogError(f"item {item_id!r}: {str(name)!r} {fault}") from None
+    return metadata
+
+
+def new_fields(items: Iterable[Item], fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+    """Return the type of every metadata field that is not known yet."""
+    kinds: dict[str, set[Kind]] = {}
+    for item in items:
+        for name, value in item.metadata.items():
+            kind = None if name in fields else kind_of(value, parse=False)
+            if kind is not None:
+                kinds.setdefault(name, set()).add(kind)
+    return {name: common_type(found) for name, found in kinds.items()}
+
+
+def _fitted(item: Item, fields: Mapping[str, FieldType], template: str, max_text_bytes: int) -> Item:
+    try:
+        metadata: Mapping[str, Value] = typed_metadata(item.metadata, fields, parse=False)
+        fitted = replace(item, metadata=metadata)
+        check_item(fitted, template, max_text_bytes)
+    except MisfitError as fault:
+        raise CatalogError(f"item {item.item_id!r}: {fault}") from None
+    return fitted
