@@ -4,6 +4,8 @@ On the disk::
 
     current                       the number of the generation that answers
     generations/<n>/manifest.json written last: a generation without one is not complete
+    generations/<n>/manifest-<digest>.safetensors
+                                  arrays of the manifest, if it has any
     generations/<n>/owner.json    who has it open
     generations/<n>/edge/         the shard
     generations/<n>/<vector>.*    dense vectors for exact reads, see `RowFile`
@@ -39,7 +41,7 @@ from semrec.store import edge_optimize
 from semrec.store.copying import allocated_bytes, copy_folder
 from semrec.store.fetched_items import Fetched, RawPoint
 from semrec.store.leaders import Leaders, leaders_of
-from semrec.store.manifests import dump_manifest, load_manifest
+from semrec.store.manifests import arrays_digest, dump_manifest, load_manifest
 from semrec.store.owner import Owner, held, locked_error, owner_of
 from semrec.store.points import (
     Fields,
@@ -145,9 +147,10 @@ class EdgeStore:
         """Return the manifest of a complete generation."""
         path = self._manifest_path(generation)
         try:
-            return load_manifest(path.read_text(encoding="utf-8"), where=str(path.parent))
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise StoreError(f"{self._folder} has no complete generation {generation}") from None
+        return load_manifest(text, lambda digest: _read_arrays(path.parent, digest), where=str(path.parent))
 
     def create(self, vectors: Sequence[VectorField]) -> tuple[int, EdgeIndex]:
         """Start the next generation, empty and invisible to readers; leftovers of dead builds are removed."""
@@ -176,7 +179,7 @@ class EdgeStore:
                         f"generation {generation} holds {n_items} items instead of {manifest.n_items}; "
                         "index again"
                     )
-                _write_atomically(self._manifest_path(generation), dump_manifest(manifest))
+                _write_manifest(self._path(generation), manifest)
         finally:
             index.close()
 
@@ -205,7 +208,7 @@ class EdgeStore:
         """Replace the manifest of a complete generation, in one atomic step."""
         self.manifest(generation)
         with _edge_errors(self._folder):
-            _write_atomically(self._manifest_path(generation), dump_manifest(manifest))
+            _write_manifest(self._path(generation), manifest)
 
     def owner(self, generation: int) -> str | None:
         """Return which process has a generation open, in words; None when it is free."""
@@ -219,7 +222,7 @@ class EdgeStore:
         """Let readers use this generation, in one atomic step."""
         self.manifest(generation)
         with _edge_errors(self._folder):
-            _write_atomically(self._current, f"{generation}\n")
+            _write_atomically(self._current, f"{generation}\n".encode())
 
     def drop(self, generation: int) -> None:
         """Remove a generation that is not current."""
@@ -797,11 +800,31 @@ def _require_space(folder: Path, n_bytes: int = 0) -> None:
         )
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the manifest of a generation: first its arrays, in a file of their own name, then the JSON."""
+    text, arrays = dump_manifest(manifest)
+    file = _arrays_path(folder, arrays_digest(arrays))
+    if arrays and not file.exists():
+        _write_atomically(file, arrays)
+    _write_atomically(_manifest_path(folder), text.encode())
+
+
+def _read_arrays(folder: Path, digest: str) -> bytes:
+    try:
+        return _arrays_path(folder, digest).read_bytes()
+    except FileNotFoundError:
+        raise ValueError("the file of its arrays is missing") from None
+
+
+def _arrays_path(folder: Path, digest: str) -> Path:
+    return folder / f"manifest-{digest}.safetensors"
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
     """Replace a file so that after any crash it is the old or the new one, whole."""
     draft = path.with_name(path.name + ".tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with draft.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -1,45 +1,78 @@
-"""The manifest of a generation as JSON text."""
+"""The manifest of a generation as it is stored: JSON text, and its arrays in the safetensors format.
+
+The JSON names the digest of the arrays, so a store can tell when the two do not belong together.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable
+from hashlib import blake2b
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from pydantic import TypeAdapter
 
 from semrec.errors import StoreError
-from semrec.store.protocol import Manifest, VectorField
+from semrec.store.protocol import Manifest
 
 _VERSION = 1
+_ARRAYS = "arrays"
+_MANIFEST = TypeAdapter(Manifest)
 
 
-def dump_manifest(manifest: Manifest) -> str:
-    """Return the manifest as JSON; `load_manifest` gives an equal one back."""
-    return json.dumps(asdict(manifest), ensure_ascii=False, allow_nan=False)
+def dump_manifest(manifest: Manifest) -> tuple[str, bytes]:
+    """Return the manifest as JSON, and its arrays as bytes; `load_manifest` returns an equal one.
+
+    Returns
+    -------
+    text : JSON; its key `arrays` is the digest of the arrays, or null when there are none.
+    arrays : in the safetensors format; empty when there are none.
+    """
+    arrays = b""
+    if manifest.arrays:
+        contiguous = {name: np.ascontiguousarray(array) for name, array in manifest.arrays.items()}
+        arrays = safetensors.numpy.save(contiguous)
+    values = _MANIFEST.dump_python(manifest, mode="json", exclude={_ARRAYS})
+    values[_ARRAYS] = arrays_digest(arrays) if arrays else None
+    return json.dumps(values, ensure_ascii=False, allow_nan=False), arrays
 
 
-def load_manifest(text: str, where: str) -> Manifest:
+def arrays_digest(arrays: bytes) -> str:
+    """Return the hexadecimal digest by which a manifest names its arrays."""
+    return blake2b(arrays, digest_size=16).hexdigest()
+
+
+def load_manifest(text: str, read_arrays: Callable[[str], bytes], where: str) -> Manifest:
     """Return the manifest written by `dump_manifest`.
 
     Parameters
     ----------
     text : JSON.
+    read_arrays : digest -> the bytes of the arrays; called only when the manifest has arrays.
     where : named in the error.
 
     Raises
     ------
     StoreError
-        It is not a manifest, or was written by a newer semrec.
+        The text is not a manifest, a newer semrec wrote it, or the arrays are of another manifest.
     """
     try:
-        values: dict[str, Any] = json.loads(text)
+        values = json.loads(text)
         if values["version"] > _VERSION:
             raise StoreError(
                 f"{where} was written by a newer semrec (manifest version {values['version']}, "
                 f"this one reads {_VERSION}); upgrade semrec or index again"
             )
-        values["vectors"] = tuple(VectorField(**field) for field in values["vectors"])
-        values["text_mean"] = tuple(values["text_mean"])
-        values["landmarks"] = tuple((key, x, y) for key, x, y in values.get("landmarks", ()))
-        return Manifest(**values)
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{where} has a damaged manifest ({error}); index again") from error
+        digest = values.pop(_ARRAYS, None)
+        arrays = {}
+        if digest is not None:
+            data = read_arrays(digest)
+            if arrays_digest(data) != digest:
+                raise ValueError("its arrays do not belong to it")
+            arrays = safetensors.numpy.load(data)
+        return _MANIFEST.validate_python(values | {_ARRAYS: arrays})
+    except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise StoreError(f"{where} has a damaged manifest ({reason}); index again") from error

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from pydantic import ConfigDict
 
 from semrec.types import Condition, Float1D, Float2D, Keys, Precision, Value
 
@@ -178,7 +179,10 @@ class Manifest:
     landmarks : key and place (x, y) of the items that the map of the catalog is drawn by, see
         `semrec.catalog_map.layout`; empty in a generation that was built before there were maps.
     precision : the numbers that the encoder computed with.
+    arrays : numbers of the models, by name; stored beside the JSON of the manifest, and not compared by `==`.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True)  # for the arrays
 
     encoder: str
     encoder_fingerprint: str
@@ -199,6 +203,7 @@ class Manifest:
     journal: int = 0
     n_changes: int = 0
     landmarks: tuple[tuple[int, float, float], ...] = ()
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
 
 
 class Items(Protocol):

@@ -7,6 +7,7 @@ lease, renewed while it writes: when that has run out the build is dead and the 
 
 from __future__ import annotations
 
+import base64
 import json
 import platform
 import re
@@ -56,6 +57,7 @@ from semrec.store.reading import LARGE_PAGE, PointReader
 from semrec.types import AnyOf, Condition, Float2D, Keys, Range, item_keys
 
 _MANIFEST = "semrec_manifest"
+_ARRAYS = "semrec_manifest_arrays"
 _LEASE = "semrec_building_until"
 _BUILDER = "semrec_builder"
 _LEASE_S = 3600.0
@@ -145,10 +147,14 @@ class ServerStore:
     def manifest(self, generation: int) -> Manifest:
         """Return the manifest of a complete generation."""
         name = self._name(generation)
-        text = self._metadata(generation).get(_MANIFEST) if generation in self._numbers() else None
-        if text is None:
+        metadata = self._metadata(generation) if generation in self._numbers() else {}
+        if _MANIFEST not in metadata:
             raise StoreError(f"{self._where} has no complete generation {generation} ({name})")
-        return load_manifest(text, where=f"collection {name} at {self._where}")
+        return load_manifest(
+            metadata[_MANIFEST],
+            lambda _: base64.b64decode(metadata.get(_ARRAYS, "")),
+            where=f"collection {name} at {self._where}",
+        )
 
     def create(self, vectors: Sequence[VectorField]) -> tuple[int, ServerIndex]:
         """Start the next generation, empty and invisible to readers; leftovers of dead builds are removed."""
@@ -184,7 +190,7 @@ class ServerStore:
             )
         index.close()
         with _server_errors(self._where):
-            self._client.update_collection(index.name, metadata={_MANIFEST: dump_manifest(manifest)})
+            self._client.update_collection(index.name, metadata=_manifest_metadata(manifest))
 
     def open(self, generation: int) -> ServerIndex:
         """Open a complete generation for reading and writing."""
@@ -195,9 +201,7 @@ class ServerStore:
         """Replace the manifest of a complete generation, in one atomic step."""
         self.manifest(generation)
         with _server_errors(self._where):
-            self._client.update_collection(
-                self._name(generation), metadata={_MANIFEST: dump_manifest(manifest)}
-            )
+            self._client.update_collection(self._name(generation), metadata=_manifest_metadata(manifest))
 
     def borrow(self, generation: int) -> ServerIndex:
         """Open a complete generation for reading, also while others use it."""
@@ -437,6 +441,12 @@ class ServerIndex(PointReader):
                 with_vectors=vectors if vectors else False,
             )
         return points, None if following is None else int(following)
+
+
+def _manifest_metadata(manifest: Manifest) -> dict[str, str]:
+    """Return a manifest as metadata of a collection; its arrays are base64 of the safetensors format."""
+    text, arrays = dump_manifest(manifest)
+    return {_MANIFEST: text, _ARRAYS: base64.b64encode(arrays).decode()}
 
 
 def _this_builder() -> dict[str, object]:
