@@ -14,6 +14,7 @@ from threading import Thread
 
 import numpy as np
 
+from semrec.mathematics.rows import unit_rows
 from semrec.types import Float2D
 
 LANDMARKS = 512
@@ -54,7 +55,7 @@ def lay_out(vectors: Float2D) -> Float2D:
         return _fitted(_principal(vectors, 2))
     from sklearn.manifold import TSNE  # only builds need it
 
-    points = _unit(_principal(vectors, COMPONENTS))
+    points = unit_rows(_principal(vectors, COMPONENTS))
     start = _principal(points, 2)
     spread = float(start[:, 0].std())
     if spread == 0.0:
@@ -81,7 +82,7 @@ def place(vectors: Float2D, landmarks: Float2D, places: Float2D) -> Float2D:
     -------
     float32 (n, 2), within the bounds of `places`; a landmark's own vector comes to lie near its place.
     """
-    cosines = _unit(vectors) @ _unit(landmarks).T
+    cosines = unit_rows(vectors) @ unit_rows(landmarks).T
     n_nearest = min(NEAREST, len(landmarks))
     nearest = np.argpartition(-cosines, n_nearest - 1, axis=1)[:, :n_nearest]
     weights = np.exp(SHARPNESS * (np.take_along_axis(cosines, nearest, axis=1) - 1))
@@ -101,10 +102,6 @@ def _principal(vectors: Float2D, n_components: int) -> Float2D:
         found *= np.where(found[np.abs(found).argmax(axis=0), np.arange(found.shape[1])] < 0, -1, 1)
         components[:, : found.shape[1]] = np.where(s[:n_components] > 1e-6 * max(s[0], 1e-6), found, 0)
     return components
-
-
-def _unit(vectors: Float2D) -> Float2D:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
 
 
 def _fitted(points: Float2D) -> Float2D:

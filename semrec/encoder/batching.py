@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from semrec.encoder.encoder import Encoder
@@ -72,8 +71,3 @@ def token_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[in
         batch.append(position)
     if batch:
         yield batch
-
-
-def unit_length(vectors: Float2D) -> Float2D:
-    """Return the rows (n, dim) divided by their lengths; a row of zeros stays."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semrec.encoder.encoder import Encoder
 from semrec.encoder.speeds import Speeds
 from semrec.errors import EncoderError
-from semrec.types import Float1D, Float2D, Item, Precision
+from semrec.mathematics.ndcg import ndcg
+from semrec.types import Float2D, Item, Precision
 
 ENOUGH_ITEMS = 400
 """A smaller catalog is encoded before a measurement would be paid back, and tells little."""
@@ -138,8 +140,8 @@ def known_items(items: Sequence[Item]) -> KnownItems:
     return KnownItems([query for query, _ in pairs], [document for _, document in pairs])
 
 
-def known_item_gains(scores: Float2D) -> Float1D:
-    """Return the NDCG@10 of every query; one document is right, so it is 1 / log2(1 + its rank).
+def known_item_gains(scores: Float2D) -> NDArray[np.float64]:
+    """Return the NDCG@10 of every query; one document is relevant, so it is 1 / log2(1 + its rank).
 
     Parameters
     ----------
@@ -151,7 +153,7 @@ def known_item_gains(scores: Float2D) -> Float1D:
     float64 (n,) in [0, 1].
     """
     ranks = (scores >= np.diag(scores)[:, None]).sum(axis=1)
-    return np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0.0)
+    return ndcg(ranks[:, None] == np.arange(1, 11), np.ones_like(ranks))
 
 
 def measure(encoders: Sequence[Encoder], documents: Sequence[str]) -> dict[Precision, float]:

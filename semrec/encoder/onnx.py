@@ -12,10 +12,11 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from semrec.encoder.batching import BatchedEncoder, token_batches, unit_length
+from semrec.encoder.batching import BatchedEncoder, token_batches
 from semrec.encoder.digest import sha256_of
 from semrec.encoder.fingerprint import with_precision
 from semrec.errors import EncoderError
+from semrec.mathematics.rows import unit_rows
 from semrec.types import Float2D, Precision
 
 MODELS: dict[Precision, str] = {"int8": "model.onnx", "float32": "float32.onnx"}
@@ -135,7 +136,7 @@ class OnnxEncoder(BatchedEncoder):
             vectors[rows] = self._run([tokens[row] for row in rows])
             if progress:
                 progress(len(rows))
-        return unit_length(vectors)
+        return unit_rows(vectors)
 
     def _run(self, tokens: Sequence[Sequence[int]]) -> Float2D:
         """Return the pooled vectors of one batch."""

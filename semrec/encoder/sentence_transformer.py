@@ -18,10 +18,11 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
-from semrec.encoder.batching import BatchedEncoder, token_batches, unit_length
+from semrec.encoder.batching import BatchedEncoder, token_batches
 from semrec.encoder.fingerprint import folder_fingerprint, with_precision
 from semrec.encoder.model_path import model_path
 from semrec.errors import EncoderError
+from semrec.mathematics.rows import unit_rows
 from semrec.types import Float2D, Precision
 
 MOST_TOKENS = 2**18
@@ -77,7 +78,7 @@ class SentenceTransformerEncoder(BatchedEncoder):
             )
             if progress:
                 progress(len(rows))
-        return unit_length(vectors)  # in float32 whatever the model computes in: lengths are exactly 1
+        return unit_rows(vectors)  # in float32 whatever the model computes in: lengths are exactly 1
 
 
 def batch_tokens_of(model: SentenceTransformer) -> int:

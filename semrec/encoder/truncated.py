@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from semrec.encoder.encoder import Encoder
 from semrec.errors import ConfigError
+from semrec.mathematics.rows import unit_rows
 from semrec.types import Float2D
 
 
@@ -69,8 +68,7 @@ def cut(encoder: Encoder, dimension: int | None) -> Encoder:
 
 def truncated(vectors: Float2D, dimension: int) -> Float2D:
     """Return the first numbers of every row, float32 (n, dimension), at unit length; zeros stay zeros."""
-    kept = vectors[:, :dimension]
-    return kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
+    return unit_rows(vectors[:, :dimension])
 
 
 def with_dimension(fingerprint: str, dimension: int) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from semrec.evaluation.splits import Csr
 from semrec.evaluation.top_k import TopK
 from semrec.evaluation.values import Values, ratio
+from semrec.mathematics.ndcg import ndcg as binary_ndcg
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,8 @@ def average_precision(hits: Hits) -> Values:
 
 
 def ndcg(hits: Hits) -> Values:
-    """NDCG@k = DCG / ideal DCG with DCG = Σ_{r ≤ k, r a hit} 1 / log2(r + 1) (Järvelin, Kekäläinen, 2002).
-
-    The ideal list holds min(k, #relevant) hits.
-    """
-    k = hits.found.shape[1]
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(hits.n_relevant, k)]
-    return _where_relevant(hits, ratio(hits.found @ discounts, ideal))
+    """NDCG@k, see `semrec.mathematics.ndcg`."""
+    return binary_ndcg(hits.found, hits.n_relevant)
 
 
 ACCURACY: Mapping[str, Callable[[Hits], Values]] = {

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from semrec.evaluation.top_k import TopK
 from semrec.evaluation.values import Values, ratio
+from semrec.mathematics.rows import unit_rows
 from semrec.types import Float2D
 
 
@@ -36,8 +37,7 @@ def diversity(top: TopK, item_vectors: Float2D) -> Values:
 
     Σ_{a≠b} x_a·x_b = ‖Σ x‖² - Σ ‖x‖², so no pair is ever formed. NaN for fewer than two items.
     """
-    lengths = np.linalg.norm(item_vectors, axis=1, keepdims=True)
-    unit = np.divide(item_vectors, lengths, out=np.zeros_like(item_vectors), where=lengths > 0)
+    unit = unit_rows(item_vectors)
     total = np.zeros((len(top.items), unit.shape[1]))
     squares = np.zeros(len(top.items))
     for items, shown in zip(top.items.T, top.shown.T, strict=True):

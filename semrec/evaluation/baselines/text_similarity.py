@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from semrec.evaluation.baselines.baseline import Features, LeftOutError, Scorer, liked
 from semrec.evaluation.splits import Csr
+from semrec.mathematics.rows import unit_rows
 from semrec.types import Float1D, Float2D
 
 BLOCK_ITEMS = 1024
@@ -27,8 +28,8 @@ class PooledCosine:
 
     def fit(self, train: Csr, features: Features) -> Scorer:
         """See `Baseline.fit`."""
-        x, vectors = liked(train), _unit(_encoded(features))
-        return lambda users: _unit(x[users] @ vectors) @ vectors.T
+        x, vectors = liked(train), unit_rows(_encoded(features))
+        return lambda users: unit_rows(x[users] @ vectors) @ vectors.T
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class CentredMean:
 
     def fit(self, train: Csr, features: Features) -> Scorer:
         """See `Baseline.fit`."""
-        x, vectors = liked(train), _unit(_encoded(features))
+        x, vectors = liked(train), unit_rows(_encoded(features))
         centred = vectors - vectors.mean(axis=0)
-        return lambda users: _unit(x[users] @ centred) @ vectors.T
+        return lambda users: unit_rows(x[users] @ centred) @ vectors.T
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +129,3 @@ def _encoded(features: Features) -> Float2D:
     if features.vectors is None:
         raise LeftOutError("it needs the text vectors of the items")
     return np.asarray(features.vectors, np.float32)
-
-
-def _unit(vectors: Any) -> Float2D:
-    rows = np.asarray(vectors, np.float32)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Float2D = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
-    return unit
