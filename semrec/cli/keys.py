@@ -33,13 +33,13 @@ def create(
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
     from semrec.errors import ConfigError
-    from semrec.service.keys import SCOPES, KeyRing
+    from semrec.service.api_keys import SCOPES, ApiKeys
 
     with readable_errors(debug):
         known = {known: known for known in SCOPES}
         if scope not in known:
             raise ConfigError(f"there is no scope {scope!r}; take one of {', '.join(SCOPES)}")
-        written, key = KeyRing(workspace).create(name, known[scope])
+        written, key = ApiKeys(workspace).create(name, known[scope])
         if as_json:
             print_json({"key": written, "key_id": key.key_id, "name": name, "scope": scope})
             return
@@ -52,10 +52,10 @@ def list_keys(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE, as_json: JsonOption = False, debug: DebugOption = False
 ) -> None:
     """List the keys; what is secret of them is not known here either."""
-    from semrec.service.keys import KeyRing
+    from semrec.service.api_keys import ApiKeys
 
     with readable_errors(debug):
-        found = [{n: v for n, v in asdict(key).items() if n != "hash"} for key in KeyRing(workspace).all()]
+        found = [{n: v for n, v in asdict(key).items() if n != "hash"} for key in ApiKeys(workspace).all()]
         if as_json:
             print_json({"keys": found})
             return
@@ -71,8 +71,8 @@ def revoke(
     debug: DebugOption = False,
 ) -> None:
     """Delete a key; a running service refuses it from now on."""
-    from semrec.service.keys import KeyRing
+    from semrec.service.api_keys import ApiKeys
 
     with readable_errors(debug):
-        key = KeyRing(workspace).revoke(key_id)
+        key = ApiKeys(workspace).revoke(key_id)
         err.print(Text(f"the key {key.key_id} of {key.name} is revoked."))

@@ -1,1 +1,1 @@
-"""The HTTP service: `semrec serve`. FastAPI is imported in this package only; install `semrec[service]`."""
+"""The HTTP service: `semrec serve`. Only this package imports FastAPI; install `semrec[service]`."""

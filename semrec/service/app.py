@@ -1,4 +1,4 @@
-"""The app: routers, the gate in front of them, and what is opened and closed with it."""
+"""The ASGI app: its routes and middleware, and what is opened and closed with it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,29 @@ from fastapi.routing import APIRoute
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.recommender import Recommender
-from semrec.service import events, health, items, map_routes, recommend, users, why_not_route
-from semrec.service.app_state import Service
-from semrec.service.auth import Guard
-from semrec.service.errors import tell_errors
-from semrec.service.keys import KeyRing
-from semrec.service.metrics import Metrics
-from semrec.service.middleware import Gate
+from semrec.service.api_keys import ApiKeys
+from semrec.service.app_state import AppState
+from semrec.service.auth import Authenticator
+from semrec.service.error_responses import add_error_handlers
+from semrec.service.middleware import RequestMiddleware
+from semrec.service.prometheus_metrics import Metrics
+from semrec.service.routes import (
+    event_routes,
+    health_routes,
+    item_routes,
+    map_routes,
+    recommend_routes,
+    user_routes,
+)
 from semrec.service.schemas import ErrorBody
 from semrec.service.static_page import add_page
 from semrec.tracing import Watch
 from semrec.version import __version__
 
+ROUTES = (recommend_routes, item_routes, user_routes, event_routes, map_routes, health_routes)
+
 ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ErrorBody, "description": "The request does not fit; the body says why."},
+    "4XX": {"model": ErrorBody, "description": "The request is invalid; the body says why."},
     "5XX": {"model": ErrorBody, "description": "The service cannot answer now; the body says why."},
 }
 
@@ -37,65 +46,65 @@ def create_app(
     open_recommender: Callable[[], Recommender],
     settings: Settings,
     *,
-    keys: KeyRing | None = None,
+    keys: ApiKeys | None = None,
     public: bool = False,
 ) -> FastAPI:
-    """Return the service as an ASGI app; nothing is opened before it starts.
+    """Return the service as an ASGI app; it opens the index when it starts.
 
     Parameters
     ----------
-    open_recommender : returns the recommender that answers; it is closed when the app stops.
-    settings : limits and the rest, see the fields that begin with `service_`.
-    keys : who may ask; None, or an empty ring: everybody on this machine.
-    public : whether others than this machine can reach it; then nobody is answered without a key.
+    open_recommender : returns the recommender; it is closed when the app stops.
+    settings : of the service, and of the recommender.
+    keys : the API keys; without keys, only this machine is answered.
+    public : whether other machines can reach the app; then every request needs a key.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = app.state.service = Service(open_recommender(), settings, metrics)
-        warming = asyncio.create_task(service.warm_up())
+        state = app.state.shared = AppState(open_recommender(), settings, metrics)
+        warm_up = asyncio.create_task(state.warm_up())
         try:
             yield
         finally:
-            warming.cancel()
+            warm_up.cancel()
             with suppress(asyncio.CancelledError):
-                await warming
-            await asyncio.to_thread(service.close)
+                await warm_up
+            await asyncio.to_thread(state.close)
 
     metrics = Metrics()
-    guard = Guard(
+    authenticator = Authenticator(
         keys,
         public=public,
         rate=settings.service_rate,
         burst=settings.service_burst,
-        wrong_a_minute=settings.service_wrong_keys,
+        wrong_keys_per_minute=settings.service_wrong_keys,
     )
     app = FastAPI(
         title="semrec",
         version=__version__,
-        summary="Recommends items of a catalog by a text or a history, and says why.",
+        summary="Recommends items of a catalog by text or history, and explains why.",
         lifespan=lifespan,
-        docs_url=None,  # their scripts come from other sites; any viewer reads /openapi.json
+        docs_url=None,  # they load scripts from other sites; any OpenAPI viewer can read /openapi.json
         redoc_url=None,
         generate_unique_id_function=_operation_id,
         responses=ERRORS,
-        # Its own spans and logs hold paths and queries, which tell of users; ours, see `traces`, do not.
+        # FastAPI's spans and logs hold paths and queries, which can identify users; see `traces` for ours.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    for part in (recommend, why_not_route, items, users, events, map_routes, health):
-        app.include_router(part.router)
+    for routes in ROUTES:
+        app.include_router(routes.router)
     add_page(app)
-    tell_errors(app)
-    app.state.metrics, app.state.guard = metrics, guard
+    add_error_handlers(app)
+    app.state.metrics, app.state.authenticator = metrics, authenticator
     watches: list[Watch] = [metrics.stage]
     if settings.telemetry:
-        watches.append(traces_wanted().span)
+        watches.append(import_traces().span)
     app.add_middleware(
-        Gate,
-        guard=guard,
+        RequestMiddleware,
+        authenticator=authenticator,
         metrics=metrics,
         watches=watches,
-        body_bytes=settings.service_body_bytes,
+        max_body_bytes=settings.service_body_bytes,
         timeout_s=settings.service_timeout_s,
     )
     if settings.service_origins:
@@ -107,12 +116,12 @@ def create_app(
             expose_headers=["x-request-id", "retry-after"],
         )
     if settings.telemetry:
-        app.add_middleware(traces_wanted().RequestSpans)
+        app.add_middleware(import_traces().SpanMiddleware)
     return app
 
 
-def traces_wanted() -> ModuleType:
-    """Return `semrec.service.traces`.
+def import_traces() -> ModuleType:
+    """Return the module `semrec.service.traces`.
 
     Raises
     ------
@@ -122,7 +131,7 @@ def traces_wanted() -> ModuleType:
     try:
         from semrec.service import traces
     except ImportError as error:
-        raise ConfigError("traces are an extra; run: pip install 'semrec[telemetry]'") from error
+        raise ConfigError("traces need OpenTelemetry; run: pip install 'semrec[telemetry]'") from error
     return traces
 
 

@@ -1,4 +1,4 @@
-"""What all handlers share: the recommender, the threads that ask it, and the settings."""
+"""State that all request handlers share: the recommender, the threads that use it, and the settings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from semrec.config import Settings
 from semrec.errors import SemrecError
 from semrec.events.batches import EventPosts
 from semrec.recommender import Recommender
-from semrec.service.errors import ServiceError
+from semrec.service.error_responses import ServiceError
 from semrec.service.event_writer import EventWriter
-from semrec.service.metrics import Metrics
-from semrec.service.question_batches import TextBatches
-from semrec.service.worker_pool import Workers
+from semrec.service.map_cache import MapCache
+from semrec.service.prometheus_metrics import Metrics
+from semrec.service.question_batches import QuestionBatches
+from semrec.service.worker_pool import WorkerPool
 from semrec.tracing import stage
 
 P = ParamSpec("P")
@@ -27,107 +28,117 @@ T = TypeVar("T")
 
 log = logging.getLogger("semrec.service")
 
-CLOSE_S = 5.0
-"""Longest wait for tasks that were begun when the service stops."""
+CLOSE_TIMEOUT_S = 5.0
+"""Longest wait for running tasks when the service stops."""
 
 RETRY_S = 1.0
-"""Seconds between two tries to open what is not there yet."""
+"""Seconds between two attempts to open the index and the encoder."""
 
 
-class Service:
-    """A recommender that many ask at once.
+class AppState:
+    """A recommender that many requests use at the same time.
 
     Parameters
     ----------
-    recommender : answers; it is closed with the service.
+    recommender : it is closed with this object.
     settings : of the service.
     metrics : of the app.
+
+    Attributes
+    ----------
+    started_at : seconds, by `time.monotonic`.
+    is_ready : whether the index and the encoder are open.
+    answer_pool, encode_pool, change_pool, status_pool : threads for queries, for query texts, for changes of
+        items and users (one at a time), and for the state of the service.
     """
 
     def __init__(self, recommender: Recommender, settings: Settings, metrics: Metrics) -> None:
         self.recommender = recommender
         self.settings = settings
         self.metrics = metrics
-        self.started = time.monotonic()
-        self.warm = False
+        self.started_at = time.monotonic()
+        self.is_ready = False
         self._not_ready: Exception = ServiceError(
-            503, "the index and the encoder are being opened", code="warming_up", retry_after_s=RETRY_S
+            503, "the index and the encoder are loading", code="warming_up", retry_after_s=RETRY_S
         )
-        self.answering = Workers("answer", settings.service_threads, settings.service_queue)
-        self.encoding = Workers("encode", 1, settings.service_queue)
-        self.changing = Workers("change", 1, settings.service_queue)
-        self.watching = Workers("watch", 1, 16)
-        self.texts = TextBatches(
+        self.answer_pool = WorkerPool("answer", settings.service_threads, settings.service_queue)
+        self.encode_pool = WorkerPool("encode", 1, settings.service_queue)
+        self.change_pool = WorkerPool("change", 1, settings.service_queue)
+        self.status_pool = WorkerPool("status", 1, 16)
+        self.question_batches = QuestionBatches(
             recommender.encode_texts,
             recommender.has_text,
-            self.encoding,
+            self.encode_pool,
             metrics,
             wait_s=settings.service_batch_s,
-            most=settings.service_batch_texts,
-            waiting=settings.service_queue + settings.service_threads,
+            max_batch=settings.service_batch_texts,
+            max_waiting=settings.service_queue + settings.service_threads,
         )
-        self.writer = EventWriter(lambda: EventPosts(recommender.event_log()), settings.service_queue)
+        self.event_writer = EventWriter(lambda: EventPosts(recommender.event_log()), settings.service_queue)
+        self.map_cache = MapCache(recommender.map, self.answer_pool)
 
     async def warm_up(self) -> None:
-        """Open the index and load the encoder; what is not there yet is tried again until it is."""
-        with suppress(SemrecError):  # the log is opened again when it is needed
-            await self.watching.run(self.recommender.event_log)
-        while not self.warm:
+        """Open the index and load the encoder; try again until both succeed."""
+        with suppress(SemrecError):  # the log is opened again when an event arrives
+            await self.status_pool.run(self.recommender.event_log)
+        while not self.is_ready:
             try:
-                await self.answering.run(self.recommender.warm_up)
+                await self.answer_pool.run(self.recommender.warm_up)
             except SemrecError as error:
                 if str(error) != str(self._not_ready):
                     log.warning("not ready: %s", error)
                 self._not_ready = error
                 await asyncio.sleep(RETRY_S)
             else:
-                self.warm = True
+                self.is_ready = True
                 log.info("ready")
 
-    def require_ready(self) -> None:
-        """Raise why nothing can be answered yet."""
-        if not self.warm:
+    def check_ready(self) -> None:
+        """Raise the reason if queries cannot be answered yet."""
+        if not self.is_ready:
             raise self._not_ready
 
     async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the answer of the recommender, asked in one of the threads.
+        """Call a method of the recommender in one of the threads for queries.
 
         Raises
         ------
         ServiceError, SemrecError
-            Nothing can be answered yet, too many wait, or the question has no answer.
+            The service is not ready, too many queries are waiting, or the query has no answer.
         """
-        self.require_ready()
+        self.check_ready()
         with stage("answer"):
-            return await self.answering.run(question, *args, **kwargs)
+            return await self.answer_pool.run(question, *args, **kwargs)
 
     async def change(self, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what a change of items or users did; one is made after the other, beside the answers.
+        """Change items or users: one change at a time, while queries go on.
 
         Raises
         ------
         ServiceError, SemrecError
-            Nothing can be changed yet, too many wait, or the change does not fit.
+            The service is not ready, too many changes are waiting, or the change is invalid.
         """
-        self.require_ready()
+        self.check_ready()
         with stage("change"):
-            return await self.changing.run(change, *args, **kwargs)
+            return await self.change_pool.run(change, *args, **kwargs)
 
     def close(self) -> None:
-        """Finish what was begun and let go of the store."""
-        all_workers = (self.writer, self.changing, self.encoding, self.answering, self.watching)
-        deadline = time.monotonic() + CLOSE_S
-        ended = [workers.close(max(0.0, deadline - time.monotonic())) for workers in all_workers]
+        """Finish running and waiting tasks, and close the recommender."""
+        pools = (self.event_writer, self.change_pool, self.encode_pool, self.answer_pool, self.status_pool)
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        ended = [pool.close(max(0.0, deadline - time.monotonic())) for pool in pools]
         if all(ended):
             self.recommender.close()
         else:
-            log.warning("a task did not end in %g s; what it holds is let go of with the process", CLOSE_S)
+            log.warning(
+                "a task did not end in %g s; the operating system will release the index", CLOSE_TIMEOUT_S
+            )
 
 
-async def service_of(request: Request) -> Service:
-    """Return the service that a request came to."""
-    service: Service = request.app.state.service
-    return service
+async def get_state(request: Request) -> AppState:
+    """Return the state of the app that received a request."""
+    state: AppState = request.app.state.shared
+    return state
 
 
-ServiceDep = Annotated[Service, Depends(service_of)]
+StateDep = Annotated[AppState, Depends(get_state)]

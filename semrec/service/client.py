@@ -1,9 +1,9 @@
-"""A client of the service, with types.
+"""A typed client of the service.
 
 >>> from semrec.service.client import Client
->>> with Client("http://localhost:8000", key="semrec_…") as shop:  # doctest: +SKIP
-...     shop.add_events([{"user_id": "alice", "item_id": "A17", "kind": "click"}])
-...     for item in shop.recommend(user="alice", k=5).recommendations:
+>>> with Client("http://localhost:8000", key="semrec_…") as client:  # doctest: +SKIP
+...     client.add_events([{"user_id": "alice", "item_id": "A17", "kind": "click"}])
+...     for item in client.recommend(user="alice", k=5).recommendations:
 ...         print(item.title, item.reason)
 """
 
@@ -13,48 +13,54 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+from pydantic import BaseModel
 
 from semrec.errors import SemrecError
 from semrec.service.schemas import (
-    AnswerOut,
-    Asked,
     ChangeOut,
     DeletedUserOut,
     ErrorBody,
     EventIn,
     EventsIn,
     EventsOut,
+    HistoryEvent,
+    InterestsIn,
     ItemIn,
     ItemOut,
     ItemsIn,
     ItemsOut,
-    Out,
     ReadyOut,
+    RecommendationsOut,
+    RecommendIn,
+    ResponseModel,
     UserOut,
     WhyNotOut,
 )
 
-Answer = TypeVar("Answer", bound=Out)
+Response = TypeVar("Response", bound=ResponseModel)
 
-LONGEST_WAIT_S = 30.0
-"""Longest wait before another try, whatever the service asks for."""
-AGAIN = (429, 503)
-"""Statuses that another try may change."""
+MAX_RETRY_WAIT_S = 30.0
+"""Longest wait between two attempts, also if the service asks for more."""
+RETRY_STATUSES = (429, 503)
+"""Statuses after which a call is tried again."""
+NO_RESPONSE_WAIT_S = 0.2
+"""Wait before the next attempt if the service did not respond."""
 
 
 class RefusedError(SemrecError):
-    """The service refused a request, or could not answer it.
+    """The service refused a request or did not respond.
 
     Parameters
     ----------
-    status : of HTTP; 0 when there was no answer.
+    status : HTTP status; 0 if there was no response.
     code : for programs, for instance `unknown_item`.
     message : for people.
-    request_id : under which the log of the service has it.
+    request_id : finds the request in the log of the service.
     """
 
     def __init__(self, status: int, code: str, message: str, request_id: str = "") -> None:
@@ -65,16 +71,16 @@ class RefusedError(SemrecError):
 
 
 class Client:
-    """Asks a service.
+    """A client of one service.
 
     Parameters
     ----------
-    url : of the service.
-    key : made by `semrec keys create`; None where none is needed.
-    timeout_s : longest wait for one answer.
-    tries : of one call, when the service is too busy or its store is down for a moment. Every call may be
-        repeated: events carry an idempotency key.
-    http : an `httpx.Client` of one's own, for instance with a proxy.
+    url : address of the service.
+    key : from `semrec keys create`; None if the service needs no key.
+    timeout_s : longest wait for one response.
+    attempts : of one call, if the service is busy or its store is not available. Every call can be repeated
+        safely: posts of events carry an idempotency key.
+    http : an `httpx.Client` to use, for instance one with a proxy; None: a new one.
     """
 
     def __init__(
@@ -83,57 +89,110 @@ class Client:
         key: str | None = None,
         *,
         timeout_s: float = 30.0,
-        tries: int = 3,
+        attempts: int = 3,
         http: httpx.Client | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._tries = tries
+        self._attempts = attempts
         self._http = http or httpx.Client(timeout=timeout_s)
 
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def recommend(self, **asked: Any) -> AnswerOut:
-        """Recommend; the arguments are the fields of `Asked`.
+    def recommend(
+        self,
+        *,
+        text: str | None = None,
+        history: Sequence[str | HistoryEvent | Mapping[str, Any]] = (),
+        user: str | None = None,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        exclude: Sequence[str] = (),
+        exclude_seen: bool = True,
+        diversity: float = 0.0,
+        weights: Mapping[str, float] | None = None,
+        explain: bool = True,
+    ) -> RecommendationsOut:
+        """Recommend items by text, by history, for a user, or by several of them.
+
+        The parameters are those of `Recommender.recommend`.
 
         Raises
         ------
         RefusedError
-            There is no answer; it says why.
+            There is no answer; the error says why.
         """
-        return self._call(AnswerOut, "POST", "/recommend", body=Asked(**asked))
+        query = RecommendIn(
+            text=text,
+            history=list(history),
+            user=user,
+            k=k,
+            where=dict(where or {}),
+            exclude=list(exclude),
+            exclude_seen=exclude_seen,
+            diversity=diversity,
+            weights=dict(weights or {}),
+            explain=explain,
+        )
+        return self._call(RecommendationsOut, "POST", "/recommend", body=query)
 
     def similar(
-        self, item_id: str, *, k: int = 10, diversity: float = 0.0, where: Mapping[str, Any] | None = None
-    ) -> AnswerOut:
-        """Recommend the items that are most like one item."""
+        self, item_id: str, *, k: int = 10, where: Mapping[str, Any] | None = None, diversity: float = 0.0
+    ) -> RecommendationsOut:
+        """Recommend the items that are most similar to one item."""
         params = {"k": k, "diversity": diversity, "where": json.dumps(dict(where or {}))}
-        return self._call(AnswerOut, "GET", f"/items/{_part(item_id)}/similar", params=params)
+        return self._call(RecommendationsOut, "GET", f"/items/{_quoted(item_id)}/similar", params=params)
 
-    def why_not(self, item_id: str, **asked: Any) -> WhyNotOut:
-        """Tell why an item is not among the recommendations that `recommend` gives for the same arguments."""
-        return self._call(WhyNotOut, "POST", f"/why-not/{_part(item_id)}", body=Asked(**asked))
+    def why_not(
+        self,
+        item_id: str,
+        *,
+        text: str | None = None,
+        history: Sequence[str | HistoryEvent | Mapping[str, Any]] = (),
+        user: str | None = None,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        exclude: Sequence[str] = (),
+        exclude_seen: bool = True,
+        diversity: float = 0.0,
+        weights: Mapping[str, float] | None = None,
+    ) -> WhyNotOut:
+        """Tell why an item is not among the recommendations of `recommend` for the same arguments."""
+        query = RecommendIn(
+            text=text,
+            history=list(history),
+            user=user,
+            k=k,
+            where=dict(where or {}),
+            exclude=list(exclude),
+            exclude_seen=exclude_seen,
+            diversity=diversity,
+            weights=dict(weights or {}),
+        )
+        return self._call(WhyNotOut, "POST", f"/why-not/{_quoted(item_id)}", body=query)
 
     def item(self, item_id: str) -> ItemOut:
         """Return an item."""
-        return self._call(ItemOut, "GET", f"/items/{_part(item_id)}")
+        return self._call(ItemOut, "GET", f"/items/{_quoted(item_id)}")
 
     def items(self, item_ids: Sequence[str]) -> ItemsOut:
-        """Return several items; the answer names those that are not there."""
+        """Return several items, and the ids that are not in the index."""
         return self._call(ItemsOut, "GET", "/items", params={"ids": list(item_ids)})
 
     def put_items(self, items: Iterable[ItemIn | Mapping[str, Any]]) -> ChangeOut:
         """Write items; they can be found when this returns."""
-        read = [ItemIn.model_validate(item) for item in items]
-        return self._call(ChangeOut, "PUT", "/items", body=ItemsIn(items=read))
+        body = ItemsIn(items=[ItemIn.model_validate(item) for item in items])
+        return self._call(ChangeOut, "PUT", "/items", body=body)
 
     def delete_items(self, item_ids: Sequence[str]) -> ChangeOut:
         """Delete items."""
@@ -142,13 +201,13 @@ class Client:
     def add_events(
         self, events: Iterable[EventIn | Mapping[str, Any]], *, idempotency_key: str | None = None
     ) -> EventsOut:
-        """Store what users did; it is on the disk, and counts, when this returns.
+        """Store events. When this returns, they are on the disk, and the next query uses them.
 
         Parameters
         ----------
-        events : `EventIn`s, or dicts with their fields.
-        idempotency_key : the same events are stored once under it; None: one of this call, so that its own
-            tries store them once.
+        events : `EventIn` objects, or dicts with their fields.
+        idempotency_key : the same events with the same key are stored once; None: a new key for this call,
+            so that further attempts of the call do not store them again.
         """
         body = EventsIn(events=[EventIn.model_validate(event) for event in events])
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
@@ -156,71 +215,70 @@ class Client:
 
     def user(self, user_id: str) -> UserOut:
         """Return the profile of a user: interests and the latest events."""
-        return self._call(UserOut, "GET", f"/users/{_part(user_id)}")
+        return self._call(UserOut, "GET", f"/users/{_quoted(user_id)}")
 
     def set_interests(self, user_id: str, weights: Mapping[str, float]) -> UserOut:
-        """Set how much interests of a user count, by an item of each: 0 mutes, 1 is as usual."""
-        from semrec.service.schemas import InterestsIn
-
+        """Set the weights of interests, by an item of each. 0: muted. 1: normal. 2: counts double."""
         body = InterestsIn(weights=dict(weights))
-        return self._call(UserOut, "PATCH", f"/users/{_part(user_id)}/interests", body=body)
+        return self._call(UserOut, "PATCH", f"/users/{_quoted(user_id)}/interests", body=body)
 
     def delete_user(self, user_id: str) -> DeletedUserOut:
-        """Delete all that is stored of a user; the answer says what it was."""
-        return self._call(DeletedUserOut, "DELETE", f"/users/{_part(user_id)}")
+        """Delete all stored data of a user, and return how much it was."""
+        return self._call(DeletedUserOut, "DELETE", f"/users/{_quoted(user_id)}")
 
     def ready(self) -> ReadyOut:
-        """Return what answers."""
+        """Return the generation, encoder, fields and signals of the index."""
         return self._call(ReadyOut, "GET", "/ready")
 
     def _call(
         self,
-        kind: type[Answer],
+        kind: type[Response],
         method: str,
         path: str,
         *,
-        body: Any = None,
+        body: BaseModel | None = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        content = None if body is None else body.model_dump_json(exclude_unset=True)
-        typed = {} if body is None else {"Content-Type": "application/json"}
-        for left in reversed(range(self._tries)):
+    ) -> Response:
+        """Send a request, again if the service asks for it, and return the response as a model."""
+        all_headers = {**self._headers, **(headers or {})}
+        content = None
+        if body is not None:
+            content = body.model_dump_json(exclude_unset=True)
+            all_headers["Content-Type"] = "application/json"
+        for attempts_left in reversed(range(self._attempts)):
             try:
-                answer = self._http.request(
-                    method,
-                    self._url + path,
-                    content=content,
-                    params=params,
-                    headers={**self._headers, **typed, **(headers or {})},
+                response = self._http.request(
+                    method, self._url + path, content=content, params=params, headers=all_headers
                 )
             except httpx.HTTPError as error:
-                refused = RefusedError(0, "no_answer", f"{self._url} does not answer: {error}")
-                wait = 0.2
+                refused = RefusedError(0, "no_answer", f"{self._url} does not respond: {error}")
+                wait_s = NO_RESPONSE_WAIT_S
             else:
-                if answer.is_success:
-                    return kind.model_validate_json(answer.content)
-                refused = _refused(answer)
-                wait = _seconds(answer)
-            if not left or refused.status not in (0, *AGAIN):
+                if response.is_success:
+                    return kind.model_validate_json(response.content)
+                refused = _refused(response)
+                wait_s = _retry_after(response)
+            if not attempts_left or refused.status not in (0, *RETRY_STATUSES):
                 raise refused
-            time.sleep(min(wait, LONGEST_WAIT_S))
-        raise AssertionError("a client tries at least once")
+            time.sleep(min(wait_s, MAX_RETRY_WAIT_S))
+        raise AssertionError("a call has at least one attempt")
 
 
-def _refused(answer: httpx.Response) -> RefusedError:
+def _refused(response: httpx.Response) -> RefusedError:
     try:
-        told = ErrorBody.model_validate_json(answer.content).error
-    except ValueError:  # something in between answered
-        return RefusedError(answer.status_code, "unknown", f"status {answer.status_code}")
-    return RefusedError(answer.status_code, told.code, told.message, told.request_id)
+        error = ErrorBody.model_validate_json(response.content).error
+    except ValueError:  # the response is from a proxy
+        return RefusedError(response.status_code, "unknown", f"status {response.status_code}")
+    return RefusedError(response.status_code, error.code, error.message, error.request_id)
 
 
-def _seconds(answer: httpx.Response) -> float:
-    given = answer.headers.get("retry-after", "")
-    return float(given) if given.isdigit() else 1.0
+def _retry_after(response: httpx.Response) -> float:
+    """Return the seconds that the service asks to wait."""
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdigit() else 1.0
 
 
-def _part(written: str) -> str:
-    """Return an id as one part of a path."""
-    return quote(written, safe="")
+def _quoted(identifier: str) -> str:
+    """Return an id as one segment of a path."""
+    return quote(identifier, safe="")

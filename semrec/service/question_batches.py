@@ -1,4 +1,4 @@
-"""Texts of questions that come at the same time are encoded together: a batch costs little more than one."""
+"""Query texts that arrive at the same time are encoded together: a batch costs little more than one text."""
 
 from __future__ import annotations
 
@@ -6,47 +6,47 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from semrec.service.errors import ServiceError
-from semrec.service.metrics import Metrics
-from semrec.service.worker_pool import Workers
+from semrec.service.error_responses import ServiceError
+from semrec.service.prometheus_metrics import Metrics
+from semrec.service.worker_pool import WorkerPool
 from semrec.tracing import stage
 
 
-class TextBatches:
-    """Collects texts for a moment, then encodes them in one of the threads.
+class QuestionBatches:
+    """Collects texts for a short time, then encodes them in one of the threads.
 
-    The first text of a batch waits at most `wait_s` for others; while a batch is being encoded the next one
-    fills up, so under load nobody waits for the clock.
+    The first text of a batch waits at most `wait_s` for further texts. While a batch is encoded, the next one
+    fills up, so under load the wait costs nothing.
 
     Parameters
     ----------
-    encode : encodes texts, so that the question that follows finds their vectors.
-    known : tells whether a text need not be encoded.
+    encode : encodes texts, so that the next query finds their vectors.
+    known : tells whether a text is already encoded.
     workers : the threads that encode.
-    metrics : hears of batches.
-    wait_s : longest wait for other texts.
-    most : texts of one batch.
-    waiting : texts that may wait; the next one is refused with 429.
+    metrics : counts texts and batches.
+    wait_s : longest wait for further texts.
+    max_batch : texts in one batch.
+    max_waiting : texts that can wait; further texts are refused with status 429.
     """
 
     def __init__(
         self,
         encode: Callable[[Sequence[str]], None],
         known: Callable[[str], bool],
-        workers: Workers,
+        workers: WorkerPool,
         metrics: Metrics,
         *,
         wait_s: float,
-        most: int,
-        waiting: int,
+        max_batch: int,
+        max_waiting: int,
     ) -> None:
         self._encode = encode
         self._known = known
         self._workers = workers
         self._metrics = metrics
         self._wait_s = wait_s
-        self._most = most
-        self._room = waiting
+        self._max_batch = max_batch
+        self._max_waiting = max_waiting
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._collecting: asyncio.Task[None] | None = None
         self._full = asyncio.Event()
@@ -57,18 +57,18 @@ class TextBatches:
         Raises
         ------
         ServiceError
-            Too many texts wait.
+            Too many texts are waiting.
         """
         if self._known(text):
             self._metrics.text_vectors.labels("kept").inc()
             return
         future = self._waiting.get(text)
         if future is None:
-            if len(self._waiting) >= self._room:
-                raise ServiceError(429, "too many texts are waiting; come later", retry_after_s=1)
+            if len(self._waiting) >= self._max_waiting:
+                raise ServiceError(429, "too many texts are waiting; try again later", retry_after_s=1)
             future = self._waiting[text] = asyncio.get_running_loop().create_future()
         self._metrics.text_vectors.labels("encoded").inc()
-        if len(self._waiting) >= self._most:
+        if len(self._waiting) >= self._max_batch:
             self._full.set()
         if self._collecting is None:
             self._collecting = asyncio.create_task(self._collect())
@@ -76,13 +76,13 @@ class TextBatches:
             await asyncio.shield(future)
 
     async def _collect(self) -> None:
-        """Encode batches until nothing waits."""
+        """Encode batches until no text is waiting."""
         while self._waiting:
-            if len(self._waiting) < self._most:
+            if len(self._waiting) < self._max_batch:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._full.wait(), self._wait_s)
             self._full.clear()
-            texts = list(self._waiting)[: self._most]
+            texts = list(self._waiting)[: self._max_batch]
             batch = {text: self._waiting.pop(text) for text in texts}
             self._metrics.text_batch.observe(len(batch))
             await self._encode_batch(batch)

@@ -1,4 +1,4 @@
-"""Runs the service under uvicorn."""
+"""Runs the service with uvicorn."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from uvicorn.supervisors import Multiprocess
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.recommender import Recommender
-from semrec.service.app import create_app, traces_wanted
-from semrec.service.head_timeout import ImpatientProtocol
-from semrec.service.keys import KeyRing
-from semrec.service.logs import write_logs
+from semrec.service.api_keys import ApiKeys
+from semrec.service.app import create_app, import_traces
+from semrec.service.head_timeout import HeadTimeoutProtocol
+from semrec.service.logs import configure_logs
 from semrec.workspace.folder import find_workspace
 
-GRACE_S = 10
-"""Seconds that requests get to end when the service is stopped."""
+SHUTDOWN_TIMEOUT_S = 10
+"""Seconds that running requests have to finish when the service stops."""
 
-SWITCH_S = 0.0005
-"""Longest that the thread which computes keeps the one that reads and writes waiting: with Python's 5 ms an
-answer takes half as long again."""
+SWITCH_INTERVAL_S = 0.0005
+"""Time after which a computing thread lets the event loop run. With Python's default of 5 ms, answers take
+half as long again."""
 
 
 def run(workspace: Path, settings: Settings, *, host: str, port: int, workers: int = 1) -> None:
-    """Serve until a signal stops it; requests that were begun are finished.
+    """Serve until a signal stops the process; running requests are finished.
 
     Parameters
     ----------
-    workspace : its folder.
-    settings : of the service.
-    host, port : where to listen; port 0 is any that is free.
-    workers : processes; several need a Qdrant server.
+    workspace : folder of the workspace.
+    settings : of the service, and of the recommender.
+    host, port : address to listen on; port 0 is any free port.
+    workers : number of processes; more than one needs a Qdrant server.
 
     Raises
     ------
     ConfigError
-        Others than this machine could reach it and there are no keys, or several processes would have to
-        share an embedded index; or traces are wanted without OpenTelemetry.
+        Other machines could reach the service and there are no keys; or several processes would share an
+        embedded index; or traces are on and OpenTelemetry is not installed.
     WorkspaceError
-        The folder is no workspace.
+        The folder is not a workspace.
     """
     qdrant = settings.qdrant or find_workspace(workspace).qdrant
     if workers > 1 and not qdrant:
         raise ConfigError(
-            f"an embedded index answers one process, not {workers}: take --workers 1, or keep the index on "
-            "a Qdrant server (--qdrant URL)"
+            f"an embedded index can be used by one process, not by {workers}: take --workers 1, or keep the "
+            "index on a Qdrant server (--qdrant URL)"
         )
     if settings.telemetry:
-        traces_wanted()  # said here, before processes are started
+        import_traces()  # fails here, before processes start
     public = not is_loopback(host)
-    if public and not KeyRing(workspace).all():
+    if public and not ApiKeys(workspace).all():
         raise ConfigError(
-            f"{host} can be reached by other machines, and there are no keys; "
-            f"make one first: semrec keys create NAME --workspace {workspace}"
+            f"other machines can reach {host}, and there are no keys; "
+            f"create a key first: semrec keys create NAME --workspace {workspace}"
         )
     config = uvicorn.Config(
         partial(make_app, workspace, settings, public),
@@ -70,11 +70,11 @@ def run(workspace: Path, settings: Settings, *, host: str, port: int, workers: i
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        http=ImpatientProtocol,
+        http=HeadTimeoutProtocol,
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    write_logs()
+    configure_logs()
     if workers == 1:
         uvicorn.Server(config).run()
     else:
@@ -83,14 +83,14 @@ def run(workspace: Path, settings: Settings, *, host: str, port: int, workers: i
 
 def make_app(workspace: Path, settings: Settings, public: bool) -> FastAPI:
     """Return the app of one process."""
-    write_logs()
-    sys.setswitchinterval(SWITCH_S)
-    keys = KeyRing(workspace)
+    configure_logs()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    keys = ApiKeys(workspace)
     return create_app(partial(Recommender, workspace, settings), settings, keys=keys, public=public)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address or a name of its own."""
+    """Tell whether an address or name can only be reached from this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

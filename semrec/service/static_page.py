@@ -1,4 +1,4 @@
-"""The page at `/`: files as they are, nothing is built and nothing comes from other sites."""
+"""The page at `/`: plain files, without a build step and without files of other sites."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 FOLDER = Path(__file__).parent / "page"
 HEADERS = {"cache-control": "no-cache"}
-"""Kept, but asked for again each time: an upgrade shows at once."""
+"""Browsers keep a copy but check it on every visit, so that an upgrade shows at once."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,13 +25,13 @@ class PageFiles(StaticFiles):
     """The files of the page."""
 
     def file_response(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
-        """Return a file with the page's headers."""
+        """Return a file with the headers of the page."""
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers.update(HEADERS)
         return response
 
 
 def add_page(app: FastAPI) -> None:
-    """Let an app show the page."""
+    """Add the page to an app."""
     app.include_router(router)
     app.mount("/page", PageFiles(directory=FOLDER), name="page")

@@ -1,7 +1,7 @@
-"""Spans of OpenTelemetry: one for a request, and one in it for each stage of the answer.
+"""OpenTelemetry spans: one for a request, and inside it one for each stage of the answer.
 
-Where they go is decided by whoever runs the service: the provider that the API of OpenTelemetry has, for
-instance one that `opentelemetry-instrument` sets up from the environment. Only imported when it is wanted.
+The tracer provider of the process decides where spans go, for instance a provider that
+`opentelemetry-instrument` sets up from the environment. Only imported if `Settings.telemetry` is on.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _tracer = trace.get_tracer("semrec", __version__)
 
 
 def span(name: str) -> AbstractContextManager[object]:
-    """Return a span of a stage, inside the span that is open."""
-    # What went wrong is told by the request; a message of an error may hold what a user asked for.
+    """Return a span for a stage, inside the current span."""
+    # The request records errors; an error message could hold the query of a user.
     return _tracer.start_as_current_span(f"semrec.{name}", record_exception=False)
 
 
-class RequestSpans:
-    """Makes a span of every request; it belongs to the trace of the asker, where there is one.
+class SpanMiddleware:
+    """Makes a span for every request; it joins the trace of the client, if there is one.
 
-    It is named by the route, and holds no path and no query: they may tell of users.
+    A span has the name of the route. It holds no path and no query, because they can identify users.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,19 +37,19 @@ class RequestSpans:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500  # of an app that fails before it answers
+        status = 500  # if the app fails before it responds
 
-        async def noting(message: Message) -> None:
+        async def note_status(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             await send(message)
 
-        asker = propagate.extract(Request(scope).headers)
+        parent = propagate.extract(Request(scope).headers)
         with _tracer.start_as_current_span(
-            scope["method"], asker, trace.SpanKind.SERVER, record_exception=False
+            scope["method"], parent, trace.SpanKind.SERVER, record_exception=False
         ) as request:
             try:
-                await self._app(scope, receive, noting)
+                await self._app(scope, receive, note_status)
             finally:
                 route = getattr(scope.get("route"), "path", "none")
                 request.update_name(f"{scope['method']} {route}")

@@ -34,8 +34,8 @@ def start(folder, keys=None, **settings):
 
 
 def wait_until_ready(client, headers=None):
-    """Wait until the index is open."""
-    deadline = time.monotonic() + 30
+    """Wait until the service can answer queries."""
+    deadline = time.monotonic() + 60
     while client.get("/ready", headers=headers).status_code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -15,8 +15,8 @@ from serving import open_shop
 from semrec.config import load_settings
 from semrec.service.app import create_app
 from semrec.service.client import Client, RefusedError
-from semrec.service.head_timeout import ImpatientProtocol
-from semrec.service.keys import KeyRing
+from semrec.service.head_timeout import HeadTimeoutProtocol
+from semrec.service.api_keys import ApiKeys
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def listening(app):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = uvicorn.Config(app, port=port, log_config=None, access_log=False, http=ImpatientProtocol)
+    config = uvicorn.Config(app, port=port, log_config=None, access_log=False, http=HeadTimeoutProtocol)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -53,11 +53,11 @@ def service(built_shop, tmp_path_factory):
     import shutil
 
     folder = shutil.copytree(built_shop, tmp_path_factory.mktemp("client") / "shop")
-    ring = KeyRing(folder)
+    ring = ApiKeys(folder)
     written, _ = ring.create("everything", "admin")
     app = create_app(lambda: open_shop(folder), load_settings(), keys=ring)
     with listening(app) as url:
-        with Client(url, written, tries=1) as client:
+        with Client(url, written, attempts=1) as client:
             wait_until_ready(client)
         yield url, written
 
@@ -109,8 +109,8 @@ def test_it_tells_events_and_asks_for_their_user(shop_client):
 def test_a_refusal_is_an_error_with_its_code(service, shop_client):
     with pytest.raises(RefusedError, match=r"no text and no history.*\(empty_profile\)"):
         shop_client.recommend()
-    with pytest.raises(ValueError, match="colour"):
-        shop_client.recommend(colour="red")
+    with pytest.raises(ValueError, match="diversity"):
+        shop_client.recommend(text="red", diversity=2)
     with Client(service[0], "semrec_0_wrong") as stranger, pytest.raises(RefusedError) as refused:
         stranger.recommend(text="red")
     assert refused.value.code == "wrong_key"
@@ -118,8 +118,8 @@ def test_a_refusal_is_an_error_with_its_code(service, shop_client):
 
 def test_nobody_there_is_an_error_after_all_tries():
     with (
-        Client("http://127.0.0.1:9", tries=2) as client,
-        pytest.raises(RefusedError, match="does not answer"),
+        Client("http://127.0.0.1:9", attempts=2) as client,
+        pytest.raises(RefusedError, match="does not respond"),
     ):
         client.ready()
 

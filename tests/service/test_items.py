@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from serving import error, ids, open_shop, start, wait_until_ready
 
-from semrec.service.keys import KeyRing
+from semrec.service.api_keys import ApiKeys
 
 INJECTIONS = (
     "' OR '1'='1",
@@ -96,7 +96,7 @@ def test_a_body_that_does_not_fit_is_told_by_its_place(client, body, place):
 
 
 def test_who_may_change_items(shop, tmp_path):
-    ring = KeyRing(tmp_path)
+    ring = ApiKeys(tmp_path)
     reader, writer = (
         {"Authorization": f"Bearer {ring.create(scope, scope)[0]}"} for scope in ("read", "write")
     )

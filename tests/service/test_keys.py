@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from semrec.cli import app as cli
 from semrec.config import load_settings
 from semrec.errors import ConfigError
-from semrec.service.keys import KeyRing
-from semrec.service.logs import write_logs
-from semrec.service.rate_limit import Buckets
+from semrec.service.api_keys import ApiKeys
+from semrec.service.logs import configure_logs
+from semrec.service.rate_limit import RateLimiter
 from semrec.service.server import is_loopback, run
 
 
@@ -26,7 +26,7 @@ def bearer(key):
 
 @pytest.fixture(scope="module")
 def ring(tmp_path_factory):
-    return KeyRing(tmp_path_factory.mktemp("keys"))
+    return ApiKeys(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def guarded(built_shop, tmp_path_factory, ring, keys):
 
 
 def test_only_a_hash_is_stored(tmp_path):
-    ring = KeyRing(tmp_path)
+    ring = ApiKeys(tmp_path)
     written, key = ring.create("shop", "read")
     stored = (tmp_path / "keys.json").read_text()
     assert written.rsplit("_", 1)[1] not in stored
@@ -56,7 +56,7 @@ def test_only_a_hash_is_stored(tmp_path):
 
 
 def test_wrong_keys_are_found_to_be_wrong(tmp_path):
-    ring = KeyRing(tmp_path)
+    ring = ApiKeys(tmp_path)
     written, key = ring.create("shop", "read")
     for wrong in (
         "",
@@ -71,7 +71,7 @@ def test_wrong_keys_are_found_to_be_wrong(tmp_path):
 
 
 def test_another_process_sees_new_and_revoked_keys(tmp_path):
-    here, there = KeyRing(tmp_path), KeyRing(tmp_path)
+    here, there = ApiKeys(tmp_path), ApiKeys(tmp_path)
     written, key = here.create("shop", "write")
     assert there.find(written) == key
     here.revoke(key.key_id)
@@ -81,7 +81,7 @@ def test_another_process_sees_new_and_revoked_keys(tmp_path):
 
 
 def test_a_broken_file_lets_nobody_in(tmp_path):
-    ring = KeyRing(tmp_path)
+    ring = ApiKeys(tmp_path)
     written, _ = ring.create("shop", "write")
     (tmp_path / "keys.json").write_text("{")
     with pytest.raises(ConfigError, match="cannot read the keys"):
@@ -126,7 +126,7 @@ def test_a_thousand_wrong_keys_are_limited(keys, guarded):
 
 
 def test_one_key_cannot_ask_too_often(shop, tmp_path):
-    ring = KeyRing(tmp_path)
+    ring = ApiKeys(tmp_path)
     busy, calm = (ring.create(name, "read")[0] for name in ("busy", "calm"))
     with start(shop, keys=ring, service_rate=0.1, service_burst=3) as client:
         statuses = [
@@ -138,7 +138,7 @@ def test_one_key_cannot_ask_too_often(shop, tmp_path):
 
 def test_tokens_come_back_with_time():
     now = [0.0]
-    buckets = Buckets(2.0, 3.0, lambda: now[0])
+    buckets = RateLimiter(2.0, 3.0, clock=lambda: now[0])
     assert [buckets.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
     assert buckets.take("b") == 0
     now[0] = 0.5
@@ -189,7 +189,7 @@ def test_a_public_address_needs_keys(shop):
 
 
 def test_several_processes_need_a_server(shop):
-    with pytest.raises(ConfigError, match="answers one process, not 4"):
+    with pytest.raises(ConfigError, match="used by one process, not by 4"):
         run(shop, load_settings(), host="127.0.0.1", port=0, workers=4)
 
 
@@ -198,7 +198,7 @@ def test_keys_on_the_command_line(shop):
         return CliRunner().invoke(cli, ["keys", *words, "--workspace", str(shop)])
 
     made = json.loads(command("create", "web", "--scope", "write", "--json").stdout)
-    assert KeyRing(shop).find(made["key"]).scope == "write"
+    assert ApiKeys(shop).find(made["key"]).scope == "write"
     listed = command("list")
     assert made["key_id"] in listed.stdout
     assert "web" in listed.stdout
@@ -206,13 +206,13 @@ def test_keys_on_the_command_line(shop):
     assert command("create", "web", "--scope", "root").exit_code == 2
     assert command("revoke", made["key_id"]).exit_code == 0
     assert command("revoke", made["key_id"]).exit_code == 2
-    assert KeyRing(shop).find(made["key"]) is None
+    assert ApiKeys(shop).find(made["key"]) is None
 
 
 def test_no_secret_is_logged(keys, guarded):
     stream, root = io.StringIO(), logging.getLogger()
     before = root.handlers[:], root.level
-    write_logs(stream)
+    configure_logs(stream)
     try:
         for key in (keys["write"], "semrec_0_a-wrong-secret"):
             headers = {**bearer(key), "X-Request-Id": "seen-1"}

@@ -62,7 +62,7 @@ def test_texts_that_come_together_are_encoded_together(watched):
         batches.append(len(texts))
         encode(texts)
 
-    client.app.state.service.texts._encode = noting
+    client.app.state.shared.question_batches._encode = noting
     answers = together(client, [{"text": f"red {n}", "k": 2} for n in range(16)])
     assert all("r2" in ids(answer) for answer in answers)
     assert sum(batches) == 16
@@ -139,7 +139,7 @@ def test_a_history_of_ten_thousand_items(client):
 def test_texts_that_cannot_be_encoded_soon_are_sent_away(watched):
     client, recommender = watched(service_queue=2, service_threads=1, service_batch_texts=1)
     go, encode = threading.Event(), recommender.encode_texts
-    client.app.state.service.texts._encode = lambda texts: (go.wait(10), encode(texts))
+    client.app.state.shared.question_batches._encode = lambda texts: (go.wait(10), encode(texts))
     threading.Timer(0.5, go.set).start()
     answers = together(client, [{"text": f"red {n}"} for n in range(12)])
     assert {answer.status_code for answer in answers} == {200, 429}
@@ -150,7 +150,7 @@ def test_texts_that_cannot_be_encoded_soon_are_sent_away(watched):
 def test_texts_and_changes_hold_up_no_answer(watched):
     client, recommender = watched(service_threads=1)
     go = threading.Event()
-    client.app.state.service.texts._encode = lambda texts: go.wait(10)
+    client.app.state.shared.question_batches._encode = lambda texts: go.wait(10)
     recommender.delete_items = lambda ids: go.wait(10)
     held_up = [
         threading.Thread(target=client.post, args=("/recommend",), kwargs={"json": {"text": "red"}}),

@@ -7,7 +7,7 @@ import json
 import pytest
 from serving import error, ids, open_shop
 
-from semrec.service.schemas import AnswerOut
+from semrec.service.schemas import RecommendationsOut
 
 
 def test_answers_are_those_of_the_library(shop, client):
@@ -15,7 +15,7 @@ def test_answers_are_those_of_the_library(shop, client):
         expected = recommender.recommend(text="red", history=["r1"], k=3, where={"size": 2}).to_dict()
     answer = client.post("/recommend", json={"text": "red", "history": ["r1"], "k": 3, "where": {"size": 2}})
     assert answer.status_code == 200
-    body = AnswerOut.model_validate(answer.json())
+    body = RecommendationsOut.model_validate(answer.json())
     assert [r.item_id for r in body.recommendations] == [r["item_id"] for r in expected["recommendations"]]
     assert [r.score for r in body.recommendations] == pytest.approx(
         [r["score"] for r in expected["recommendations"]]
@@ -150,7 +150,7 @@ def test_health_and_readiness(client):
     ready = client.get("/ready").json()
     assert ready["items"] == 6
     assert ready["fields"] == {"colour": "keyword", "size": "integer"}
-    assert ready["signals"] == ["text", "words"]
+    assert [signal["name"] for signal in ready["signals"]] == ["text", "words"]
 
 
 def test_request_ids_go_in_and_out(client):

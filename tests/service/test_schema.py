@@ -36,7 +36,7 @@ HEADERS = {"Host": "localhost"}
 def test_generated_requests_get_answers_that_match(shop):
     app = create_app(lambda: open_shop(shop), load_settings())
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HEADERS)
-    while not app.state.service.warm:
+    while not app.state.shared.is_ready:
         time.sleep(0.01)
     operations = [found.ok() for found in schema.get_all_operations()]
     statuses: list[int] = []

@@ -12,7 +12,7 @@ from serving import error, ids
 from semrec import tracing as stages
 from semrec.config import load_settings
 from semrec.errors import ConfigError
-from semrec.service.app import traces_wanted
+from semrec.service.app import import_traces
 from semrec.service.server import run
 
 OF_A_TEXT = {"encode", "answer", "history", "search", "score", "choose", "explain"}
@@ -115,7 +115,7 @@ def test_without_opentelemetry_traces_are_refused_in_words(shop, monkeypatch):
     monkeypatch.delitem(sys.modules, "semrec.service.traces", raising=False)
     monkeypatch.delattr("semrec.service.traces", raising=False)
     with pytest.raises(ConfigError, match=r"pip install 'semrec\[telemetry\]'"):
-        traces_wanted()
+        import_traces()
     with pytest.raises(ConfigError, match="telemetry"):
         run(shop, load_settings(telemetry=True), host="127.0.0.1", port=0)
 

@@ -6,6 +6,7 @@ import { byId, debounced, h, remember, remembered } from "./dom.js";
 import { language, number, percent, setLanguage, t, translatePage } from "./i18n.js";
 import { nameOf, showInterests, showProfile } from "./interests.js";
 import { emphasise, loadMap, mapCatalog, redraw, showOnMap, translateMap } from "./map.js";
+import { hasTaste, setSignals } from "./signals.js";
 import {
   BALANCED, MOST, PAGE, addToHistory, change, isAsked, onChange, question, readAddress, removeFromHistory, state, uses,
 } from "./state.js";
@@ -207,7 +208,7 @@ function chip(name, kind, label, remove, itemId) {
 }
 
 function showDials() {
-  const learned = !ready || ready.signals.some((name) => name === "taste" || name === "neighbours");
+  const learned = !ready || hasTaste();
   const balance = byId("balance");
   balance.disabled = !learned;
   balance.value = state.balance;
@@ -350,7 +351,7 @@ async function begin() {
     render();
     return;
   }
-  state.signals = ready.signals;
+  setSignals(ready.signals);
   showCatalog();
   showDials();
   try {

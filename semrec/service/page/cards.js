@@ -3,10 +3,10 @@
 import { flat, h } from "./dom.js";
 import { has, listed, parts, percent, t } from "./i18n.js";
 import { highlighted, isLong, withoutTitle } from "./passages.js";
+import { coloured, isFromEvents, signalName } from "./signals.js";
 
-const TOGETHER = new Set(["taste", "neighbours"]);
 const SMALLEST_SHARE = 0.01;
-const LOUD = 0.25;
+const LARGE_SHARE = 0.25; // of a signal that is named although no item of the history is a reason
 const MOST_VALUES = 5;
 
 /**
@@ -68,16 +68,22 @@ function metadata(fields) {
 /** Return why it came, in words. */
 function why(entry) {
   const because = (entry.because ?? []).filter(({ share }) => share >= SMALLEST_SHARE);
-  const [together, alike] = [true, false].map((wanted) => because.filter(({ signal }) => TOGETHER.has(signal) === wanted));
+  const [together, alike] = [true, false].map((wanted) => because.filter(({ signal }) => isFromEvents(signal) === wanted));
   const sentences = [
     together.length && parts("why.together", { items: named(together) }),
     alike.length && parts("why.alike", { items: named(alike) }),
-    !because.length && (entry.signals.popularity ?? 0) > LOUD && t("why.popular"),
-    !because.length && (entry.signals.freshness ?? 0) > LOUD && t("why.new"),
+    ...(because.length ? [] : impersonal(entry.signals)),
     entry.passages && entry.passages.history === null && t("why.text"),
   ].filter(Boolean);
   if (!sentences.length) return null;
   return h("p", { class: "why" }, sentences.map((sentence, place) => [place > 0 && " ", sentence]));
+}
+
+/** Return a sentence for each signal with a large share that has one: it is popular, it is new. */
+function impersonal(signals) {
+  return Object.entries(signals)
+    .filter(([name, share]) => share > LARGE_SHARE && has(`why.${name}`))
+    .map(([name]) => t(`why.${name}`));
 }
 
 function named(because) {
@@ -95,16 +101,14 @@ function shares(signals) {
   if (!ordered.length) return null;
   const bar = h("span", { class: "bar", "aria-hidden": "true" });
   for (const [name, share] of ordered.filter(([, value]) => value > 0)) {
-    const part = h("span", { class: "part", data: { signal: name } });
+    const part = coloured(h("span", { class: "part" }), name);
     part.style.flexGrow = share;
     bar.append(part);
   }
   return h("div", { class: "shares" }, bar,
     h("ul", { "aria-label": t("shares") }, ordered.map(([name, share]) =>
-      h("li", { data: { signal: name } }, h("span", { class: "dot", "aria-hidden": "true" }), signalName(name), " ", percent(share)))));
+      coloured(h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), signalName(name), " ", percent(share)), name))));
 }
-
-export const signalName = (name) => (has(`signal.${name}`) ? t(`signal.${name}`) : name);
 
 /** Return the passage that matches, with what it shares with the question or the history marked. */
 function passage(entry, text) {

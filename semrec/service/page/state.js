@@ -1,5 +1,7 @@
 // What is asked, in one place. It is kept in the address, so that a question can be sent to somebody.
 
+import { balancedWeights } from "./signals.js";
+
 export const PAGE = 10;
 export const MOST = 50;
 export const BALANCED = 50;
@@ -14,7 +16,6 @@ export const state = {
   diversity: 0, // percent
   where: null, // {field, value}
   k: PAGE,
-  signals: [], // of the index; empty until known
 };
 
 /** Change the question and tell everybody who listens. */
@@ -51,17 +52,8 @@ export function question() {
   if (state.text.trim()) body.text = state.text.trim();
   if (state.user) body.user = state.user;
   if (state.where) body.where = { [state.where.field]: state.where.value };
-  const weights = askedWeights();
-  if (weights) body.weights = weights;
+  if (state.balance !== BALANCED) body.weights = balancedWeights(state.balance / 100); // otherwise: as learned
   return body;
-}
-
-/** Return the weights that the slider stands for, or null in its middle: as learned. */
-function askedWeights() {
-  if (state.balance === BALANCED) return null;
-  const taste = state.balance / 100;
-  const all = { text: 1 - taste, words: (1 - taste) / 2, taste, neighbours: taste };
-  return Object.fromEntries(Object.entries(all).filter(([signal]) => state.signals.includes(signal)));
 }
 
 function writeAddress() {

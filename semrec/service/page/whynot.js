@@ -1,9 +1,10 @@
 // Why an item is not among the recommendations.
 
 import { ApiError, call, items } from "./api.js";
-import { shortTitle, signalName } from "./cards.js";
+import { shortTitle } from "./cards.js";
 import { byId, flat, h } from "./dom.js";
 import { decimal, has, t } from "./i18n.js";
+import { coloured, signalName } from "./signals.js";
 import { isAsked, question, state } from "./state.js";
 
 const answer = byId("whynot-answer");
@@ -93,8 +94,8 @@ function comparison({ standing, last, title, item_id }, named) {
     h("caption", { class: "quiet" }, t(others.length ? "whynot.table" : "whynot.figures")),
     h("thead", {}, h("tr", {}, h("td", {}), columns.map(({ name }) => h("th", { scope: "col" }, name)))),
     h("tbody", {},
-      signals.map((signal) => h("tr", { data: { signal } },
+      signals.map((signal) => coloured(h("tr", {},
         h("th", { scope: "row" }, h("span", { class: "dot", "aria-hidden": "true" }), signalName(signal)),
-        columns.map((column) => h("td", {}, points(column.signals[signal]))))),
+        columns.map((column) => h("td", {}, points(column.signals[signal])))), signal)),
       h("tr", { class: "total" }, h("th", { scope: "row" }, t("whynot.score")), columns.map(({ score }) => h("td", {}, points(score)))))));
 }

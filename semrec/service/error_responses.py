@@ -1,9 +1,11 @@
-"""One error body everywhere, and the only place that turns errors into statuses.
+"""Errors as HTTP responses: the only place that maps errors to statuses.
+
+Every error has the same body::
 
     {"error": {"code": "unknown_item", "message": "…", "item": "A17", "request_id": "…"}}
 
-`code` is for programs, `message` for people. Nothing that was not written for the asker is ever sent: an
-unexpected error is `internal` without its text; the log has it under the request id.
+`code` is for programs, `message` for people. The text of an unexpected error is never sent: the client
+receives `internal`, and the log has the details under the request id.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ STATUSES: tuple[tuple[type[SemrecError], int, str], ...] = (
     (WorkspaceError, 503, "nothing_indexed"),
     (EncoderError, 503, "encoder_does_not_fit"),
 )
-"""The status and the code of each error; the first that fits."""
+"""Status and code of each error; the first class that matches is used."""
 
 CODES = {
     400: "bad_request",
@@ -62,22 +64,24 @@ CODES = {
     503: "unavailable",
     504: "timeout",
 }
+"""Code of each status, if the error has no code of its own."""
 
 RETRY_AFTER_S = 1
-"""Seconds after which a failed store is worth another try."""
+"""Seconds before a client should try again after the store failed."""
 
-MOST_FAULTS = 5
-"""Faults of one body that are named."""
+MAX_REPORTED_FAULTS = 5
+"""Largest number of faults of one request body that the message lists."""
 
 
 class ServiceError(Exception):
-    """A request that the service itself refuses.
+    """The service refuses a request.
 
     Parameters
     ----------
-    status, code, message : of the answer.
-    item : the item it is about.
-    retry_after_s : when to come again.
+    status, message : of the response.
+    code : of the response; None: the usual one for the status.
+    item : id of the item that caused the error.
+    retry_after_s : seconds before the client should try again.
     """
 
     def __init__(
@@ -98,53 +102,54 @@ class ServiceError(Exception):
 
 
 def error_response(error: ServiceError, request_id: str) -> JSONResponse:
-    """Return the answer that tells an error."""
-    told = {"code": error.code, "message": error.message, "request_id": request_id}
+    """Return the response for an error."""
+    content = {"code": error.code, "message": error.message, "request_id": request_id}
     if error.item is not None:
-        told["item"] = error.item
+        content["item"] = error.item
     headers = {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse({"error": told}, error.status, headers)
+    return JSONResponse({"error": content}, error.status, headers)
 
 
-def as_service_error(error: Exception) -> ServiceError:
-    """Return any error as one that can be told; what nobody expected becomes `internal`."""
+def to_service_error(error: Exception) -> ServiceError:
+    """Convert any error to one that can be sent; an unexpected error becomes `internal`."""
     if isinstance(error, ServiceError):
         return error
     for kind, status, code in STATUSES:
         if isinstance(error, kind):
-            wait = RETRY_AFTER_S if status == 503 else None
-            return ServiceError(status, str(error), code=code, retry_after_s=wait)
+            retry_after_s = RETRY_AFTER_S if status == 503 else None
+            return ServiceError(status, str(error), code=code, retry_after_s=retry_after_s)
     if isinstance(error, RequestValidationError):
-        return ServiceError(422, _faults(error.errors()))
+        return ServiceError(422, _validation_message(error.errors()))
     if isinstance(error, HTTPException):
         code = CODES.get(error.status_code, "bad_request")
         return ServiceError(error.status_code, str(error.detail), code=code)
     return ServiceError(
-        500, "something went wrong inside; the log tells more under this request id", code="internal"
+        500, "unexpected error in the service; its log has the details under this request id", code="internal"
     )
 
 
-def _faults(faults: Sequence[Mapping[str, Any]]) -> str:
-    """Return in words what does not fit; values are not repeated, they may be long or secret."""
-    told = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults]
-    more = f"; and {len(told) - MOST_FAULTS} more" if len(told) > MOST_FAULTS else ""
-    return "; ".join(told[:MOST_FAULTS]).encode("utf-8", "replace").decode() + more
+def _validation_message(faults: Sequence[Mapping[str, Any]]) -> str:
+    """Return where a body is invalid and why, without its values: they can be long or secret."""
+    lines = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults]
+    n_hidden = len(lines) - MAX_REPORTED_FAULTS
+    more = f"; and {n_hidden} more" if n_hidden > 0 else ""
+    return "; ".join(lines[:MAX_REPORTED_FAULTS]).encode("utf-8", "replace").decode() + more
 
 
-def tell_errors(app: FastAPI) -> None:
-    """Make every error of an app's handlers an answer with the one error body."""
+def add_error_handlers(app: FastAPI) -> None:
+    """Make an app answer every error of its handlers with the common error body."""
 
-    async def tell(request: Request, error: Exception) -> JSONResponse:
-        told = as_service_error(error)
-        if told.status >= 500:
+    async def respond(request: Request, error: Exception) -> JSONResponse:
+        converted = to_service_error(error)
+        if converted.status >= 500:
             if isinstance(error, StoreError):
-                request.app.state.metrics.store_errors.labels(told.code).inc()
-            log.error(told.message, extra={"code": told.code})
-        return error_response(told, request.state.request_id)
+                request.app.state.metrics.store_errors.labels(converted.code).inc()
+            log.error(converted.message, extra={"code": converted.code})
+        return error_response(converted, request.state.request_id)
 
     for kind in (ServiceError, SemrecError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, tell)
+        app.add_exception_handler(kind, respond)

@@ -1,4 +1,4 @@
-"""What is counted and measured, for Prometheus."""
+"""Metrics of the service, for Prometheus."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from semrec.types import Recommendations
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 DRIFT_SCORES = 1000
-"""Best scores that are compared with as many earlier ones."""
+"""Number of best scores on each side of a drift comparison."""
 DRIFT_BINS = 10
 
 
 class Metrics:
-    """The figures of one process."""
+    """The metrics of one process."""
 
     def __init__(self) -> None:
         own = self.registry = CollectorRegistry()
@@ -33,28 +33,21 @@ class Metrics:
             buckets=SECONDS,
             registry=own,
         )
-        self.waiting = Gauge("semrec_waiting", "Questions that wait or are being answered.", registry=own)
-        self.ready = Gauge("semrec_ready", "1 when questions can be answered.", registry=own)
-        self.generation = Gauge("semrec_generation", "Number of the index that answers.", registry=own)
-        self.stale = Gauge("semrec_stale", "1 when an older index answers than the current.", registry=own)
-        self.kept_texts = Gauge(
-            "semrec_kept_texts", "Texts of questions whose vectors are kept.", registry=own
-        )
-        self.store_errors = Counter(
-            "semrec_store_errors", "Answers that the store failed.", ["code"], registry=own
-        )
-        self.events = Counter("semrec_events", "Events that were posted.", ["result"], registry=own)
+        self.waiting = Gauge("semrec_waiting", "Queries that wait or are being answered.", registry=own)
+        self.ready = Gauge("semrec_ready", "1 if queries can be answered.", registry=own)
+        self.generation = Gauge("semrec_generation", "Number of the generation in use.", registry=own)
+        self.stale = Gauge("semrec_stale", "1 if a newer generation could not be opened.", registry=own)
+        self.kept_texts = Gauge("semrec_kept_texts", "Query texts whose vectors are cached.", registry=own)
+        self.store_errors = Counter("semrec_store_errors", "Errors of the store.", ["code"], registry=own)
+        self.events = Counter("semrec_events", "Posted events.", ["result"], registry=own)
         self.text_vectors = Counter(
-            "semrec_text_vectors",
-            "Texts of questions, found in the cache or encoded.",
-            ["result"],
-            registry=own,
+            "semrec_text_vectors", "Query texts, cached or encoded.", ["result"], registry=own
         )
         self.text_batch = Histogram(
             "semrec_text_batch", "Texts encoded together.", buckets=(1, 2, 4, 8, 16), registry=own
         )
         self.answers = Counter(
-            "semrec_answers", "Answers, by what is known of the asker.", ["kind"], registry=own
+            "semrec_answers", "Answers, for known users and for cold ones.", ["kind"], registry=own
         )
         self.shares = Summary(
             "semrec_signal_share", "Share of a signal in the best item.", ["signal"], registry=own
@@ -62,38 +55,36 @@ class Metrics:
         self.drift = Gauge(
             "semrec_score_drift",
             f"Population stability index of the last {DRIFT_SCORES} best scores against the first ones "
-            "of this process; above 0.25 something has changed.",
+            "of this process; above 0.25 the scores have changed.",
             ["kind"],
             registry=own,
         )
-        self._scores: dict[str, Drift] = {}
+        self._drifts: dict[str, ScoreDrift] = {}
 
     def stage(self, name: str) -> AbstractContextManager[object]:
-        """Measure a stage of an answer."""
+        """Time a stage of an answer."""
         return self.stage_s.labels(name).time()
 
-    def note_answer(self, answer: Recommendations, *, cold: bool) -> None:
-        """Count an answer: cold or not, the shares of the signals, the drift of its best score."""
+    def record_answer(self, answer: Recommendations, *, cold: bool) -> None:
+        """Record whether an answer was cold, the shares of its signals, and the drift of its best score."""
         self.answers.labels("cold" if cold else "known").inc()
         if not len(answer):
             return
         best = answer[0]
         for signal, share in best.signals.items():
             self.shares.labels(signal).observe(max(share, 0.0))
-        kind = kind_of(answer)
-        drift = self._scores.setdefault(kind, Drift())
-        if (found := drift.add(best.score)) is not None:
-            self.drift.labels(kind).set(found)
+        kind = query_kind(answer)
+        drift = self._drifts.setdefault(kind, ScoreDrift())
+        if (index := drift.add(best.score)) is not None:
+            self.drift.labels(kind).set(index)
 
 
-def kind_of(answer: Recommendations) -> str:
-    """Return what was asked by: the scores of different kinds of questions cannot be compared."""
-    query = answer.query
-    given = [name for name in ("text", "history", "user", "item") if query.get(name)]
-    return "+".join(given)
+def query_kind(answer: Recommendations) -> str:
+    """Return the inputs of a query, for instance `text+user`; scores of different kinds do not compare."""
+    return "+".join(name for name in ("text", "history", "user", "item") if answer.query.get(name))
 
 
-class Drift:
+class ScoreDrift:
     """Compares the latest scores with the first ones.
 
     Parameters
@@ -105,16 +96,16 @@ class Drift:
         self._first: list[float] = []
         self._last: deque[float] = deque(maxlen=size)
         self._size = size
-        self._since = 0
+        self._n_compared = 0
 
     def add(self, score: float) -> float | None:
-        """Take in a score; return the drift now and then, when there is something to compare."""
+        """Add a score; return the stability index after every tenth of `size` scores, otherwise None."""
         if len(self._first) < self._size:
             self._first.append(score)
             return None
         self._last.append(score)
-        self._since += 1
-        if len(self._last) < self._size or self._since % (self._size // 10 or 1):
+        self._n_compared += 1
+        if len(self._last) < self._size or self._n_compared % (self._size // 10 or 1):
             return None
         return stability_index(self._first, self._last)
 
@@ -122,8 +113,8 @@ class Drift:
 def stability_index(expected: Sequence[float], actual: Sequence[float]) -> float:
     """Return the population stability index Σ (a - e) · ln(a / e) over tenths of the expected values.
 
-    Below 0.1 the two are alike, above 0.25 they are not (Siddiqi, "Credit Risk Scorecards", 2006).
-    Shares are kept above 0 by half a value in each bin.
+    Below 0.1 the two distributions are alike, above 0.25 they differ (Siddiqi, "Credit Risk Scorecards",
+    2006). Half a value is added to each bin, so that no share is 0.
     """
     edges = np.quantile(expected, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1])
     shares = [

@@ -1,0 +1,56 @@
+"""`POST /events`: store events; they count in the next answer."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+
+from semrec.events.batches import EventRow, Post
+from semrec.service.app_state import StateDep
+from semrec.service.auth import WRITE
+from semrec.service.error_responses import ServiceError
+from semrec.service.schemas import EventsIn, EventsOut
+
+router = APIRouter(tags=["events"], dependencies=[WRITE])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="A name for this post, chosen by the client. For a day, the same post with the same name "
+        "is stored once and gets the same answer.",
+    ),
+]
+
+
+@router.post("/events")
+async def post_events(
+    body: EventsIn, request: Request, state: StateDep, idempotency_key: IdempotencyKey = None
+) -> EventsOut:
+    """Store events. When the answer arrives, they are on the disk, and the next query uses them.
+
+    An event without a time gets the time of its arrival. An event that is already stored changes nothing.
+    """
+    now = time.time()
+    rows: list[EventRow] = [
+        (event.user_id, event.item_id, event.kind, event.value, now if event.time is None else event.time)
+        for event in body.events
+    ]
+    digest = hashlib.blake2b(await request.body(), digest_size=16).hexdigest()
+    result = await state.event_writer.store(Post(rows, idempotency_key, digest))
+    if result.report is None:
+        message = f"the idempotency key {idempotency_key!r} belongs to other events; use a new one"
+        raise ServiceError(422, message, code="idempotency_key_reused")
+    report = result.report
+    if not result.again:
+        state.metrics.events.labels("added").inc(report.added)
+        state.metrics.events.labels("repeated").inc(report.repeated)
+        state.metrics.events.labels("rejected").inc(sum(report.rejected.values()))
+    return EventsOut(
+        added=report.added, repeated=report.repeated, rejected=dict(report.rejected), again=result.again
+    )

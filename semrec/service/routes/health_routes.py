@@ -1,0 +1,60 @@
+"""`/health`, `/ready` and `/metrics`: for supervisors, load balancers and monitoring."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from semrec.service.app_state import StateDep
+from semrec.service.auth import READ
+from semrec.service.schemas import HealthOut, ReadyOut, SignalOut
+from semrec.version import __version__
+
+SIGNALS = {
+    signal.name: signal
+    for signal in (
+        SignalOut(name="text", label="text", source="text"),
+        SignalOut(name="words", label="words", source="text"),
+        SignalOut(name="taste", label="taste", source="events"),
+        SignalOut(name="neighbours", label="used together", source="events"),
+        SignalOut(name="popularity", label="popularity", source="events", personal=False),
+        SignalOut(name="freshness", label="freshness", source="metadata", personal=False),
+    )
+}
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health")
+async def health(state: StateDep) -> HealthOut:
+    """Tell that the process runs; the store is not checked."""
+    return HealthOut(version=__version__, uptime_s=round(time.monotonic() - state.started_at, 3))
+
+
+@router.get("/ready")
+async def ready(state: StateDep) -> ReadyOut:
+    """Tell that queries can be answered; otherwise 503 with the reason."""
+    state.check_ready()
+    facts = await state.status_pool.run(state.recommender.info)
+    return ReadyOut(
+        generation=facts["current"],
+        items=facts["items"],
+        encoder=facts["encoder"],
+        fields=facts["fields"],
+        signals=[SIGNALS[name] for name in facts["signals"]],
+    )
+
+
+@router.get("/metrics", response_class=PlainTextResponse, dependencies=[READ])
+async def metrics(state: StateDep) -> Response:
+    """Return the metrics of this process in the format of Prometheus."""
+    gauges = state.metrics
+    gauges.waiting.set(state.answer_pool.n_pending)
+    gauges.ready.set(state.is_ready)
+    gauges.generation.set(state.recommender.generation or 0)
+    gauges.stale.set(state.recommender.stale is not None)
+    gauges.kept_texts.set(state.recommender.n_texts)
+    return Response(generate_latest(gauges.registry), media_type=CONTENT_TYPE_LATEST)
