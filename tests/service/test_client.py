@@ -13,10 +13,10 @@ import uvicorn
 from serving import open_shop
 
 from semrec.config import load_settings
+from semrec.service.api_keys import ApiKeys
 from semrec.service.app import create_app
 from semrec.service.client import Client, RefusedError
 from semrec.service.head_timeout import HeadTimeoutProtocol
-from semrec.service.api_keys import ApiKeys
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from serving import wait_until_ready
 
 from semrec import Item, Recommender
 from semrec.config import load_settings
-from semrec.service.app import create_app
 from semrec.service.api_keys import ApiKeys
+from semrec.service.app import create_app
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -286,10 +286,8 @@ def test_without_events_there_is_no_taste_to_set_against_the_text(visit):
 
 def only_text(route):
     """What `/ready` says, of an index without events."""
-    return {
-        **route.fetch().json(),
-        "signals": [s for s in route.fetch().json()["signals"] if s["source"] == "text"],
-    }
+    ready = route.fetch().json()
+    return {**ready, "signals": [signal for signal in ready["signals"] if signal["source"] == "text"]}
 
 
 @pytest.mark.slow
