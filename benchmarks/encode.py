@@ -30,7 +30,7 @@ from report import announce, arguments, report
 from sentence_transformers import SentenceTransformer
 
 from semrec.cli import demo_data as demo
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.encoder import Encoder, load_encoder, precisions
 from semrec.encoder.choice import (
     SAMPLE_ITEMS,
@@ -94,7 +94,7 @@ class Texts:
 
 def read_texts(encoder: Encoder, item_ids: Sequence[str] | None) -> Texts:
     """Return the catalog, or the items with these ids, as indexing reads it."""
-    catalog = open_catalog(demo.CATALOG, demo.MAPPING, max_text_bytes=load_settings().max_text_bytes)
+    catalog = open_catalog(demo.CATALOG, demo.MAPPING, max_text_bytes=Settings().index.max_text_bytes)
     wanted = None if item_ids is None else set(item_ids)
     items = [row for row in catalog if isinstance(row, Item) and (wanted is None or row.item_id in wanted)]
     texts = [render(item, DEFAULT_TEMPLATE) for item in items]
@@ -366,7 +366,7 @@ def measure_quantized(texts: Texts, vectors: Float2D, split: Split) -> None:
             report("encode", f"index, {name}", allocated_bytes(folder) / 1e6, "MB")
             workspace = folder / "workspace"
             make_workspace(workspace, qdrant=None, collection=None)
-            recommenders[name] = Recommender(workspace, load_settings(), store=store)
+            recommenders[name] = Recommender(workspace, Settings(), store=store)
         asks = {name: lists_of(recommender, split) for name, recommender in recommenders.items()}
         with one_blas_thread():
             report_losses(asks, split, barred=None)
@@ -390,7 +390,7 @@ def main() -> None:
     quick = arguments(__doc__).quick
     announce()
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # as many as onnxruntime takes
-    settings = load_settings()
+    settings = Settings()
     reference = load_encoder(None, settings, precision="float32")
     if not isinstance(reference, SentenceTransformerEncoder):
         raise TypeError(f"{reference.name} is no sentence-transformers encoder")
@@ -403,7 +403,7 @@ def main() -> None:
         return reference if precision == "float32" else load_encoder(None, settings, precision=precision)
 
     candidates = partial(precisions, settings)
-    choice = fastest_encoder(load, lambda: reference, candidates, texts.items, Speeds(settings.cache_folder))
+    choice = fastest_encoder(load, lambda: reference, candidates, texts.items, Speeds(settings.cache.folder))
     for note in choice.notes:
         sys.stderr.write(f"{note}\n")
     flat = texts.flat

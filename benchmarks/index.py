@@ -36,7 +36,7 @@ import polars as pl
 from report import announce, arguments, report
 
 from semrec.cli.demo_data import CATALOG, MAPPING
-from semrec.config import load_settings
+from semrec.config import Settings, StoreSettings
 from semrec.encoder import load_encoder
 from semrec.encoder.choice import ENOUGH_ITEMS
 from semrec.encoder.encoder import Encoder
@@ -102,7 +102,7 @@ def indexing(catalog: Path, workspace: Path) -> list[str]:
 
 def encode_only(passages_file: str, precision: str) -> None:
     """Encode passages and nothing else; print the seconds of the one call."""
-    encoder = load_encoder("bundled", load_settings(), precision=cast(Precision, precision))
+    encoder = load_encoder("bundled", Settings(), precision=cast(Precision, precision))
     passages = json.loads(Path(passages_file).read_text())
     started = time.perf_counter()
     encoder.encode_documents(passages)
@@ -111,7 +111,7 @@ def encode_only(passages_file: str, precision: str) -> None:
 
 def stored_passages(workspace: Path) -> tuple[list[str], Precision]:
     """Return all passages of an index, and the precision that they were encoded in."""
-    store = open_store(load_settings(), workspace)
+    store = open_store(StoreSettings(), workspace)
     number = int(store.current() or 0)
     index = store.open(number)
     passages = [passage for page in index.scan() for point in page for passage in point.record.passages]
@@ -126,7 +126,7 @@ def peak_memory(n_items: int, folder: Path) -> None:
         for number in range(n_items):
             yield Item(f"item {number}", f"Title {number}", f"text of item {number} " * 10, {"price": number})
 
-    settings = load_settings(model="standin")
+    settings = Settings(encoder={"model": "standin"})
     with Recommender(folder / f"shop-{n_items}", settings, encoder=Standin()) as recommender:
         recommender.index(items())
     unit = 1 if sys.platform == "darwin" else 1024

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from report import announce, arguments, report
 
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.encoder.encoder import Encoder
 from semrec.errors import WorkspaceError
 from semrec.events.frame import frame_of
@@ -145,7 +145,7 @@ def many_changes() -> list[Item]:
 
 def index_file(shop: Recommender, items: Sequence[Item], *, sync: bool = False) -> None:
     """Index items from a file: when nothing has changed since, it is not read again."""
-    file = shop._workspace.folder.parent / "catalog.jsonl"
+    file = shop.folder.parent / "catalog.jsonl"
     with file.open("w") as rows:
         for item in items:
             row = {"id": item.item_id, "title": item.title, "text": item.text, **item.metadata}
@@ -172,7 +172,7 @@ def delete_all(shop: Recommender, acknowledge: Callable[[Mapping[str, Item | Non
 
 def switch(shop: Recommender, acknowledge: Callable[[Mapping[str, Item | None]], None]) -> None:
     """Go back to the generation before and forward again, often."""
-    store = EdgeStore(shop._workspace.folder)
+    store = EdgeStore(shop.folder)
     old, new = store.generations()[-2:]
     for _ in range(200):
         store.make_current(old)
@@ -202,7 +202,7 @@ def ignore(_: object) -> None:
 
 def open_shop(folder: Path) -> Recommender:
     """Open a shop, with a cache of its own beside it."""
-    settings = load_settings(model="hash", cache_folder=folder.parent / "cache")
+    settings = Settings(encoder={"model": "hash"}, cache={"folder": folder.parent / "cache"})
     return Recommender(folder, settings, encoder=HashEncoder())
 
 

@@ -13,6 +13,7 @@ from datasets import DEBIAN, MOVIES, DataSet, present
 from numpy.typing import NDArray
 from report import announce, arguments, report
 
+from semrec.config import Settings
 from semrec.evaluation import Split, TopK, evaluate
 from semrec.evaluation.run import Recommend
 from semrec.recommender import Recommender
@@ -57,6 +58,7 @@ def sampled(split: Split, n_users: int) -> Split:
 def measure_text(data_set: DataSet, quick: bool) -> None:
     """Measure the text signal against the two simpler ways to pool a history."""
     split = sampled(data_set.warm_split(), QUICK_USERS if quick else MOST_USERS)
+    folder = data_set.indexed().folder
     data_set.indexed().close()
     recommenders = {
         "soft_nearest": "text signal",
@@ -65,7 +67,8 @@ def measure_text(data_set: DataSet, quick: bool) -> None:
     }
     figures = {}
     for pooling, name in recommenders.items():
-        with Recommender.open(data_set.indexed()._workspace.folder, text_pooling=pooling) as recommender:
+        settings = Settings(ranking={"text_pooling": pooling})
+        with Recommender.open(folder, settings=settings) as recommender:
             evaluation = evaluate({name: lists_of(recommender, split)}, split, k=K)
         (ndcg,) = evaluation.find("ndcg")
         figures[pooling] = ndcg.value

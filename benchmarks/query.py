@@ -18,7 +18,7 @@ import qdrant_edge
 from qdrant_client import QdrantClient
 from report import announce, arguments, report
 
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.ranking.pipeline import Generation, known_history
 from semrec.ranking.profile import find_interests
 from semrec.recommender import Recommender
@@ -87,7 +87,7 @@ def build(store: Store, vectors: Float2D) -> None:
 def recommender_on(store: Store, folder: Path) -> Recommender:
     """Return a recommender that reads this store."""
     make_workspace(folder, qdrant=None, collection=None)
-    return Recommender(folder, load_settings(), store=store)
+    return Recommender(folder, Settings(), store=store)
 
 
 def histories(n_items: int, count: int, seed: int) -> list[list[str]]:
@@ -122,10 +122,10 @@ def milliseconds(calls: Sequence[Callable[[], object]]) -> np.ndarray:
 
 def brute_force(generation: Generation, item_ids: list[str], history: list[str], k: int) -> set[int]:
     """Return the keys of the k best items when every item of the catalog is scored."""
-    settings = load_settings()
+    settings = Settings()
     known = known_history([Event(item_id) for item_id in history], generation, settings)
     centred = generation.text_signal.centred(known.keys)
-    interests = find_interests(centred, known.weights, settings.max_interests)
+    interests = find_interests(centred, known.weights, settings.ranking.max_interests)
     question = Question(None, None, known.keys, known.weights, interests, 1)
     (query,) = generation.text_signal.ask(question)
     keys = item_keys(item_ids)

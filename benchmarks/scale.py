@@ -32,7 +32,7 @@ import numpy as np
 from report import announce, report
 from synthetic import DIMENSION, FINGERPRINT, RANK, SyntheticCatalog
 
-from semrec.config import Settings, load_settings
+from semrec.config import Settings
 from semrec.encoder.encoder import Encoder
 from semrec.evaluation.charts import Line, Point, lines
 from semrec.evaluation.markup import Markup, tag
@@ -147,7 +147,7 @@ def build(folder: Path, n_items: int) -> Built:
 def ask(folder: Path, n_items: int) -> Asked:
     """Ask the index of a catalog and compare some answers with scoring every item."""
     catalog = SyntheticCatalog(n_items)
-    settings = load_settings()
+    settings = Settings()
     encoder = GivenEncoder({})
     with Recommender(folder, settings, encoder=encoder) as recommender:
         started = time.perf_counter()
@@ -208,7 +208,7 @@ def history_parts(history: list[str], generation: Generation, settings: Settings
     """Return what every signal makes of a history."""
     known = known_history([Event(name) for name in history], generation, settings)
     centred = generation.text_signal.centred(known.keys)
-    interests = find_interests(centred, known.weights, settings.max_interests)
+    interests = find_interests(centred, known.weights, settings.ranking.max_interests)
     question = Question(None, None, known.keys, known.weights, interests, 1)
     return [part for signal in generation.signals for part in signal.ask(question)]
 
@@ -248,7 +248,7 @@ def recall(
                     chunk,
                     parts,
                     generation,
-                    weights=settings.signal_weights,
+                    weights=settings.ranking.signal_weights,
                     asked_weights={},
                     n_history=n_history,
                 ).scores

@@ -24,7 +24,7 @@ import numpy as np
 from report import announce, arguments, report
 from synthetic import SyntheticCatalog
 
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.recommender import Recommender
 from semrec.store import Point
 from semrec.store.build import Build, building
@@ -169,7 +169,7 @@ def main() -> None:
         build(folder, catalog)
         found: list[Answered] = []
         stopped = threading.Event()
-        with Recommender(folder, load_settings()) as recommender:
+        with Recommender(folder, Settings()) as recommender:
             for history in catalog.histories(20, seed=1):
                 recommender.recommend(history=history)
             threads = [

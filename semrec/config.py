@@ -1,17 +1,20 @@
-"""All settings of semrec, in one frozen object.
+"""All settings of semrec: one frozen `Settings`, in groups.
 
-Every setting can be given as an argument of `Recommender.open`, or as the environment variable
-`SEMREC_<NAME>` (for instance `SEMREC_QDRANT_API_KEY`). Nothing else in semrec reads the environment.
+A setting is given to its group (`Settings(ranking=RankingSettings(sharpness=7))`) or by an environment
+variable: `SEMREC_` and the name of the field, for instance `SEMREC_SHARPNESS`. Variables of three groups also
+name the group: `SEMREC_CACHE_FOLDER`, `SEMREC_EVENTS_URL`, `SEMREC_SERVICE_RATE`. A given value wins over the
+environment; None counts as not given. Nothing else in semrec reads the environment.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from platformdirs import user_cache_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from semrec.errors import ConfigError
 
@@ -24,43 +27,60 @@ NDCG@10 0.047 instead of 0.029, and the film itself MRR 0.83 instead of 0.85; wi
 """
 
 USUAL_SCALE = (1.0, 5.0)
-"""Of ratings, where nothing tells another one."""
+"""Rating scale to assume before `fit` has seen ratings."""
 
 
 def user_cache_folder() -> Path:
-    """Return `semrec` in the user's cache folder: XDG_CACHE_HOME, else ~/.cache."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification: a path that is not absolute is to be ignored.
-    return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / "semrec"
+    """Return `semrec` in the cache folder of this user, for instance ~/.cache/semrec on Linux."""
+    return user_cache_path("semrec")
 
 
-class Settings(BaseSettings):
-    """How semrec works; see each field's description."""
+class SettingsGroup(BaseSettings):
+    """Settings that belong together; each is also read from its environment variable."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SEMREC_", frozen=True, extra="forbid", protected_namespaces=()
+        env_prefix="SEMREC_", frozen=True, extra="forbid", validate_by_name=True, protected_namespaces=()
     )
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            raise ConfigError("; ".join(_fault(type(self), fault) for fault in error.errors())) from error
+        except SettingsError as error:  # a variable that should hold JSON; its message names the field
+            name = str(error).split('"')[1]
+            raise ConfigError(f"{_shown(type(self), name)}: should be JSON") from error
+
+
+class EncoderSettings(SettingsGroup):
+    """The sentence encoder."""
 
     model: str | None = Field(
         None,
         description="Sentence encoder: a hub name or a folder. None: the one the index was built with, "
         "or the bundled all-MiniLM-L6-v2 for a new index.",
     )
-    encoder: Literal["auto", "torch", "torch-bf16", "onnx-int8"] = Field(
+    backend: Literal["auto", "torch", "torch-bf16", "onnx-int8"] = Field(
         "auto",
+        validation_alias="SEMREC_ENCODER",
         description="What computes the vectors of a new index: torch in float32 or bfloat16, ONNX in int8. "
         "auto: the fastest that finds what float32 finds, measured on the catalog.",
     )
     device: str | None = Field(None, description="torch device; None: cuda, else mps, else cpu.")
     batch_tokens: int = Field(1024, ge=1, description="Tokens in one batch of the encoder.")
+    text_vectors: int = Field(4096, ge=1, description="Vectors of the latest query texts that are kept.")
+
+
+class IndexSettings(SettingsGroup):
+    """What indexing makes of a catalog."""
+
     passage_tokens: int | None = Field(
         None, ge=8, description="Longest passage, in tokens. None: as long as the encoder reads."
     )
-
     text_dimension: int | None = Field(
         None,
         ge=1,
-        description="Text vectors are cut to their first so many numbers. None: as the index has them, whole "
+        description="Keep only the first so many numbers of text vectors. None: as the index has them, all "
         "in a new one. benchmarks/encode.py measures what that loses.",
     )
     quantize: bool | None = Field(
@@ -68,14 +88,24 @@ class Settings(BaseSettings):
         description="Search text vectors in int8, and score what is found exactly: a quarter of the memory. "
         "None: as the index does, not in a new one.",
     )
-
-    cache_folder: Path = Field(
-        default_factory=user_cache_folder,
-        description="Folder for what can be made again: ONNX exports of encoders, vectors of passages.",
+    max_text_bytes: int = Field(
+        1_000_000, ge=1, description="Longest text of one item; longer ones are rejected."
     )
-    cache_mb: int = Field(
+
+
+class CacheSettings(SettingsGroup):
+    """Files that can be computed again: ONNX exports of encoders, vectors of passages."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMREC_CACHE_")
+
+    folder: Path = Field(default_factory=user_cache_folder, description="Folder of these files.")
+    mb: int = Field(
         2048, ge=0, description="Largest size of the cache of passage vectors, in megabytes; 0: no cache."
     )
+
+
+class StoreSettings(SettingsGroup):
+    """Where the index is."""
 
     qdrant: str | None = Field(
         None, description="URL of a Qdrant server. None: Qdrant Edge inside the workspace."
@@ -86,19 +116,29 @@ class Settings(BaseSettings):
         None, description="Collection alias on the server. None: the name of the workspace folder."
     )
     keep_generations: int = Field(
-        2, ge=2, description="Complete indexes that a build leaves: the new one, and those to go back to."
+        2, ge=2, description="Complete generations that a build keeps: the new one and older ones."
     )
     timeout_s: float = Field(30.0, gt=0, description="Longest wait for one answer of the server.")
 
-    text_pooling: Literal["soft_nearest", "centred_mean", "mean"] = Field(
-        "soft_nearest", description="How a history becomes the query of the text signal."
+
+class EventLogSettings(SettingsGroup):
+    """Where the event log is."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMREC_EVENTS_")
+
+    url: SecretStr | None = Field(
+        None,
+        description="URL of the event log, for instance postgresql+psycopg://USER:PASSWORD@HOST/DATABASE. "
+        "None: events.db in the workspace.",
     )
-    sharpness: float = Field(
-        5.0, gt=0, le=50, description="β of the soft nearest score: large follows the nearest item only."
+    wait_s: float = Field(
+        30.0, gt=0, description="Longest wait for another writer of the event log, or for its server."
     )
-    half_life_days: float | None = Field(
-        None, gt=0, description="Age at which an event counts half. None: age does not matter."
-    )
+
+
+class EventSettings(SettingsGroup):
+    """Which events count, and how much."""
+
     kind_weights: dict[str, float] = Field(
         default_factory=lambda: dict(KIND_WEIGHTS),
         description="Weight of each kind of event; below 0 it counts against.",
@@ -108,13 +148,8 @@ class Settings(BaseSettings):
         description="Lowest and highest rating; below the middle a rating counts against. None: `fit` "
         "guesses it from the ratings; before, 1 to 5.",
     )
-    events_url: SecretStr | None = Field(
-        None,
-        description="URL of the event log, for instance postgresql+psycopg://USER:PASSWORD@HOST/DATABASE. "
-        "None: events.db in the workspace.",
-    )
-    events_wait_s: float = Field(
-        30.0, gt=0, description="Longest wait for another writer of the event log, or for its server."
+    half_life_days: float | None = Field(
+        None, gt=0, description="Age at which an event counts half. None: age does not matter."
     )
     max_user_events: int = Field(10_000, ge=1, description="A user with more events is a bot.")
     max_user_events_a_day: int = Field(
@@ -123,13 +158,23 @@ class Settings(BaseSettings):
     burst_s: float = Field(
         10.0, ge=0, description="Seconds within which the same user, item and kind again is one event."
     )
-    freshness_field: str | None = Field(
-        None,
-        description="Metadata field with the date of an item: ISO 8601, a year or unix seconds. Users of "
-        "whom nothing is known get what is new, too. None: they do not.",
+
+    @field_validator("rating_scale")
+    @classmethod
+    def _goes_up(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
+        if scale is not None and not scale[0] < scale[1]:
+            raise ValueError("the lowest must be below the highest")
+        return scale
+
+
+class RankingSettings(SettingsGroup):
+    """How answers are computed."""
+
+    text_pooling: Literal["soft_nearest", "centred_mean", "mean"] = Field(
+        "soft_nearest", description="How a history becomes the query of the text signal."
     )
-    freshness_half_life_days: float = Field(
-        90.0, gt=0, description="Age at which an item is half as fresh as a new one."
+    sharpness: float = Field(
+        5.0, gt=0, le=50, description="β of the soft nearest score: large follows the nearest item only."
     )
     max_interests: int = Field(16, ge=1, le=64, description="Most interests of one history.")
     signal_weights: dict[str, float] = Field(
@@ -142,64 +187,101 @@ class Settings(BaseSettings):
     sample_items: int = Field(
         2048, ge=2, description="Items of the catalog that a signal is standardised by."
     )
-
-    max_text_bytes: int = Field(
-        1_000_000, ge=1, description="Longest text of one item; longer ones are rejected."
+    freshness_field: str | None = Field(
+        None,
+        description="Metadata field with the date of an item: ISO 8601, a year or unix seconds. Users "
+        "without history get new items, too. None: no freshness.",
+    )
+    freshness_half_life_days: float = Field(
+        90.0, gt=0, description="Age at which an item is half as fresh as a new one."
     )
 
-    text_vectors: int = Field(4096, ge=1, description="Vectors of the latest query texts that are kept.")
 
-    service_batch_s: float = Field(
+class ServiceSettings(SettingsGroup):
+    """Limits of `semrec serve`."""
+
+    model_config = SettingsConfigDict(env_prefix="SEMREC_SERVICE_")
+
+    batch_s: float = Field(
         0.003, ge=0, description="Longest wait of a query text for others that are encoded with it."
     )
-    service_batch_texts: int = Field(16, ge=1, description="Most query texts that are encoded together.")
-    service_threads: int = Field(
+    batch_texts: int = Field(16, ge=1, description="Most query texts that are encoded together.")
+    threads: int = Field(
         1,
         ge=1,
         le=64,
-        description="Threads of `semrec serve` that answer; other queries wait. The embedded engine answers "
-        "one at a time; on a Qdrant server several can wait for it together.",
+        description="Threads that answer; other queries wait. The embedded engine answers one at a time; a "
+        "Qdrant server answers several at once.",
     )
-    service_queue: int = Field(
-        64, ge=0, description="Queries that may wait for a thread; those after them hear 429, come later."
+    queue: int = Field(64, ge=0, description="Queries that may wait for a thread; further ones get HTTP 429.")
+    timeout_s: float = Field(10.0, gt=0, description="Longest time for one request with its body.")
+    body_bytes: int = Field(4_000_000, ge=1024, description="Longest body of one request.")
+    rate: float = Field(50.0, gt=0, description="Requests a second of one key, on average.")
+    burst: float = Field(100.0, ge=1, description="Requests of one key at once.")
+    wrong_keys: float = Field(
+        10.0, ge=1, description="Wrong keys a minute of one address; further ones get HTTP 429."
     )
-    service_timeout_s: float = Field(10.0, gt=0, description="Longest time for one request, body and all.")
-    service_body_bytes: int = Field(4_000_000, ge=1024, description="Longest body of one request.")
-    service_rate: float = Field(50.0, gt=0, description="Requests a second of one key, in the long run.")
-    service_burst: float = Field(100.0, ge=1, description="Requests of one key at once.")
-    service_wrong_keys: float = Field(
-        10.0, ge=1, description="Wrong keys a minute of one address; those after them hear 429."
-    )
-    service_origins: tuple[str, ...] = Field(
+    origins: tuple[str, ...] = Field(
         (), description="Other sites whose pages may ask, for instance https://shop.example. Default: none."
     )
-    service_max_history: int = Field(10_000, ge=1, description="Longest history that a request may give.")
+    max_history: int = Field(10_000, ge=1, description="Longest history that a request may give.")
     telemetry: bool = Field(
-        False, description="Trace requests and their stages with OpenTelemetry, by its configured provider."
+        False,
+        validation_alias="SEMREC_TELEMETRY",
+        description="Trace requests and their stages with OpenTelemetry, by its configured provider.",
     )
 
-    @field_validator("rating_scale")
-    @classmethod
-    def _goes_up(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
-        if scale is not None and not scale[0] < scale[1]:
-            raise ValueError("the lowest rating must be below the highest")
-        return scale
 
-
-def load_settings(**given: object) -> Settings:
-    """Return the settings: given ones, else the environment's, else the defaults.
-
-    Parameters
-    ----------
-    given : settings by name; None counts as not given.
+class Settings(BaseModel):
+    """How semrec works, in groups; what is not given comes from the environment, else it is the default.
 
     Raises
     ------
     ConfigError
         A name is unknown or a value does not fit.
     """
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise ConfigError(f"settings do not fit: {faults}") from error
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: EncoderSettings = Field(default_factory=EncoderSettings)
+    index: IndexSettings = Field(default_factory=IndexSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    event_log: EventLogSettings = Field(default_factory=EventLogSettings)
+    events: EventSettings = Field(default_factory=EventSettings)
+    ranking: RankingSettings = Field(default_factory=RankingSettings)
+    service: ServiceSettings = Field(default_factory=ServiceSettings)
+
+    def __init__(self, **groups: Any) -> None:
+        try:
+            super().__init__(**groups)
+        except ValidationError as error:
+            raise ConfigError("; ".join(_fault(Settings, fault) for fault in error.errors())) from error
+
+    def using(self, *, qdrant: str | None = None, model: str | None = None) -> Settings:
+        """Return these settings with another Qdrant server or another encoder; None keeps what is here."""
+        store = self.store if qdrant is None else self.store.model_copy(update={"qdrant": qdrant})
+        encoder = self.encoder if model is None else self.encoder.model_copy(update={"model": model})
+        return self.model_copy(update={"store": store, "encoder": encoder})
+
+
+def _fault(group: type[BaseModel], fault: Mapping[str, Any]) -> str:
+    """Return what is wrong with a setting in one sentence: its name, its variable, and what it should be."""
+    name, *inner = map(str, fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{group.__name__} has no {name!r}; it has: {', '.join(sorted(group.model_fields))}"
+    if name not in group.model_fields:  # a value from an environment variable with a name of its own
+        name = next(n for n, field in group.model_fields.items() if field.validation_alias == name)
+    wants = fault["msg"].removeprefix("Value error, ").replace("Input should", "should")
+    is_secret = "SecretStr" in str(group.model_fields[name].annotation)
+    got = "" if is_secret else f", got {fault['input']!r}"
+    return f"{_shown(group, '.'.join([name, *inner]))}: {wants}{got}"
+
+
+def _shown(group: type[BaseModel], name: str) -> str:
+    """Return the name of a setting for people, with its environment variable if it has one."""
+    field = group.model_fields[name.partition(".")[0]]
+    if not issubclass(group, SettingsGroup):
+        return f"{group.__name__}.{name}"
+    variable = field.validation_alias or f"{group.model_config['env_prefix']}{name.partition('.')[0].upper()}"
+    return f"{group.__name__}.{name} ({variable})"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semrec.catalog_map.map import CatalogMap, draw_map, place_items
-from semrec.config import Settings, load_settings
+from semrec.config import Settings
 from semrec.encoder import Encoder
 from semrec.errors import (
     EmptyProfileError,
@@ -91,7 +91,12 @@ class Recommender:
 
     @classmethod
     def open(
-        cls, workspace: str | Path, *, qdrant: str | None = None, model: str | None = None, **settings: object
+        cls,
+        workspace: str | Path,
+        *,
+        qdrant: str | None = None,
+        model: str | None = None,
+        settings: Settings | None = None,
     ) -> Recommender:
         """Open a workspace; nothing is read or written before the first call.
 
@@ -100,14 +105,14 @@ class Recommender:
         workspace : folder; `index` makes it when it is not there.
         qdrant : URL of a Qdrant server; None: as the workspace says, else inside the workspace.
         model : sentence encoder for a new index: a hub name or a folder; None: the bundled one.
-        settings : any other field of `Settings`.
+        settings : everything else; None: from the environment, see `Settings`.
 
         Raises
         ------
         ConfigError
-            A setting is unknown or does not fit.
+            An environment variable has a value that does not fit.
         """
-        return cls(Path(workspace), load_settings(qdrant=qdrant, model=model, **settings))
+        return cls(Path(workspace), (settings or Settings()).using(qdrant=qdrant, model=model))
 
     def __enter__(self) -> Recommender:
         return self
@@ -354,8 +359,8 @@ class Recommender:
             text_vector=text_vector,
             history=known.keys,
             weights=known.weights,
-            interests=find_interests(centred, known.weights, self._settings.max_interests),
-            limit=max(self._settings.candidates, 2 * query.k),
+            interests=find_interests(centred, known.weights, self._settings.ranking.max_interests),
+            limit=max(self._settings.ranking.candidates, 2 * query.k),
         )
 
     def _candidates(
@@ -373,7 +378,7 @@ class Recommender:
             generation,
             where=conditions,
             hidden=np.union1d(item_keys(query.exclude), known.keys[: None if query.exclude_seen else 0]),
-            weights=self._settings.signal_weights,
+            weights=self._settings.ranking.signal_weights,
             asked_weights=query.weights,
             n_history=known.length,
             also=also,
@@ -454,7 +459,7 @@ class Recommender:
             history,
             generation,
             self._preferences(user),
-            max_interests=self._settings.max_interests,
+            max_interests=self._settings.ranking.max_interests,
             recent=recent,
         )
 
@@ -659,6 +664,16 @@ class Recommender:
         return describe(self._workspace)
 
     @property
+    def folder(self) -> Path:
+        """The folder of the workspace."""
+        return self._workspace.folder
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it was opened with."""
+        return self._settings
+
+    @property
     def generation(self) -> int | None:
         """Number of the generation that answers; None while none is open."""
         generation = self._workspace.live.generation
@@ -709,7 +724,7 @@ class Recommender:
                 raise
             known = known_history([], generation, self._settings)
         if query.user is not None and (preferences := self._preferences(query.user)):
-            interests = interests_of(known, generation, self._settings.max_interests)
+            interests = interests_of(known, generation, self._settings.ranking.max_interests)
             known = preferred(known, interests, wanted(known, interests, preferences))
         if np.any(known.weights):
             return known, ()
@@ -725,7 +740,7 @@ class Recommender:
 
     def _stored_history(self, user: str, generation: Generation) -> list[Event]:
         """Return the events of a user that count, by the rules of `fit`."""
-        events = self.event_log(create=False).history(user, limit=self._settings.max_user_events)
+        events = self.event_log(create=False).history(user, limit=self._settings.events.max_user_events)
         return counting_events(events, generation, self._settings, time.time())
 
 

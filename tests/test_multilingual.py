@@ -54,7 +54,7 @@ def open_shop(tmp_path, multilingual_model, encoder):
     opened = []
 
     def open_shop():
-        settings = Settings(model=multilingual_model)
+        settings = Settings(encoder={"model": multilingual_model})
         opened.append(Recommender(tmp_path / "shop", settings, encoder=encoder))
         return opened[-1]
 

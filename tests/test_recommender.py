@@ -14,7 +14,6 @@ from qdrant_client import QdrantClient
 from toy import ToyEncoder
 
 from semrec import Event, Item, Recommender, Settings
-from semrec.config import load_settings
 from semrec.errors import (
     CatalogError,
     ConfigError,
@@ -67,7 +66,7 @@ def open_shop(client, indexed, bundled, tmp_path_factory):
         folder = tmp_path_factory.mktemp("shop") / "shop"
         shutil.copytree(indexed, folder)
         store = ServerStore("shop", client=client) if engine == "memory" else None
-        opened.append(Recommender(folder, load_settings(**given_settings), store=store, encoder=bundled))
+        opened.append(Recommender(folder, Settings(**given_settings), store=store, encoder=bundled))
         return opened[-1]
 
     yield open_one
@@ -277,7 +276,7 @@ def test_the_raw_mean_serves_the_middle(open_shop):
         chosen, science, gtk = (signal.centred(item_keys(group)) for group in (ids(answer), SCIENCE, GTK))
         return np.abs((chosen @ science.T).max(1) - (chosen @ gtk.T).max(1)).mean()
 
-    assert margin(open_shop()) > margin(open_shop(text_pooling="mean"))
+    assert margin(open_shop()) > margin(open_shop(ranking={"text_pooling": "mean"}))
 
 
 # -- weights of a history ------------------------------------------------------------------------------
@@ -311,7 +310,7 @@ def test_recency_shifts_the_answer_to_what_came_last(open_shop, metadata):
         found = ids(recommender.recommend(history=history, k=10))
         return sum(metadata[item]["categories"] == "libdevel" for item in found)
 
-    assert n_gtk(open_shop(half_life_days=5)) > n_gtk(open_shop())
+    assert n_gtk(open_shop(events={"half_life_days": 5})) > n_gtk(open_shop())
 
 
 def test_weights_of_signals_can_be_given(edge):
@@ -529,7 +528,7 @@ def test_the_json_has_exactly_the_keys_of_the_schema(edge):
 
 
 def toy(folder, **given_settings):
-    return Recommender(folder, load_settings(model="toy", **given_settings), encoder=ToyEncoder())
+    return Recommender(folder, Settings(encoder={"model": "toy"}, **given_settings), encoder=ToyEncoder())
 
 
 TOYS = [Item("a", "red round"), Item("b", "red square"), Item("c", "blue round"), Item("d", "green green")]
@@ -616,9 +615,12 @@ def test_a_workspace_with_nothing_indexed(tmp_path):
         assert recommender.info()["current"] is None
 
 
-def test_an_unknown_setting(tmp_path):
-    with pytest.raises(ConfigError, match="sharpnes"):
-        Recommender.open(tmp_path, sharpnes=3)
+def test_settings_can_be_given(tmp_path):
+    settings = Settings(encoder={"model": "a"}, store={"qdrant": "http://a:1", "collection": "shop"})
+    with Recommender.open(tmp_path, model="b", settings=settings) as recommender:
+        assert recommender.settings == Settings(
+            encoder={"model": "b"}, store={"qdrant": "http://a:1", "collection": "shop"}
+        )
 
 
 def test_a_closed_recommender_lets_another_one_in(indexed, tmp_path, bundled):

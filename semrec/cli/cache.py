@@ -11,7 +11,7 @@ from rich.text import Text
 
 from semrec.cli.options import DebugOption, JsonOption, readable_errors
 from semrec.cli.printing import err, out, print_json
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.encoder.cache_folder import cache_facts, clear_cache, short
 
 app = typer.Typer(invoke_without_command=True)
@@ -23,13 +23,13 @@ def cache(context: typer.Context, as_json: JsonOption = False, debug: DebugOptio
     if context.invoked_subcommand:
         return
     with readable_errors(debug):
-        settings = load_settings()
-        facts = cache_facts(settings.cache_folder)
+        settings = Settings()
+        facts = cache_facts(settings.cache.folder)
         if as_json:
-            print_json({**facts.to_dict(), "limit_mb": settings.cache_mb})
+            print_json({**facts.to_dict(), "limit_mb": settings.cache.mb})
             return
         out.print(Text(f"{'folder':10}{facts.folder}"), soft_wrap=True)
-        out.print(f"{'passages':10}{facts.passage_bytes / 1e6:,.1f} MB of at most {settings.cache_mb:,} MB")
+        out.print(f"{'passages':10}{facts.passage_bytes / 1e6:,.1f} MB of at most {settings.cache.mb:,} MB")
         out.print(f"{'exports':10}ONNX encoders: {len(facts.exports)}, {facts.export_bytes / 1e6:,.1f} MB")
         if facts.encoders:
             table = Table("encoder", "fingerprint", "passages", "last used")
@@ -49,7 +49,7 @@ def clear(
 ) -> None:
     """Remove what is kept: passage vectors and ONNX exports."""
     with readable_errors(debug):
-        cleared = clear_cache(load_settings().cache_folder, encoder)
+        cleared = clear_cache(Settings().cache.folder, encoder)
         err.print(
             f"removed {cleared.n_passages:,} passages and {cleared.n_exports} exports, "
             f"{cleared.n_bytes / 1e6:,.1f} MB."

@@ -80,6 +80,7 @@ def index(
     debug: DebugOption = False,
 ) -> None:
     """Bring the index up to date with a catalog: what differs is encoded and written, nothing else."""
+    from semrec.config import EncoderSettings, IndexSettings, Settings
     from semrec.indexer.read import FieldMapping
     from semrec.recommender import Recommender
 
@@ -88,10 +89,10 @@ def index(
         Recommender.open(
             workspace,
             qdrant=qdrant,
-            model=model,
-            encoder=encoder,
-            text_dimension=dimension,
-            quantize=quantize,
+            settings=Settings(
+                encoder=EncoderSettings(model=model, backend=encoder),
+                index=IndexSettings(text_dimension=dimension, quantize=quantize),
+            ),
         ) as recommender,
     ):
         mapping = FieldMapping(

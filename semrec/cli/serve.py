@@ -28,7 +28,7 @@ def serve(
     debug: DebugOption = False,
 ) -> None:
     """Answer over HTTP, until it is stopped: an API, and a page to look at."""
-    from semrec.config import load_settings
+    from semrec.config import Settings
     from semrec.errors import ConfigError
 
     with readable_errors(debug):
@@ -36,5 +36,5 @@ def serve(
             from semrec.service.server import run
         except ImportError as error:
             raise ConfigError("the service is an extra; run: pip install 'semrec[service]'") from error
-        settings = load_settings(qdrant=qdrant, model=model)
+        settings = Settings().using(qdrant=qdrant, model=model)
         run(workspace, settings, host=host, port=port, workers=workers)

@@ -38,14 +38,14 @@ def load_encoder(name: str | None, settings: Settings, *, precision: Precision |
     EncoderError
         The encoder cannot be loaded, or not compute in this precision on this machine.
     """
-    name, precision = name or "bundled", precision or PRECISIONS[settings.encoder]
+    name, precision = name or "bundled", precision or PRECISIONS[settings.encoder.backend]
     if precision == "int8":
         return _load_int8(name, settings)
     # Importing torch takes seconds; a recommendation from a history never needs it.
     from semrec.encoder.sentence_transformer import load_sentence_transformer
 
     return load_sentence_transformer(
-        name, device=settings.device, batch_tokens=settings.batch_tokens, precision=precision
+        name, device=settings.encoder.device, batch_tokens=settings.encoder.batch_tokens, precision=precision
     )
 
 
@@ -62,9 +62,9 @@ def load_reference(name: str, settings: Settings) -> Encoder:
 
     fingerprint = known_fingerprint(name, "float32")
     if fingerprint is not None:
-        folder = export_folder(settings.cache_folder, fingerprint)
+        folder = export_folder(settings.cache.folder, fingerprint)
         with suppress(DamagedExportError):
-            return OnnxEncoder(folder, name, settings.batch_tokens, "float32")
+            return OnnxEncoder(folder, name, settings.encoder.batch_tokens, "float32")
     return load_encoder(name, settings, precision="float32")
 
 
@@ -74,7 +74,7 @@ def precisions(settings: Settings) -> tuple[Precision, ...]:
 
     from semrec.encoder.sentence_transformer import computes_bfloat16, pick_device
 
-    device = torch.device(pick_device(settings.device))
+    device = torch.device(pick_device(settings.encoder.device))
     int8: tuple[Precision, ...] = ("int8",) if device.type == "cpu" else ()
     return (*int8, "bfloat16") if computes_bfloat16(device) else int8
 
@@ -89,16 +89,16 @@ def _load_int8(name: str, settings: Settings) -> Encoder:
     if fingerprint is None:
         loaded = _load_float32(name, settings)
         fingerprint = loaded.fingerprint
-    folder = export_folder(settings.cache_folder, fingerprint)
+    folder = export_folder(settings.cache.folder, fingerprint)
     try:
-        return OnnxEncoder(folder, name, settings.batch_tokens)
+        return OnnxEncoder(folder, name, settings.encoder.batch_tokens)
     except DamagedExportError:
         from semrec.encoder.onnx_export import export
 
-        return export(loaded or _load_float32(name, settings), folder, settings.batch_tokens)
+        return export(loaded or _load_float32(name, settings), folder, settings.encoder.batch_tokens)
 
 
 def _load_float32(name: str, settings: Settings) -> SentenceTransformerEncoder:
     from semrec.encoder.sentence_transformer import load_sentence_transformer
 
-    return load_sentence_transformer(name, device="cpu", batch_tokens=settings.batch_tokens)
+    return load_sentence_transformer(name, device="cpu", batch_tokens=settings.encoder.batch_tokens)

@@ -133,7 +133,7 @@ class LazyEncoder:
 
 def cached(encoder: Encoder, settings: Settings) -> CachedEncoder:
     """Return the encoder with the passage cache of the settings before it; a context manager."""
-    return CachedEncoder(encoder, PassageCache(settings.cache_folder, settings.cache_mb))
+    return CachedEncoder(encoder, PassageCache(settings.cache.folder, settings.cache.mb))
 
 
 def passage_keys(encoder: Encoder, passages: Sequence[str]) -> list[bytes]:

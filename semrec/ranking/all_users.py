@@ -32,21 +32,6 @@ from semrec.ranking.explanation import shares
 from semrec.ranking.pipeline import Generation, History, counting_events, known_history, said_to_all
 from semrec.types import Condition, Event
 
-SCORING_SETTINGS = (
-    "text_pooling",
-    "sharpness",
-    "half_life_days",
-    "kind_weights",
-    "rating_scale",
-    "max_user_events",
-    "burst_s",
-    "sample_items",
-    "signal_weights",
-    "freshness_field",
-    "freshness_half_life_days",
-)
-"""Settings that decide what is recommended."""
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -198,7 +183,7 @@ class _Work:
 
     def __call__(self, user_ids: Sequence[str]) -> tuple[pl.DataFrame, dict[str, int]]:
         """Return the rows of some users, and how many of them got what is popular or nothing."""
-        stored = self.log.histories(user_ids, limit=self.settings.max_user_events)
+        stored = self.log.histories(user_ids, limit=self.settings.events.max_user_events)
         histories = [self._history(stored[user_id]) for user_id in user_ids]
         unknown = np.array([not np.any(history.weights) for history in histories], bool)
         chosen = np.flatnonzero(~unknown | self.says_something_to_unknown).tolist()
@@ -325,7 +310,7 @@ class _Parts:
 
 def _decides(generation: Generation, batch: Batch, settings: Settings) -> dict[str, Any]:
     """Return all that decides the result but the events, as plain values."""
-    chosen = settings.model_dump(mode="json", include=set(SCORING_SETTINGS))
+    chosen = settings.model_dump(mode="json", include={"events", "ranking"})
     asked = {"k": batch.k, "where": [repr(one) for one in batch.where], "popular": batch.popular}
     index = {
         "block_users": block_users(settings),

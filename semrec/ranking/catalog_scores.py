@@ -151,7 +151,7 @@ class BatchScorer:
         self.catalog = catalog
         self._settings = settings
         self._popularity = np.empty(0, np.float32) if catalog.popularity is None else catalog.popularity
-        self._n_sample = min(settings.sample_items, len(catalog))
+        self._n_sample = min(settings.ranking.sample_items, len(catalog))
         self._of_histories = (TEXT,) if self._learned is None else (TEXT, TASTE, NEIGHBOURS, POPULARITY)
         self.signals = self._of_histories if catalog.freshness is None else (*self._of_histories, FRESHNESS)
         self._chunk_items = max(1, CELLS // block_users(settings))
@@ -189,7 +189,7 @@ class BatchScorer:
         for part, (mean, factor) in zip(parts, standards, strict=True):
             part -= mean
             part *= factor
-        given = self._settings.signal_weights
+        given = self._settings.ranking.signal_weights
         if FRESHNESS in self.signals:
             parts[-1] = np.nan_to_num(parts[-1]) * np.float32(given.get(FRESHNESS, 0.0))
         if self._learned is None:
@@ -232,12 +232,12 @@ class BatchScorer:
         return [] if fresh is None else [_the_same_for_all(fresh, n_histories)]
 
     def _text(self, weights: csr_array) -> Scorer:
-        text, mean, pooling = self.catalog.text, self._mean, self._settings.text_pooling
+        text, mean, pooling = self.catalog.text, self._mean, self._settings.ranking.text_pooling
         if pooling == "soft_nearest":
             # Only what the block needs is centred, so that the file holds what the store holds.
             used = np.unique(weights.indices)
             own, columns = centre(text[used], mean), weights[:, used]
-            sharpness = self._settings.sharpness
+            sharpness = self._settings.ranking.sharpness
             return lambda rows: soft_nearest(own, columns, centre(text[rows], mean), sharpness)
         totals = np.abs(weights).sum(axis=1)[:, None]
         queries = weights @ text
@@ -253,7 +253,7 @@ def _the_same_for_all(scores: Float1D, n_histories: int) -> Scorer:
 
 def block_users(settings: Settings) -> int:
     """Return how many histories are scored at once, so that their scores of the sample can be held."""
-    return max(1, min(MOST_USERS, CELLS // settings.sample_items))
+    return max(1, min(MOST_USERS, CELLS // settings.ranking.sample_items))
 
 
 def folded_in(fold_in: FoldIn, factors: Float2D, weights: csr_array) -> Float2D:

@@ -115,24 +115,24 @@ def open_generation(store: Store, number: int, settings: Settings) -> Generation
 
 def read_generation(number: int, index: Index, manifest: Manifest, settings: Settings) -> Generation:
     """Return an open generation with all its signals, as its items are now."""
-    sample = index.sample(settings.sample_items)
+    sample = index.sample(settings.ranking.sample_items)
     text_mean = np.array(manifest.text_mean, np.float32)
     text_signal = TextSignal(
         index,
         text_mean,
         sample,
-        pooling=settings.text_pooling,
-        sharpness=settings.sharpness,
+        pooling=settings.ranking.text_pooling,
+        sharpness=settings.ranking.sharpness,
     )
     from_catalog: tuple[Signal, ...] = (text_signal, WordsSignal(index))
-    if settings.freshness_field:
+    if settings.ranking.freshness_field:
         freshness = FreshnessSignal(
             index,
             manifest.n_items,
             sample,
             manifest.fields,
-            field=settings.freshness_field,
-            half_life_days=settings.freshness_half_life_days,
+            field=settings.ranking.freshness_field,
+            half_life_days=settings.ranking.freshness_half_life_days,
             middle=text_mean,
         )
         from_catalog = (*from_catalog, freshness)
@@ -173,11 +173,11 @@ def counting_events(
     rules = CleaningRules()
     return usable_events(
         events,
-        kind_weights=settings.kind_weights,
+        kind_weights=settings.events.kind_weights,
         rating_scale=rating_scale_of(generation, settings),
         earliest=rules.earliest,
         latest=now + rules.max_ahead_s,
-        burst_s=settings.burst_s,
+        burst_s=settings.events.burst_s,
     )
 
 
@@ -213,9 +213,9 @@ def known_history(
     known = [event for event in events if event.item_id not in skipped]
     weights = event_weights(
         known,
-        kind_weights=settings.kind_weights,
+        kind_weights=settings.events.kind_weights,
         rating_scale=rating_scale_of(generation, settings),
-        half_life_days=settings.half_life_days,
+        half_life_days=settings.events.half_life_days,
     )
     totals = item_weights(known, weights, learned.half_life_events if learned else None)
     return History(tuple(totals), keys[there], np.array(list(totals.values()), np.float32), unknown)
@@ -224,7 +224,7 @@ def known_history(
 def rating_scale_of(generation: Generation, settings: Settings) -> tuple[float, float]:
     """Return the scale of ratings: that of the settings, else the one that was learned from."""
     learned = generation.learned
-    return settings.rating_scale or (learned.rating_scale if learned else None) or USUAL_SCALE
+    return settings.events.rating_scale or (learned.rating_scale if learned else None) or USUAL_SCALE
 
 
 def _some(item_ids: Sequence[str]) -> str:
@@ -283,7 +283,7 @@ def find_candidates(
 def said_to_all(generation: Generation, settings: Settings, asked_weights: Mapping[str, float]) -> str:
     """Return what can be recommended to somebody unknown, in words: `popular and new`; empty when nothing."""
     learned = generation.learned.weights.heard(0) if generation.learned else {}
-    weights = {**settings.signal_weights, **learned, **asked_weights}
+    weights = {**settings.ranking.signal_weights, **learned, **asked_weights}
     words = {POPULARITY: "popular", FRESHNESS: "new"}
     names = {signal.name for signal in generation.signals}
     return " and ".join(word for name, word in words.items() if name in names and weights.get(name))

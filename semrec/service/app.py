@@ -75,9 +75,9 @@ def create_app(
     authenticator = Authenticator(
         keys,
         public=public,
-        rate=settings.service_rate,
-        burst=settings.service_burst,
-        wrong_keys_per_minute=settings.service_wrong_keys,
+        rate=settings.service.rate,
+        burst=settings.service.burst,
+        wrong_keys_per_minute=settings.service.wrong_keys,
     )
     app = FastAPI(
         title="semrec",
@@ -97,25 +97,25 @@ def create_app(
     add_error_handlers(app)
     app.state.metrics, app.state.authenticator = metrics, authenticator
     watches: list[Watch] = [metrics.stage]
-    if settings.telemetry:
+    if settings.service.telemetry:
         watches.append(import_traces().span)
     app.add_middleware(
         RequestMiddleware,
         authenticator=authenticator,
         metrics=metrics,
         watches=watches,
-        max_body_bytes=settings.service_body_bytes,
-        timeout_s=settings.service_timeout_s,
+        max_body_bytes=settings.service.body_bytes,
+        timeout_s=settings.service.timeout_s,
     )
-    if settings.service_origins:
+    if settings.service.origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=settings.service_origins,
+            allow_origins=settings.service.origins,
             allow_methods=["*"],
             allow_headers=["authorization", "content-type", "idempotency-key", "x-request-id"],
             expose_headers=["x-request-id", "retry-after"],
         )
-    if settings.telemetry:
+    if settings.service.telemetry:
         app.add_middleware(import_traces().SpanMiddleware)
     return app
 

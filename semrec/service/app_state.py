@@ -61,20 +61,20 @@ class AppState:
         self._not_ready: Exception = ServiceError(
             503, "the index and the encoder are loading", code="warming_up", retry_after_s=RETRY_S
         )
-        self.answer_pool = WorkerPool("answer", settings.service_threads, settings.service_queue)
-        self.encode_pool = WorkerPool("encode", 1, settings.service_queue)
-        self.change_pool = WorkerPool("change", 1, settings.service_queue)
+        self.answer_pool = WorkerPool("answer", settings.service.threads, settings.service.queue)
+        self.encode_pool = WorkerPool("encode", 1, settings.service.queue)
+        self.change_pool = WorkerPool("change", 1, settings.service.queue)
         self.status_pool = WorkerPool("status", 1, 16)
         self.question_batches = QuestionBatches(
             recommender.encode_texts,
             recommender.has_text,
             self.encode_pool,
             metrics,
-            wait_s=settings.service_batch_s,
-            max_batch=settings.service_batch_texts,
-            max_waiting=settings.service_queue + settings.service_threads,
+            wait_s=settings.service.batch_s,
+            max_batch=settings.service.batch_texts,
+            max_waiting=settings.service.queue + settings.service.threads,
         )
-        self.event_writer = EventWriter(lambda: EventPosts(recommender.event_log()), settings.service_queue)
+        self.event_writer = EventWriter(lambda: EventPosts(recommender.event_log()), settings.service.queue)
         self.map_cache = MapCache(recommender.map, self.answer_pool)
 
     async def warm_up(self) -> None:

@@ -46,13 +46,13 @@ def run(workspace: Path, settings: Settings, *, host: str, port: int, workers: i
     WorkspaceError
         The folder is not a workspace.
     """
-    qdrant = settings.qdrant or find_workspace(workspace).qdrant
+    qdrant = settings.store.qdrant or find_workspace(workspace).qdrant
     if workers > 1 and not qdrant:
         raise ConfigError(
             f"an embedded index can be used by one process, not by {workers}: take --workers 1, or keep the "
             "index on a Qdrant server (--qdrant URL)"
         )
-    if settings.telemetry:
+    if settings.service.telemetry:
         import_traces()  # fails here, before processes start
     public = not is_loopback(host)
     if public and not ApiKeys(workspace).all():

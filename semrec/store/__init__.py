@@ -25,7 +25,7 @@ from semrec.store.protocol import (
 )
 
 if TYPE_CHECKING:
-    from semrec.config import Settings
+    from semrec.config import StoreSettings
 
 __all__ = [
     "PASSAGES",
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-def open_store(settings: Settings, workspace: Path) -> Store:
+def open_store(settings: StoreSettings, workspace: Path) -> Store:
     """Return the store that the settings ask for. Only its engine is imported.
 
     Parameters

@@ -47,7 +47,7 @@ class Encoders:
         self._settings = settings
         self._opening = RLock()
         self._shared: dict[str, SharedEncoder] = {}
-        self._texts = TextVectors(settings.text_vectors)
+        self._texts = TextVectors(settings.encoder.text_vectors)
 
     @property
     def n_texts(self) -> int:
@@ -67,15 +67,15 @@ class Encoders:
         """
         if self._given:
             return self._given
-        name = self._settings.model or (manifest.encoder if manifest else "bundled")
+        name = self._settings.encoder.model or (manifest.encoder if manifest else "bundled")
         with suppress(EncoderError):  # whoever loads it will tell
             return known_fingerprint(name, "float32")
         return None
 
     def chosen(self, catalog: Catalog) -> Choice:
         """Return the encoder for a catalog that is indexed for the first time, or as if it were."""
-        choice = self._chosen(self._settings.model or "bundled", catalog)
-        return replace(choice, encoder=cut(choice.encoder, self._settings.text_dimension))
+        choice = self._chosen(self._settings.encoder.model or "bundled", catalog)
+        return replace(choice, encoder=cut(choice.encoder, self._settings.index.text_dimension))
 
     def asked(self, manifest: Manifest, catalog: Catalog) -> Choice | None:
         """Return the encoder asked for; None when it is that of the manifest, which is not even loaded.
@@ -83,10 +83,10 @@ class Encoders:
         `auto` keeps the precision of the manifest as long as the model is the same: what is not changed need
         not be encoded again.
         """
-        name = self._settings.model or manifest.encoder
-        automatic = self._settings.encoder == "auto"
-        precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder]
-        dimension = self._settings.text_dimension
+        name = self._settings.encoder.model or manifest.encoder
+        automatic = self._settings.encoder.backend == "auto"
+        precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder.backend]
+        dimension = self._settings.index.text_dimension
         known = known_fingerprint(name, precision)
         same = known and manifest.encoder_fingerprint in (known, with_dimension(known, manifest.dimension))
         if self.loaded is None and same and dimension in (None, manifest.dimension):
@@ -103,7 +103,7 @@ class Encoders:
 
     def _chosen(self, name: str, catalog: Catalog) -> Choice:
         """Return the encoder of this name, in the precision asked for; `auto`: the fastest good one."""
-        loaded, asked = self.loaded, self._settings.encoder
+        loaded, asked = self.loaded, self._settings.encoder.backend
         if loaded and loaded.name == name and (asked == "auto" or loaded.precision == PRECISIONS[asked]):
             return Choice(loaded)
 
@@ -113,8 +113,8 @@ class Encoders:
         reference = partial(load_reference, name, self._settings)
         items = catalog.peek(ENOUGH_ITEMS)
         if asked == "auto":
-            device = self._settings.device
-            speeds = Speeds(self._settings.cache_folder, known_fingerprint(name, "float32"), device)
+            device = self._settings.encoder.device
+            speeds = Speeds(self._settings.cache.folder, known_fingerprint(name, "float32"), device)
             candidates = partial(precisions, self._settings)
             choice = fastest_encoder(load, reference, candidates, items, speeds)
         else:
@@ -156,7 +156,7 @@ class Encoders:
         whole = self.loaded
         if whole is None or fitting(whole).fingerprint != manifest.encoder_fingerprint:
             whole = load_encoder(
-                self._settings.model or manifest.encoder, self._settings, precision=manifest.precision
+                self._settings.encoder.model or manifest.encoder, self._settings, precision=manifest.precision
             )
         encoder = fitting(whole)
         if encoder.fingerprint != manifest.encoder_fingerprint:

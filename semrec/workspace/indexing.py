@@ -28,14 +28,7 @@ from semrec.version import __version__
 from semrec.workspace.folder import Workspace
 from semrec.workspace.session import Change, OpenWorkspace
 
-INDEXING_SETTINGS = (
-    "model",
-    "encoder",
-    "text_dimension",
-    "quantize",
-    "passage_tokens",
-    "max_text_bytes",
-)
+INDEXING_SETTINGS: Mapping[str, Any] = {"encoder": {"model", "backend"}, "index": True}
 """Settings that decide what indexing makes of a catalog."""
 
 
@@ -107,7 +100,7 @@ def _asked(
         "mapping": asdict(wish.mapping or FieldMapping()),
         "format": wish.format,
         "sync": wish.sync,
-        "settings": settings.model_dump(mode="json", include=set(INDEXING_SETTINGS)),
+        "settings": settings.model_dump(mode="json", include=dict(INDEXING_SETTINGS)),
         "encoder": encoder,
     }
     with suppress(OSError):  # whoever opens the files will tell
@@ -181,7 +174,7 @@ def _opened(workspace: OpenWorkspace, source: Any, wish: Wish, before: Manifest 
         source,
         mapping,
         format=wish.format,
-        max_text_bytes=workspace.settings.max_text_bytes,
+        max_text_bytes=workspace.settings.index.max_text_bytes,
         fields=before.fields if before else {},
     )
 
@@ -196,9 +189,9 @@ def _build(workspace: OpenWorkspace, catalog: Catalog, last_change: int, wish: W
             encoder(),
             workspace.store(),
             rejects=workspace.rejects,
-            passage_tokens=settings.passage_tokens,
+            passage_tokens=settings.index.passage_tokens,
             journal=last_change,
-            quantized=bool(settings.quantize),
+            quantized=bool(settings.index.quantize),
             progress=wish.progress,
         )
     workspace.follow()
@@ -218,8 +211,8 @@ def _update(
         catalog,
         other,
         template=catalog.mapping.template,
-        passage_tokens=settings.passage_tokens or before.passage_tokens,
-        quantized=settings.quantize,
+        passage_tokens=settings.index.passage_tokens or before.passage_tokens,
+        quantized=settings.index.quantize,
     )
     load = partial(encoders.share, other) if other else partial(encoders.of, before)
     with _current(workspace, last_change) as current, LazyEncoder(load, settings) as encoder:
@@ -270,7 +263,7 @@ def _catalog_change(workspace: OpenWorkspace, last_change: int) -> Iterator[Chan
 def put_items(workspace: OpenWorkspace, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
     """Write items into the index that answers; see `Recommender.put_items`."""
     with workspace.change() as change:
-        read = read_items(items, change.manifest, workspace.settings.max_text_bytes)
+        read = read_items(items, change.manifest, workspace.settings.index.max_text_bytes)
         until = change.journal.put(read)
         load = partial(workspace.encoders.of, change.manifest)
         with LazyEncoder(load, workspace.settings) as encoder:

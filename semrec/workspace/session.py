@@ -86,8 +86,8 @@ class OpenWorkspace:
     def make(self) -> None:
         """Make the folder a workspace, or write down what the settings say of one that is there."""
         remembered = find_workspace(self.folder) if self.exists else None
-        qdrant = self.settings.qdrant or (remembered.qdrant if remembered else None)
-        collection = self.settings.collection or (remembered.collection if remembered else None)
+        qdrant = self.settings.store.qdrant or (remembered.qdrant if remembered else None)
+        collection = self.settings.store.collection or (remembered.collection if remembered else None)
         make_workspace(self.folder, qdrant=qdrant, collection=collection)
 
     def store(self) -> Store:
@@ -101,14 +101,13 @@ class OpenWorkspace:
         workspace = find_workspace(self.folder)
         with self._opening:
             if self._store is None:
-                settings = self.settings.model_copy(
-                    update={
-                        "qdrant": self.settings.qdrant or workspace.qdrant,
-                        "collection": self.settings.collection or workspace.collection,
-                    }
-                )
-                self._store = open_store(settings, workspace.folder)
-                if settings.qdrant:
+                asked = self.settings.store
+                remembered = {
+                    "qdrant": asked.qdrant or workspace.qdrant,
+                    "collection": asked.collection or workspace.collection,
+                }
+                self._store = open_store(asked.model_copy(update=remembered), workspace.folder)
+                if remembered["qdrant"]:
                     self.live.look_s = _LOOK_AT_SERVER_S
             return self._store
 
@@ -160,7 +159,8 @@ class OpenWorkspace:
         try:
             manifest = self._caught_up(index, number, store)
             self.encoders.follow(manifest)
-            index.search([Search(TEXT, np.array(manifest.text_mean, np.float32), self.settings.candidates)])
+            mean = np.array(manifest.text_mean, np.float32)
+            index.search([Search(TEXT, mean, self.settings.ranking.candidates)])
             return read_generation(number, index, manifest, self.settings)
         except BaseException:
             index.close()
@@ -184,11 +184,11 @@ class OpenWorkspace:
 
         with self._log_lock:
             if self._log is None:
-                url = self.settings.events_url
+                url = self.settings.event_log.url
                 self._log = EventLog.open(
                     url.get_secret_value() if url else self.folder,
                     create=create,
-                    timeout_s=self.settings.events_wait_s,
+                    timeout_s=self.settings.event_log.wait_s,
                 )
             return self._log
 
@@ -222,7 +222,7 @@ class OpenWorkspace:
         store = self.store()
         before = store.manifest(number)
         manifest = replay(
-            journal, index, before, lambda: self.encoders.of(before), self.settings.max_text_bytes
+            journal, index, before, lambda: self.encoders.of(before), self.settings.index.max_text_bytes
         )
         if manifest != before:
             store.rewrite_manifest(number, manifest)
@@ -242,7 +242,7 @@ class OpenWorkspace:
 
     def _journal(self) -> ChangeJournal | None:
         """Return the journal when there can be one."""
-        if self.settings.events_url is None and not (self.folder / events.FILE_NAME).exists():
+        if self.settings.event_log.url is None and not (self.folder / events.FILE_NAME).exists():
             return None
         from semrec.events.item_changes import ChangeJournal
 

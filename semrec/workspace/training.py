@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from semrec.config import Settings
+from semrec.config import EventSettings
 from semrec.errors import ConfigError
 from semrec.events.interactions import CleaningRules, Interactions, build_interactions
 from semrec.events.log import AppendReport
@@ -48,7 +48,7 @@ def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] 
     with building(store, workspace.folder), workspace.reading() as (index, manifest):
         catalog = catalog_items(index)
         events = workspace.event_log(create=False).frame()
-        interactions = clean_events(events, catalog.item_ids, workspace.settings)
+        interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
         report = fit_generation(store, index, manifest, catalog, interactions, seed=seed, progress=progress)
         workspace.forget_changes()
     workspace.follow()
@@ -75,7 +75,7 @@ def evaluate(
         texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
         vectors = index.vectors(TEXT, catalog.keys)
     events = open_events(source, mapping or EventMapping())
-    interactions = clean_events(events, catalog.item_ids, workspace.settings)
+    interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
     if interactions.shortage:
         raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
     return study(
@@ -90,7 +90,9 @@ def evaluate(
     )
 
 
-def clean_events(events: Iterable[pl.DataFrame], item_ids: Sequence[str], settings: Settings) -> Interactions:
+def clean_events(
+    events: Iterable[pl.DataFrame], item_ids: Sequence[str], settings: EventSettings
+) -> Interactions:
     """Return which user used which item of the catalog, by the rules of the settings."""
     return build_interactions(
         events,

@@ -312,7 +312,7 @@ def test_a_bad_setting_is_bad_use(run, shop, monkeypatch, setting):
     monkeypatch.setenv(*setting.split("="))
     status, out, err = run("similar", "sox", "-w", shop)
     assert (status, out) == (2, "")
-    assert "settings do not fit" in err
+    assert f"({setting.partition('=')[0]}): " in err
 
 
 # -- errors and tracebacks -----------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def test_clearing_an_encoder_that_is_not_there(folder, given):
 
 
 def test_who_uses_the_cache_while_it_is_cleared_goes_on(tmp_path):
-    options = Settings(cache_folder=tmp_path)
+    options = Settings(cache={"folder": tmp_path})
     with cached(ToyEncoder(), options) as encoder:
         encoder.encode_documents(["red"])
         encoder.encode_documents(["green"])

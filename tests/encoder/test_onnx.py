@@ -23,13 +23,13 @@ TEXTS = ["A library to read and write JSON quickly.", "", "中文", "a" * 2000, 
 def exports(tmp_path_factory, bundled):
     """A cache folder that holds an export of the bundled encoder."""
     folder = tmp_path_factory.mktemp("exports")
-    load_encoder("bundled", Settings(cache_folder=folder), precision="int8")
+    load_encoder("bundled", Settings(cache={"folder": folder}), precision="int8")
     return folder
 
 
 @pytest.fixture(scope="session")
 def int8(exports):
-    return load_encoder("bundled", Settings(cache_folder=exports, encoder="onnx-int8"))
+    return load_encoder("bundled", Settings(cache={"folder": exports}, encoder={"backend": "onnx-int8"}))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_vectors_are_nearly_those_of_float32(int8, bundled):
 
 
 def test_the_reference_has_the_vectors_of_float32_without_torch(exports, bundled):
-    reference = load_reference("bundled", Settings(cache_folder=exports))
+    reference = load_reference("bundled", Settings(cache={"folder": exports}))
     assert isinstance(reference, OnnxEncoder)
     assert (reference.precision, reference.fingerprint) == ("float32", bundled.fingerprint)
     vectors = reference.encode_documents(TEXTS)
@@ -66,7 +66,7 @@ def test_the_reference_has_the_vectors_of_float32_without_torch(exports, bundled
 def test_without_a_whole_export_the_reference_is_torch(own_exports, bundled):
     (export_folder(own_exports, bundled.fingerprint) / MODELS["float32"]).write_bytes(b"no model")
     for folder in (own_exports, own_exports / "none"):
-        assert load_reference("bundled", Settings(cache_folder=folder)).encode_queries(["x"]).shape == (
+        assert load_reference("bundled", Settings(cache={"folder": folder})).encode_queries(["x"]).shape == (
             1,
             384,
         )
@@ -81,7 +81,7 @@ def test_progress_hears_of_every_text(int8):
 def test_an_export_is_loaded_without_torch(exports):
     code = (
         "import sys; from semrec.config import Settings; from semrec.encoder import load_encoder; "
-        f"e = load_encoder('bundled', Settings(cache_folder={str(exports)!r}), precision='int8'); "
+        f"e = load_encoder('bundled', Settings(cache={{'folder': {str(exports)!r}}}), precision='int8'); "
         "e.encode_queries(['x']); print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -104,7 +104,7 @@ def test_a_damaged_export_is_noticed(own_exports, bundled, name, damage):
 def test_a_damaged_export_is_made_anew(own_exports, bundled, int8):
     folder = export_folder(own_exports, bundled.fingerprint)
     (folder / MODELS["int8"]).write_bytes(b"no model")
-    again = load_encoder("bundled", Settings(cache_folder=own_exports), precision="int8")
+    again = load_encoder("bundled", Settings(cache={"folder": own_exports}), precision="int8")
     np.testing.assert_allclose(again.encode_queries(TEXTS), int8.encode_queries(TEXTS), atol=1e-6)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
@@ -121,7 +121,7 @@ def test_who_comes_second_leaves_the_whole_export_of_the_first(own_exports, bund
 def test_two_processes_export_at_once(tmp_path):
     code = (
         "from semrec.config import Settings; from semrec.encoder import load_encoder; "
-        f"e = load_encoder('bundled', Settings(cache_folder={str(tmp_path)!r}), precision='int8'); "
+        f"e = load_encoder('bundled', Settings(cache={{'folder': {str(tmp_path)!r}}}), precision='int8'); "
         "print(e.encode_queries(['x'])[0, :3].tolist())"
     )
     both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in "ab"]
@@ -144,7 +144,7 @@ def test_an_export_that_fails_says_why_and_leaves_nothing(bundled, tmp_path, mon
 @pytest.mark.slow
 def test_where_nothing_can_be_written_the_export_is_used_but_not_kept(int8, tmp_path):
     (tmp_path / "file").touch()
-    encoder = load_encoder("bundled", Settings(cache_folder=tmp_path / "file"), precision="int8")
+    encoder = load_encoder("bundled", Settings(cache={"folder": tmp_path / "file"}), precision="int8")
     np.testing.assert_allclose(encoder.encode_queries(TEXTS), int8.encode_queries(TEXTS), atol=1e-6)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

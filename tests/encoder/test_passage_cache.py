@@ -324,7 +324,7 @@ class CountingEncoder(ToyEncoder):
 
 @pytest.fixture
 def options(tmp_path):
-    return Settings(cache_folder=tmp_path / "cache")
+    return Settings(cache={"folder": tmp_path / "cache"})
 
 
 def test_nothing_is_encoded_twice(options):
@@ -351,7 +351,7 @@ def test_vectors_are_those_of_the_encoder_whatever_is_known(tmp_path_factory, ba
     folder = tmp_path_factory.mktemp("cache")
     encoder = CountingEncoder()
     for _ in range(2):
-        with cached(encoder, Settings(cache_folder=folder)) as before:
+        with cached(encoder, Settings(cache={"folder": folder})) as before:
             for texts in batches:
                 expected = ToyEncoder().encode_documents(texts)
                 np.testing.assert_array_equal(before.encode_documents(texts), expected)
@@ -402,7 +402,7 @@ def test_writing_happens_while_the_next_passages_are_encoded(options):
             super().put(*args)
 
     encoder = CountingEncoder()
-    with CachedEncoder(encoder, SlowCache(options.cache_folder, 64)) as before:
+    with CachedEncoder(encoder, SlowCache(options.cache.folder, 64)) as before:
         started = time.monotonic()
         before.encode_documents(["red"])
         before.encode_documents(["red"])

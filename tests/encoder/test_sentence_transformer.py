@@ -28,7 +28,7 @@ PROMPTS = {"prompts": {"query": "query: ", "document": "passage: "}}
 
 
 def load(folder, **settings):
-    return load_encoder(str(folder), Settings(**settings))
+    return load_encoder(str(folder), Settings(encoder=settings))
 
 
 def test_the_bundled_encoder_says_what_it_is(bundled):
@@ -175,7 +175,7 @@ def test_a_model_with_code_of_its_own_is_refused(model_copy):
 def test_the_device_can_be_chosen():
     assert pick_device("cpu") == "cpu"
     with pytest.raises(EncoderError, match="cannot load the encoder"):
-        load_encoder("bundled", Settings(device="abacus"))
+        load_encoder("bundled", Settings(encoder={"device": "abacus"}))
 
 
 def test_a_copy_that_lost_its_tokenizer(model_copy):
@@ -194,7 +194,7 @@ needs_bfloat16 = pytest.mark.skipif(
 
 @needs_bfloat16
 def test_bfloat16_gives_nearly_the_same_vectors_under_a_fingerprint_of_its_own(bundled):
-    half = load_encoder("bundled", Settings(encoder="torch-bf16", device="cpu"))
+    half = load_encoder("bundled", Settings(encoder={"backend": "torch-bf16", "device": "cpu"}))
     assert (bundled.precision, half.precision) == ("float32", "bfloat16")
     assert half.fingerprint == f"{bundled.fingerprint}-bfloat16"
     vectors = half.encode_documents([SENTENCE, "中文", "x y " * 400])
@@ -207,7 +207,7 @@ def test_bfloat16_gives_nearly_the_same_vectors_under_a_fingerprint_of_its_own(b
 def test_a_device_without_bfloat16_is_told():
     assert not computes_bfloat16(torch.device("meta"))
     with pytest.raises(EncoderError, match=r"this machine \(meta\) cannot run .* in bfloat16"):
-        load_encoder("bundled", Settings(device="meta"), precision="bfloat16")
+        load_encoder("bundled", Settings(encoder={"device": "meta"}), precision="bfloat16")
 
 
 @given(st.lists(st.integers(0, 300), max_size=60), st.integers(1, 600))

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from toy import ToyEncoder
 
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.recommender import Recommender
 
 
@@ -20,7 +20,7 @@ def built(tmp_path_factory):
     def build(items, folder):
         if str(items) not in originals:
             original = originals[str(items)] = tmp_path_factory.mktemp("built")
-            settings = load_settings(model="toy", cache_folder=original / "cache")
+            settings = Settings(encoder={"model": "toy"}, cache={"folder": original / "cache"})
             with closing(Recommender(original / "shop", settings, encoder=ToyEncoder())) as shop:
                 shop.index(items)
         shutil.copytree(originals[str(items)], folder, dirs_exist_ok=True)

@@ -10,7 +10,7 @@ from qdrant_client import QdrantClient
 from test_upsert import Counting, assert_same, encoded, found, stored
 from toy import WORDS as COLOURS
 
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.errors import CatalogError, ConfigError
 from semrec.indexer.read import FieldMapping
 from semrec.indexer.upsert import UNCOUNTED
@@ -38,14 +38,14 @@ def new_shop(request, tmp_path):
     stores = {}
     opened = []
 
-    def open_shop(name="shop", encoder=None, **given):
+    def open_shop(name="shop", computed_by=None, **given):
         folder = tmp_path / name
         if request.param == "edge":
             store = EdgeStore(folder)
         else:
             store = stores.setdefault(name, ServerStore(name, client=QdrantClient(":memory:")))
-        settings = load_settings(**{"model": "toy", "cache_folder": tmp_path / "cache", **given})
-        opened.append(Recommender(folder, settings, store=store, encoder=encoder or Counting()))
+        given = {"encoder": {"model": "toy"}, "cache": {"folder": tmp_path / "cache"}, **given}
+        opened.append(Recommender(folder, Settings(**given), store=store, encoder=computed_by or Counting()))
         return opened[-1]
 
     yield open_shop
@@ -195,7 +195,7 @@ def test_another_encoder_encodes_everything(shop, new_shop):
     shop.close()
     other = Counting()
     other.name = other.fingerprint = "other"
-    again = new_shop(encoder=other, model="other")
+    again = new_shop(computed_by=other, encoder={"model": "other"})
     report = again.index(items(10))
     assert (report.generation, report.n_items, len(other.texts)) == (2, 60, 60)
     assert again.info()["encoder"] == "other"
@@ -204,7 +204,7 @@ def test_another_encoder_encodes_everything(shop, new_shop):
 
 def test_another_passage_length_encodes_everything(shop, new_shop):
     shop.close()
-    again = new_shop(passage_tokens=8)
+    again = new_shop(index={"passage_tokens": 8})
     assert again.index(items(60)).generation == 2
     assert again.index(items(60)).generation == 2
 
@@ -225,7 +225,7 @@ def test_rebuild_takes_the_source_alone(shop):
 
 
 def test_a_run_that_broke_goes_on_where_it_stopped(new_shop):
-    broken = new_shop(encoder=Counting(breaks_after=600))
+    broken = new_shop(computed_by=Counting(breaks_after=600))
     many = items(1500)
     for number, item in enumerate(many):
         many[number] = Item(item.item_id, f"Toy{number}", item.text)
@@ -266,7 +266,7 @@ def test_a_change_in_place_that_broke_is_finished_by_the_next_run(shop, monkeypa
 def test_vectors_are_cut_and_a_text_is_cut_alike(new_shop):
     whole = new_shop("whole")
     whole.index(items(60))
-    cut = new_shop("cut", text_dimension=3)
+    cut = new_shop("cut", index={"text_dimension": 3})
     cut.index(items(60))
     manifest = cut._open_generation().manifest
     assert (manifest.dimension, manifest.vectors[0].dimension) == (3, 3)
@@ -282,7 +282,7 @@ def test_vectors_are_cut_and_a_text_is_cut_alike(new_shop):
 
 
 def test_what_is_not_said_stays_cut(new_shop):
-    cut = new_shop("cut", text_dimension=3)
+    cut = new_shop("cut", index={"text_dimension": 3})
     cut.index(items(60))
     cut.close()
     again = new_shop("cut")
@@ -292,19 +292,19 @@ def test_what_is_not_said_stays_cut(new_shop):
 
 
 def test_another_dimension_makes_all_vectors_anew(new_shop):
-    cut = new_shop("cut", text_dimension=3)
+    cut = new_shop("cut", index={"text_dimension": 3})
     cut.index(items(60))
     cut.close()
-    wider = new_shop("cut", text_dimension=4)
+    wider = new_shop("cut", index={"text_dimension": 4})
     wider.index(items(60))
-    alone = new_shop("alone", text_dimension=4)
+    alone = new_shop("alone", index={"text_dimension": 4})
     alone.index(items(60))
     assert_same(wider, alone, {"price": {"gte": 30}})
 
 
 def test_more_numbers_than_there_are_is_an_error(new_shop):
     with pytest.raises(ConfigError, match="text_dimension can be 1 to"):
-        new_shop("cut", text_dimension=4000).index(items(60))
+        new_shop("cut", index={"text_dimension": 4000}).index(items(60))
 
 
 @pytest.mark.filterwarnings("ignore:Local mode performs exact")
@@ -312,7 +312,7 @@ def test_search_in_int8_is_built_without_encoding(shop, new_shop):
     answers = [one.item_id for one in shop.recommend(history=["item-3"], k=5)]
     first = shop._open_generation().number
     shop.close()
-    again = new_shop(quantize=True)
+    again = new_shop(index={"quantize": True})
     again.index(items(60))
     assert again._workspace.encoders.loaded.texts == []
     assert again._open_generation().number > first
@@ -323,6 +323,6 @@ def test_search_in_int8_is_built_without_encoding(shop, new_shop):
     kept.index(items(61))
     assert kept._open_generation().manifest.vectors[0].quantized
     kept.close()
-    exact = new_shop(quantize=False)
+    exact = new_shop(index={"quantize": False})
     exact.index(items(61))
     assert not exact._open_generation().manifest.vectors[0].quantized

@@ -12,7 +12,7 @@ from qdrant_client import QdrantClient
 from toy import WORDS as COLOURS
 from toy import ToyEncoder
 
-from semrec.config import Settings, load_settings
+from semrec.config import Settings
 from semrec.errors import CatalogError
 from semrec.recommender import Recommender
 from semrec.store.edge import EdgeStore
@@ -49,7 +49,7 @@ def open_shop(engine, items, folder, built):
     """An index of these items with its passage cache, ready to change."""
     if engine == "edge":
         built(items, folder)
-    settings = load_settings(model="toy", cache_folder=folder / "cache")
+    settings = Settings(encoder={"model": "toy"}, cache={"folder": folder / "cache"})
     shop = Recommender(
         folder / "shop", settings, store=new_store(engine, folder / "shop"), encoder=Counting()
     )
@@ -213,7 +213,9 @@ def test_items_are_rendered_and_cut_as_the_index_was(tmp_path):
 
     folder = tmp_path / "shop"
     with Recommender(
-        folder, load_settings(model="toy", passage_tokens=8), encoder=Counting(passage_tokens=20)
+        folder,
+        Settings(encoder={"model": "toy"}, index={"passage_tokens": 8}),
+        encoder=Counting(passage_tokens=20),
     ) as shop:
         rows = [{"id": "a", "title": "red", "maker": "blue", "text": ""}]
         shop.index(rows, mapping=FieldMapping(template="{title} by {maker}. {text}"))

@@ -23,7 +23,7 @@ from qdrant_client import QdrantClient
 from toy import ToyEncoder
 
 from semrec import Event, Item, Recommender
-from semrec.config import KIND_WEIGHTS, load_settings
+from semrec.config import KIND_WEIGHTS, Settings
 from semrec.errors import ConfigError, EmptyProfileError
 from semrec.events.frame import frame_of
 from semrec.events.interactions import build_interactions
@@ -102,7 +102,7 @@ class CountingEncoder(ToyEncoder):
 def open_shop(folder, client=None, **given):
     """Open a shop with the toy encoder, embedded or on a Qdrant in memory."""
     store = None if client is None else ServerStore("shop", client=client)
-    options = load_settings(model="toy", **given)
+    options = Settings(encoder={"model": "toy"}, **given)
     return Recommender(folder, options, store=store, encoder=CountingEncoder())
 
 
@@ -292,7 +292,7 @@ def test_the_same_seed_gives_the_same_answers(shops, fitted, tmp_path):
 def all_parts(shop, history, weights=None, text=None):
     """Return the candidates of a query, and how many items the history has."""
     generation = shop._open_generation()
-    known = known_history(history, generation, shop._workspace.settings)
+    known = known_history(history, generation, shop.settings)
     centred = generation.text_signal.centred(known.keys)
     question = Question(
         text,
@@ -307,7 +307,7 @@ def all_parts(shop, history, weights=None, text=None):
         generation,
         where=(),
         hidden=known.keys,
-        weights=shop._workspace.settings.signal_weights,
+        weights=shop.settings.ranking.signal_weights,
         asked_weights=weights or {},
         n_history=len(known.keys),
     )
@@ -555,7 +555,7 @@ def test_an_unknown_user_gets_what_is_popular_and_new(dated):
     fresh = -(np.arange(len(popular)) % 4)
     by_popularity, by_freshness = ((term - term.mean()) / term.std() for term in (popular, fresh))
     by_freshness *= 0.5  # its weight
-    with open_shop(dated, freshness_field="added", freshness_half_life_days=30) as shop:
+    with open_shop(dated, ranking={"freshness_field": "added", "freshness_half_life_days": 30}) as shop:
         answer = shop.recommend(user="nobody", k=60)
         assert answer.notes == (
             "user 'nobody' has no events on known items: this is what is popular and new",
@@ -580,7 +580,7 @@ def test_an_unknown_user_gets_what_is_popular_and_new(dated):
 
 
 def test_before_the_first_fit_an_unknown_user_gets_what_is_new(indexed):
-    with open_shop(indexed, freshness_field="added") as shop:
+    with open_shop(indexed, ranking={"freshness_field": "added"}) as shop:
         shop.index(dated_catalog())
         answer = shop.recommend(user="nobody", k=20, where={"place": {"lt": 40}})
         assert answer.notes == ("user 'nobody' has no events on known items: this is what is new",)
@@ -590,7 +590,7 @@ def test_before_the_first_fit_an_unknown_user_gets_what_is_new(indexed):
 
 def test_freshness_by_a_field_that_is_not_there(dated):
     with (
-        open_shop(dated, freshness_field="born") as shop,
+        open_shop(dated, ranking={"freshness_field": "born"}) as shop,
         pytest.raises(ConfigError, match=r"'born' is not in the index. Fields .*: added, place;"),
     ):
         shop.recommend(user="nobody")
@@ -618,7 +618,7 @@ def test_a_user_and_a_text(shop):
 def test_a_user_who_says_nothing(indexed):
     """Only neutral ratings: neither for nor against, but seen; with a text and without."""
     load(indexed, {"neutral": repeated("1-1", 1, kind="rate", value=3.0), **rating_users()})
-    with open_shop(indexed, text_pooling="centred_mean") as shop:
+    with open_shop(indexed, ranking={"text_pooling": "centred_mean"}) as shop:
         shop.fit()
         popular = shop.recommend(user="neutral", k=5)
         assert "this is what is popular" in popular.notes[0]
@@ -753,7 +753,7 @@ def test_another_encoder_says_that_new_items_have_no_taste_until_the_next_fit(fi
     other = ToyEncoder()
     other.name = other.fingerprint = "other"
     with Recommender(
-        shutil.copytree(fitted, tmp_path / "shop"), load_settings(model="other"), encoder=other
+        shutil.copytree(fitted, tmp_path / "shop"), Settings(encoder={"model": "other"}), encoder=other
     ) as shop:
         report = shop.index([*catalog(), Item("later", "", "green round")])
         assert "new items have none until the next run of: semrec fit" in report.notes[-1]
@@ -869,7 +869,7 @@ def test_a_text_asks_for_taste_where_that_is_wanted(shop):
 @pytest.fixture
 def searched(fitted, tmp_path, monkeypatch):
     """Return a shop and a list that fills with the vectors it searches; ten candidates are enough for it."""
-    with open_shop(shutil.copytree(fitted, tmp_path / "shop"), candidates=10) as shop:
+    with open_shop(shutil.copytree(fitted, tmp_path / "shop"), ranking={"candidates": 10}) as shop:
         index, names = shop._open_generation().index, []
         search = index.search
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import semrec.workspace.encoders
 from semrec import Item, Recommender
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.errors import ConfigError, QueryError, StoreError, UnknownFieldError
 from semrec.ranking import catalog_scores as batch_scoring
 
@@ -65,7 +65,7 @@ def shop_events():
 
 
 def open_shop(folder, **options):
-    return Recommender(folder, load_settings(model="toy", **options), encoder=ToyEncoder(20))
+    return Recommender(folder, Settings(encoder={"model": "toy"}, **options), encoder=ToyEncoder(20))
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +131,13 @@ def check_equal(file, recommender, users, *, k, **options):
 # -- the same as one by one ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{}, {"half_life_days": 30, "sharpness": 3.0, "sample_items": 13}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"events": {"half_life_days": 30}, "ranking": {"sharpness": 3.0, "sample_items": 13}}],
+)
 @pytest.mark.usefixtures("small_blocks")
 def test_every_user_gets_what_recommend_gives(fitted, tmp_path, options, monkeypatch):
-    monkeypatch.setattr(batch_scoring, "CELLS", 8 * options.get("sample_items", 2048))
+    monkeypatch.setattr(batch_scoring, "CELLS", 8 * options.get("ranking", {}).get("sample_items", 2048))
     with open_shop(fitted, **options) as recommender:
         report = recommender.recommend_all(tmp_path / "recs.parquet", k=7)
         check_equal(report.output, recommender, users_of(shop_events()), k=7)
@@ -150,7 +153,7 @@ def test_every_user_gets_what_recommend_gives(fitted, tmp_path, options, monkeyp
 
 @pytest.mark.parametrize("pooling", ["soft_nearest", "centred_mean", "mean"])
 def test_before_the_first_fit_text_alone_speaks(loaded, tmp_path, pooling):
-    with open_shop(loaded, text_pooling=pooling) as recommender:
+    with open_shop(loaded, ranking={"text_pooling": pooling}) as recommender:
         report = recommender.recommend_all(tmp_path / "recs.parquet", k=5)
         known = [user for user in users_of(shop_events()) if user.startswith("u") and user[1:].isdigit()]
         check_equal(report.output, recommender, known, k=5)
@@ -194,7 +197,9 @@ def test_users_nobody_knows_may_be_left_out(fitted, tmp_path):
 @pytest.mark.parametrize(("workspace", "got"), [("loaded", "new"), ("fitted", "popular and new")])
 @pytest.mark.usefixtures("small_blocks")
 def test_users_nobody_knows_get_what_is_new_where_dates_are_known(made, tmp_path, workspace, got):
-    with open_shop(made / workspace, freshness_field="day", freshness_half_life_days=30) as recommender:
+    with open_shop(
+        made / workspace, ranking={"freshness_field": "day", "freshness_half_life_days": 30}
+    ) as recommender:
         report = recommender.recommend_all(tmp_path / "recs.parquet", k=5)
         check_equal(report.output, recommender, users_of(shop_events()), k=5)
     assert report.n_popular == 3
@@ -209,7 +214,7 @@ def test_users_nobody_knows_get_what_is_new_where_dates_are_known(made, tmp_path
 
 def test_a_field_without_dates_is_told_before_anything_is_written(fitted, tmp_path):
     with (
-        open_shop(fitted, freshness_field="club") as recommender,
+        open_shop(fitted, ranking={"freshness_field": "club"}) as recommender,
         pytest.raises(ConfigError, match="freshness_field 'club' holds no dates"),
     ):
         recommender.recommend_all(tmp_path / "recs.parquet")

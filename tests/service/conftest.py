@@ -18,7 +18,7 @@ from serving import SHOP, open_shop, start, wait_until_ready
 def built_shop(tmp_path_factory):
     """A workspace with `SHOP`; copy it, do not open it."""
     folder = tmp_path_factory.mktemp("built") / "shop"
-    with open_shop(folder, model="toy") as recommender:
+    with open_shop(folder, encoder={"model": "toy"}) as recommender:
         recommender.index(SHOP)
     return folder
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from toy import ToyEncoder
 
 from semrec import Item, Recommender
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.service.app import create_app
 from semrec.service.schemas import ErrorBody
 
@@ -24,12 +24,12 @@ SHOP = [
 
 def open_shop(folder, **settings):
     """Return a recommender on a folder, with the toy encoder."""
-    return Recommender(folder, load_settings(**settings), encoder=ToyEncoder())
+    return Recommender(folder, Settings(**settings), encoder=ToyEncoder())
 
 
 def start(folder, keys=None, **settings):
     """Return a client of an app on a folder; a context that starts and stops the app."""
-    app = create_app(lambda: open_shop(folder, **settings), load_settings(**settings), keys=keys)
+    app = create_app(lambda: open_shop(folder, **settings), Settings(**settings), keys=keys)
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
 
 

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from serving import open_shop
 
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.service.api_keys import ApiKeys
 from semrec.service.app import create_app
 from semrec.service.client import Client, RefusedError
@@ -55,7 +55,7 @@ def service(built_shop, tmp_path_factory):
     folder = shutil.copytree(built_shop, tmp_path_factory.mktemp("client") / "shop")
     ring = ApiKeys(folder)
     written, _ = ring.create("everything", "admin")
-    app = create_app(lambda: open_shop(folder), load_settings(), keys=ring)
+    app = create_app(lambda: open_shop(folder), Settings(), keys=ring)
     with listening(app) as url:
         with Client(url, written, attempts=1) as client:
             wait_until_ready(client)

@@ -12,7 +12,7 @@ from serving import error, start, wait_until_ready
 from typer.testing import CliRunner
 
 from semrec.cli import app as cli
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.service.api_keys import ApiKeys
 from semrec.service.logs import configure_logs
@@ -40,7 +40,7 @@ def guarded(built_shop, tmp_path_factory, ring, keys):
     import shutil
 
     folder = shutil.copytree(built_shop, tmp_path_factory.mktemp("guarded") / "shop")
-    with start(folder, keys=ring, service_wrong_keys=5) as client:
+    with start(folder, keys=ring, service={"wrong_keys": 5}) as client:
         wait_until_ready(client, bearer(keys["read"]))
         yield client
 
@@ -128,7 +128,7 @@ def test_a_thousand_wrong_keys_are_limited(keys, guarded):
 def test_one_key_cannot_ask_too_often(shop, tmp_path):
     ring = ApiKeys(tmp_path)
     busy, calm = (ring.create(name, "read")[0] for name in ("busy", "calm"))
-    with start(shop, keys=ring, service_rate=0.1, service_burst=3) as client:
+    with start(shop, keys=ring, service={"rate": 0.1, "burst": 3}) as client:
         statuses = [
             client.get("/items", params={"ids": "r1"}, headers=bearer(busy)).status_code for _ in range(5)
         ]
@@ -159,7 +159,7 @@ def test_other_sites_may_ask_only_when_they_are_named(serve, client):
         return client.options("/recommend", headers=headers)
 
     assert "access-control-allow-origin" not in preflight(client, "https://shop.example").headers
-    open_to = serve(wait=False, service_origins=("https://shop.example",))
+    open_to = serve(wait=False, service={"origins": ("https://shop.example",)})
     allowed = preflight(open_to, "https://shop.example").headers
     assert allowed["access-control-allow-origin"] == "https://shop.example"
     assert "access-control-allow-origin" not in preflight(open_to, "https://evil.example").headers
@@ -185,12 +185,12 @@ def test_which_addresses_others_reach(host, only_here):
 
 def test_a_public_address_needs_keys(shop):
     with pytest.raises(ConfigError, match="there are no keys"):
-        run(shop, load_settings(), host="0.0.0.0", port=0)
+        run(shop, Settings(), host="0.0.0.0", port=0)
 
 
 def test_several_processes_need_a_server(shop):
     with pytest.raises(ConfigError, match="used by one process, not by 4"):
-        run(shop, load_settings(), host="127.0.0.1", port=0, workers=4)
+        run(shop, Settings(), host="127.0.0.1", port=0, workers=4)
 
 
 def test_keys_on_the_command_line(shop):

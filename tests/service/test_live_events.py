@@ -125,7 +125,7 @@ def test_ids_are_only_texts(serve, shop):
 
 
 def test_many_clients_lose_nothing(serve, shop):
-    client, counts = serve(service_queue=1024), []
+    client, counts = serve(service={"queue": 1024}), []
 
     def send(number):
         for n in range(50):
@@ -143,7 +143,7 @@ def test_many_clients_lose_nothing(serve, shop):
 
 
 def test_a_locked_database_is_told_and_recovers(serve, shop):
-    client = serve(events_wait_s=0.1)
+    client = serve(event_log={"wait_s": 0.1})
     post(client, event("ann", "r1", time=1.7e9))
     with EventLog.open(shop) as other, other.transaction(write=True) as connection:
         connection.exec_driver_sql("UPDATE semrec_events SET kind = kind")

@@ -9,7 +9,7 @@ import pytest
 from serving import error, ids, open_shop, wait_until_ready
 from starlette.testclient import TestClient
 
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.errors import StoreUnavailableError
 from semrec.service.app import create_app
 from semrec.store.edge import EdgeIndex
@@ -37,7 +37,7 @@ def watched(shop):
 
     def start(**settings):
         recommender = open_shop(shop, **settings)
-        app = create_app(lambda: recommender, load_settings(**settings))
+        app = create_app(lambda: recommender, Settings(**settings))
         client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
         client.__enter__()
         opened.append(client)
@@ -55,7 +55,7 @@ def figures(client, name):
 
 
 def test_texts_that_come_together_are_encoded_together(watched):
-    client, recommender = watched(service_batch_s=0.5, service_batch_texts=8)
+    client, recommender = watched(service={"batch_s": 0.5, "batch_texts": 8})
     batches, encode = [], recommender.encode_texts
 
     def noting(texts):
@@ -80,7 +80,7 @@ def test_a_text_is_encoded_once(watched):
 
 
 def test_too_many_questions_are_sent_away(watched):
-    client, recommender = watched(service_queue=2, service_threads=1)
+    client, recommender = watched(service={"queue": 2, "threads": 1})
     go, answer = threading.Event(), recommender.recommend
     recommender.recommend = lambda **asked: (go.wait(10), answer(**asked))[1]
     threading.Timer(0.5, go.set).start()
@@ -95,7 +95,7 @@ def test_too_many_questions_are_sent_away(watched):
 
 
 def test_no_question_takes_for_ever(watched):
-    client, recommender = watched(service_timeout_s=0.2)
+    client, recommender = watched(service={"timeout_s": 0.2})
     recommender.recommend, answer = lambda **_: time.sleep(0.6), recommender.recommend
     error(client.post("/recommend", json={"history": ["r1"]}), 504, "timeout")
     recommender.recommend = answer
@@ -137,7 +137,7 @@ def test_a_history_of_ten_thousand_items(client):
 
 
 def test_texts_that_cannot_be_encoded_soon_are_sent_away(watched):
-    client, recommender = watched(service_queue=2, service_threads=1, service_batch_texts=1)
+    client, recommender = watched(service={"queue": 2, "threads": 1, "batch_texts": 1})
     go, encode = threading.Event(), recommender.encode_texts
     client.app.state.shared.question_batches._encode = lambda texts: (go.wait(10), encode(texts))
     threading.Timer(0.5, go.set).start()
@@ -148,7 +148,7 @@ def test_texts_that_cannot_be_encoded_soon_are_sent_away(watched):
 
 
 def test_texts_and_changes_hold_up_no_answer(watched):
-    client, recommender = watched(service_threads=1)
+    client, recommender = watched(service={"threads": 1})
     go = threading.Event()
     client.app.state.shared.question_batches._encode = lambda texts: go.wait(10)
     recommender.delete_items = lambda ids: go.wait(10)

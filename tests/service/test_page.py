@@ -16,7 +16,7 @@ import pytest
 from serving import wait_until_ready
 
 from semrec import Item, Recommender
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.service.api_keys import ApiKeys
 from semrec.service.app import create_app
 
@@ -69,7 +69,7 @@ def bought(catalog):
 def shop(indexed, bundled, catalog, tmp_path_factory):
     """A shop with `catalog`, events that were learned from, and an item whose every field is markup."""
     folder = shutil.copytree(indexed, tmp_path_factory.mktemp("page") / "shop")
-    with Recommender(folder, load_settings(), encoder=bundled) as recommender:
+    with Recommender(folder, Settings(), encoder=bundled) as recommender:
         recommender.put_items([NASTY])
         recommender.add_events(bought(catalog))
         recommender.fit()
@@ -88,7 +88,7 @@ def serving(folder, encoder, keys=None):
     """Serve a shop from a thread, on a free port of this machine."""
     import uvicorn
 
-    settings = load_settings()
+    settings = Settings()
     app = create_app(lambda: Recommender(folder, settings, encoder=encoder), settings, keys=keys)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)

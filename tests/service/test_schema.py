@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from serving import open_shop
 
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.service.app import create_app
 
 CHECKS = [
@@ -34,7 +34,7 @@ HEADERS = {"Host": "localhost"}
 
 @pytest.mark.slow
 def test_generated_requests_get_answers_that_match(shop):
-    app = create_app(lambda: open_shop(shop), load_settings())
+    app = create_app(lambda: open_shop(shop), Settings())
     schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HEADERS)
     while not app.state.shared.is_ready:
         time.sleep(0.01)

@@ -10,7 +10,7 @@ import pytest
 from serving import error, ids
 
 from semrec import tracing as stages
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.service.app import import_traces
 from semrec.service.server import run
@@ -73,7 +73,7 @@ def test_every_stage_is_measured(serve):
 
 
 def test_a_request_is_a_span_and_its_stages_are_spans_in_it(serve, spans):
-    client = serve(telemetry=True)
+    client = serve(service={"telemetry": True})
     asker = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     ids(client.post("/recommend", json={"text": "red"}, headers={"traceparent": asker, "X-Request-Id": "r1"}))
     found = spans()
@@ -99,7 +99,7 @@ def test_a_request_is_a_span_and_its_stages_are_spans_in_it(serve, spans):
 def test_a_span_tells_a_failure_but_nothing_of_what_was_asked(serve, spans, monkeypatch):
     from semrec.store.edge import EdgeIndex
 
-    client = serve(telemetry=True)
+    client = serve(service={"telemetry": True})
     monkeypatch.setattr(EdgeIndex, "search", lambda *_: 1 / 0)
     error(client.post("/recommend", json={"text": "my-secret-wish"}), 500, "internal")
     monkeypatch.undo()
@@ -117,13 +117,13 @@ def test_without_opentelemetry_traces_are_refused_in_words(shop, monkeypatch):
     with pytest.raises(ConfigError, match=r"pip install 'semrec\[telemetry\]'"):
         import_traces()
     with pytest.raises(ConfigError, match="telemetry"):
-        run(shop, load_settings(telemetry=True), host="127.0.0.1", port=0)
+        run(shop, Settings(service={"telemetry": True}), host="127.0.0.1", port=0)
 
 
 def test_nothing_is_imported_that_is_not_wanted():
     script = (
-        "import sys; from semrec.config import load_settings; from semrec.service.app import create_app;"
-        "create_app(None, load_settings()); print('semrec.service.traces' in sys.modules)"
+        "import sys; from semrec.config import Settings; from semrec.service.app import create_app;"
+        "create_app(None, Settings()); print('semrec.service.traces' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -69,7 +69,7 @@ def test_diversity_is_a_reason(client):
 
 
 def test_an_item_that_no_search_found_is_scored_all_the_same(shop):
-    with open_shop(shop, candidates=10) as recommender:
+    with open_shop(shop, ranking={"candidates": 10}) as recommender:
         recommender.warm_up()
         find = recommender._candidates
 

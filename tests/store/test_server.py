@@ -13,7 +13,7 @@ import pytest
 from qdrant_client import QdrantClient
 from samples import DIM, VECTORS, build, manifest, points
 
-from semrec.config import Settings
+from semrec.config import StoreSettings
 from semrec.errors import StoreError, StoreUnavailableError
 from semrec.store import Search, open_store, server
 from semrec.store.edge import EdgeStore
@@ -194,8 +194,8 @@ def test_a_store_needs_one_of_url_and_client(memory):
 
 
 def test_open_store_picks_the_engine(tmp_path):
-    assert isinstance(open_store(Settings(qdrant=None), tmp_path), EdgeStore)
-    settings = Settings(qdrant="http://127.0.0.1:1", qdrant_api_key=KEY)
+    assert isinstance(open_store(StoreSettings(), tmp_path), EdgeStore)
+    settings = StoreSettings(qdrant="http://127.0.0.1:1", qdrant_api_key=KEY)
     store = open_store(settings, tmp_path / "my-shop")
     assert store.describe() == "Qdrant collection my-shop at http://127.0.0.1:1"
     store.close()

@@ -11,7 +11,7 @@ import pytest
 from toy import ToyEncoder
 
 from semrec import Event, Item, Recommender
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.errors import SemrecError, StoreLockedError
 from semrec.events.frame import frame_of
 
@@ -38,7 +38,7 @@ with open_shop(sys.argv[2]) as shop:
 
 
 def open_shop(folder):
-    return Recommender(Path(folder), load_settings(model="toy"), encoder=ToyEncoder())
+    return Recommender(Path(folder), Settings(encoder={"model": "toy"}), encoder=ToyEncoder())
 
 
 @pytest.fixture

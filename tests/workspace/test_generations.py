@@ -19,7 +19,7 @@ ITEMS = [Item("r", "red thing", "red red"), Item("g", "green thing", "green"), I
 
 
 def open_shop(folder, **settings):
-    return Recommender(folder, Settings(model="toy", **settings), encoder=ToyEncoder())
+    return Recommender(folder, Settings(encoder={"model": "toy"}, **settings), encoder=ToyEncoder())
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_build_keeps_the_one_that_answered_and_as_many_as_it_is_told(folder):
         shop.rollback()
         shop.index(ITEMS[:2], rebuild=True)
     assert (store.current(), store.generations()) == (3, [1, 3])
-    with open_shop(folder, keep_generations=3) as shop:
+    with open_shop(folder, store={"keep_generations": 3}) as shop:
         shop.index(ITEMS, rebuild=True)
     assert store.generations() == [1, 3, 4]
 

@@ -119,7 +119,7 @@ def test_other_wishes_are_other_runs(tmp_path, catalog):
         shop.index(catalog)
         assert was_read(shop.index(catalog, sync=True))
         assert was_read(shop.index(catalog, rebuild=True))
-    with open_shop(tmp_path, max_text_bytes=100) as shop:
+    with open_shop(tmp_path, index={"max_text_bytes": 100}) as shop:
         assert was_read(shop.index(catalog))
         assert not was_read(shop.index(f"{tmp_path}/*.csv"))
         assert was_read(shop.index([catalog, catalog]))

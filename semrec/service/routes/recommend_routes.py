@@ -43,7 +43,7 @@ async def prepare(query: RecommendIn, state: AppState) -> None:
     ServiceError
         The history is too long, or too many queries are waiting.
     """
-    max_items = state.settings.service_max_history
+    max_items = state.settings.service.max_history
     if len(query.history) > max_items:
         raise ServiceError(422, f"a history has at most {max_items:,} items; send the latest ones")
     state.check_ready()
