@@ -66,7 +66,7 @@ from semrec.workspace.session import OpenWorkspace
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import Study
     from semrec.events.log import AppendReport, EventLog
-    from semrec.indexer.event_source import EventMapping
+    from semrec.indexer.event_mapping import EventMapping
     from semrec.indexer.index_report import IndexReport
     from semrec.indexer.read import FieldMapping
     from semrec.indexer.rejects import Reject

@@ -49,7 +49,7 @@ def events(
     debug: DebugOption = False,
 ) -> None:
     """Add what users did to the event log; loading a file twice changes nothing."""
-    from semrec.indexer.event_source import EventMapping
+    from semrec.indexer.event_mapping import EventMapping
     from semrec.indexer.rejects import RejectsFile
     from semrec.recommender import Recommender
 

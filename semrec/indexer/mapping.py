@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from semrec.errors import CatalogError
+from semrec.indexer.columns import Role, assign_columns, missing_role, quoted, require_columns
 from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, plain, to_text
-from semrec.indexer.template import DEFAULT_TEMPLATE, ROLES, known, rename_template, template_names
+from semrec.indexer.template import DEFAULT_TEMPLATE, ROLES, rename_template, template_names
 from semrec.store.protocol import FieldType
 
-SAMPLE_ROWS = 1000
-"""Rows that guesses and types are made from."""
 SHORT_CHARACTERS = 200
 """A column of longer values is not guessed to be metadata."""
 
-GUESSES = {
-    "item_id": "item_id id sku asin uid uuid guid slug isbn product_id item article_id doc_id document_id "
-    "movie_id book_id key code 编号 商品编号 物品编号 商品id 物品id 标识 货号",
-    "title": "title name headline product_title product_name item_name item_title label subject "
-    "标题 名称 题目 名字 商品名称 书名 片名 品名",
-    "text": "text description body content overview abstract summary synopsis plot details "
-    "product_description long_description desc 内容 正文 描述 简介 摘要 介绍 概述 详情 商品描述",
+COLUMN_ROLES = {
+    "item_id": Role(
+        "item id",
+        "--id",
+        "item_id id sku asin uid uuid guid slug isbn product_id item article_id doc_id document_id "
+        "movie_id book_id key code 编号 商品编号 物品编号 商品id 物品id 标识 货号",
+    ),
+    "title": Role(
+        "title",
+        "--title",
+        "title name headline product_title product_name item_name item_title label subject "
+        "标题 名称 题目 名字 商品名称 书名 片名 品名",
+    ),
+    "text": Role(
+        "text",
+        "--text",
+        "text description body content overview abstract summary synopsis plot details "
+        "product_description long_description desc 内容 正文 描述 简介 摘要 介绍 概述 详情 商品描述",
+    ),
 }
-OPTIONS = {"item_id": "--id", "title": "--title", "text": "--text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +103,16 @@ def resolve(
     """
     columns = tuple(profiles)
     asked = (mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()), *mapping.lists)
-    _require([name for name in asked if name is not None], columns, source)
+    require_columns([name for name in asked if name is not None], columns, source)
     notes: list[str] = []
-    roles = _resolve_roles(mapping, columns, notes)
+    free = [name for name in columns if name not in asked]
+    roles = assign_columns(COLUMN_ROLES, {name: getattr(mapping, name) for name in COLUMN_ROLES}, free, notes)
     if roles["item_id"] is None:
-        raise CatalogError(
-            f"{source}: no column looks like the item id; name it with --id. Columns: {known(columns)}"
-        )
+        raise missing_role(COLUMN_ROLES["item_id"], columns, source)
     if mapping.template is None and roles["title"] is None and roles["text"] is None:
         raise CatalogError(
             f"{source}: no column looks like a title or a text; name one with --title, --text or --encode. "
-            f"Columns: {known(columns)}"
+            f"Columns: {quoted(columns)}"
         )
     template = _resolve_template(mapping.template, roles, columns, source)
     metadata = _resolve_metadata(mapping, roles, profiles, notes, keep_all=keep_all)
@@ -135,35 +143,6 @@ def missing_columns(mapping: FieldMapping, columns: Sequence[str]) -> list[str]:
     return [name for name in needed if name is not None and name not in columns]
 
 
-def _resolve_roles(mapping: FieldMapping, columns: Sequence[str], notes: list[str]) -> dict[str, str | None]:
-    taken = {mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()), *mapping.lists}
-    roles: dict[str, str | None] = {}
-    for role in ROLES:
-        given = getattr(mapping, role)
-        roles[role] = given or _guess(role, [name for name in columns if name not in taken])
-        if given is None:
-            found = roles[role]
-            label = role.replace("_", " ")
-            notes.append(
-                f'{label}: column "{found}" (guessed)'
-                if found is not None
-                else f"{label}: none (no column looks like it; name one with {OPTIONS[role]})"
-            )
-    return roles
-
-
-def _guess(role: str, columns: Sequence[str]) -> str | None:
-    by_name = {_folded(name): name for name in reversed(columns)}
-    for candidate in GUESSES[role].split():
-        if _folded(candidate) in by_name:
-            return by_name[_folded(candidate)]
-    return None
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name).casefold()
-
-
 def _resolve_template(
     template: str | None, roles: Mapping[str, str | None], columns: Sequence[str], source: str
 ) -> str:
@@ -172,7 +151,7 @@ def _resolve_template(
     names = {column: role for role, column in roles.items() if column is not None}
     # A role means itself even where a column of another role has its name.
     renamed = rename_template(template, {name: role for name, role in names.items() if name not in ROLES})
-    _require([name for name in template_names(renamed) if roles.get(name) is None], columns, source)
+    require_columns([name for name in template_names(renamed) if roles.get(name) is None], columns, source)
     return renamed
 
 
@@ -194,21 +173,15 @@ def _resolve_metadata(
         if name not in objects and not keep_all and profiles[name].longest > SHORT_CHARACTERS
     ]
     kept = [name for name in others if name not in objects and name not in too_long]
-    notes.append(f"metadata: {known(kept)} (guessed: all other columns with short values)")
+    notes.append(f"metadata: {quoted(kept)} (guessed: all other columns with short values)")
     if too_long:
         notes.append(
-            f"left out: {known(too_long)} (values longer than {SHORT_CHARACTERS} characters; "
+            f"left out: {quoted(too_long)} (values longer than {SHORT_CHARACTERS} characters; "
             "keep them with --meta)"
         )
     if objects:
-        notes.append(f"left out: {known(objects)} (nested objects cannot be filtered by)")
+        notes.append(f"left out: {quoted(objects)} (nested objects cannot be filtered by)")
     return tuple(kept)
-
-
-def _require(names: Sequence[str], columns: Sequence[str], source: str) -> None:
-    absent = [name for name in names if name not in columns]
-    if absent:
-        raise CatalogError(f"{source}: there is no column {known(absent)}. Columns: {known(columns)}")
 
 
 def _is_valid(name: str) -> bool:

@@ -15,8 +15,8 @@ from itertools import chain, islice
 from typing import Any
 
 from semrec.errors import CatalogError
+from semrec.indexer.columns import quoted
 from semrec.indexer.mapping import (
-    SAMPLE_ROWS,
     FieldMapping,
     Profile,
     field_types,
@@ -24,8 +24,9 @@ from semrec.indexer.mapping import (
     profile_rows,
     resolve,
 )
-from semrec.indexer.rejects import Reject
-from semrec.indexer.sources.tables import Table, open_tables
+from semrec.indexer.rejects import Reject, reject
+from semrec.indexer.sources.sampled import SAMPLE_ROWS, SampledTables
+from semrec.indexer.sources.tables import open_tables
 from semrec.indexer.sources.textfile import RawRow
 from semrec.indexer.sources.values import (
     MisfitError,
@@ -36,7 +37,7 @@ from semrec.indexer.sources.values import (
     to_text,
     to_value,
 )
-from semrec.indexer.template import DEFAULT_TEMPLATE, known, render
+from semrec.indexer.template import DEFAULT_TEMPLATE, render
 from semrec.store.protocol import FieldType
 from semrec.types import Item, Value
 
@@ -56,27 +57,26 @@ class Catalog:
 
     def __init__(
         self,
-        tables: list[Table],
+        tables: SampledTables,
         mapping: FieldMapping,
         max_text_bytes: int,
         fields: Mapping[str, FieldType],
+        sample_rows: int,
     ) -> None:
-        first = tables[0]
+        first = tables.first
         self._tables = tables
         self._max_text_bytes = max_text_bytes
-        self._begun: Iterator[RawRow] | None = None
         self._peeked: Iterator[Item | Reject] | None = None
-        profiles = self._profile(first)
-        self.notes = [note for table in tables for note in table.notes]
+        profiles = self._profile(sample_rows)
+        self.notes = list(tables.notes)
         self.mapping, guesses = resolve(mapping, profiles, source=first.name, keep_all=first.keep_all)
         self.notes += guesses
         found = field_types(self.mapping, profiles, first.schema, self.notes)
         self.fields = {name: common_type({kind, fields.get(name, kind)}) for name, kind in found.items()}
         if profiles[str(self.mapping.item_id)].kinds & {"integer", "float"} and not first.parse:
             self.notes.append("item id: numbers are turned into strings")
-        sizes = [table.n_rows for table in tables]
-        self.n_rows = None if None in sizes else sum(size or 0 for size in sizes)
-        self._check_columns(tables[1:])
+        self.n_rows = tables.n_rows
+        self._check_columns()
 
     def peek(self, n_rows: int) -> list[Item]:
         """Return the items of the first rows; iterating yields these rows all the same."""
@@ -93,39 +93,29 @@ class Catalog:
         seen: set[int] = set()
         for table in self._tables:
             make_item = _item_maker(self.mapping, self.fields, parse=table.parse)
-            for row in self._rows(table):
+            for row in self._tables.rows(table, self._needed(table.columns)):
                 yield self._judge(table.name, row, make_item, seen)
 
-    def _profile(self, table: Table) -> dict[str, Profile]:
-        rows = table.read(None)
-        sample: Iterator[RawRow] = islice(rows, SAMPLE_ROWS)
-        if table.one_shot:
-            buffered = list(sample)
-            self._begun = chain(buffered, rows)
-            sample = iter(buffered)
-        profiles = profile_rows((row.values for row in sample if row.fault is None), parse=table.parse)
-        declared = {name: profiles.get(name, Profile()) for name in table.columns or ()}
+    def _profile(self, n_rows: int) -> dict[str, Profile]:
+        first = self._tables.first
+        sample = (row.values for row in self._tables.sample(n_rows) if row.fault is None)
+        profiles = profile_rows(sample, parse=first.parse)
+        declared = {name: profiles.get(name, Profile()) for name in first.columns or ()}
         return declared | profiles
 
-    def _rows(self, table: Table) -> Iterator[RawRow]:
-        if table is self._tables[0] and table.one_shot:
-            rows, self._begun = self._begun, None
-            if rows is None:
-                raise CatalogError(f"{table.name}: can be read only once")
-            return rows
-        return table.read(None if table.columns is None else self._needed(table.columns))
-
-    def _needed(self, columns: tuple[str, ...]) -> list[str]:
+    def _needed(self, columns: tuple[str, ...] | None) -> list[str] | None:
+        if columns is None:
+            return None
         mapping = self.mapping
         wanted = {mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ())}
         return [name for name in columns if name in wanted]
 
-    def _check_columns(self, tables: list[Table]) -> None:
-        for table in tables:
+    def _check_columns(self) -> None:
+        for table in self._tables.rest:
             absent = [] if table.columns is None else missing_columns(self.mapping, table.columns)
             if absent:
                 raise CatalogError(
-                    f"{table.name}: lacks the column {known(absent)} that {self._tables[0].name} has"
+                    f"{table.name}: lacks the column {quoted(absent)} that {self._tables.first.name} has"
                 )
 
     def _judge(
@@ -138,9 +128,8 @@ class Catalog:
             check_item(item, self.mapping.template or DEFAULT_TEMPLATE, self._max_text_bytes)
             _check_new(item.item_id, seen)
         except MisfitError as fault:
-            where = f" ({row.where})" if row.where else ""
-            item_id = _legible_id(row.values.get(str(self.mapping.item_id)))
-            return Reject(source, row.number, item_id, _legible(f"{fault}{where}"))
+            item_id = _readable_id(row.values.get(str(self.mapping.item_id)))
+            return reject(source, row, str(fault), item_id)
         return item
 
 
@@ -151,6 +140,7 @@ def open_catalog(
     format: str | None = None,  # noqa: A002
     max_text_bytes: int,
     fields: Mapping[str, FieldType] | None = None,
+    sample_rows: int = SAMPLE_ROWS,
 ) -> Catalog:
     """Open a catalog: find its columns, and read on when it is iterated over.
 
@@ -163,6 +153,7 @@ def open_catalog(
     format : csv, tsv, jsonl or parquet, when the name of a file does not tell.
     max_text_bytes : rows with a text (or title, or metadata) that is longer, in UTF-8, are rejected.
     fields : types that metadata fields have already; where the source has others, they become wide enough.
+    sample_rows : rows that columns and types are guessed from.
 
     Raises
     ------
@@ -170,7 +161,8 @@ def open_catalog(
         A source cannot be read, a column is not there, or none looks like the item id. Also while
         iterating, when a file breaks off.
     """
-    return Catalog(open_tables(sources, format), mapping or FieldMapping(), max_text_bytes, fields or {})
+    tables = SampledTables(open_tables(sources, format))
+    return Catalog(tables, mapping or FieldMapping(), max_text_bytes, fields or {}, sample_rows)
 
 
 def _item_maker(
@@ -252,16 +244,11 @@ def _check_new(item_id: str, seen: set[int]) -> None:
     seen.add(key)
 
 
-def _legible_id(value: Any) -> str | None:
+def _readable_id(value: Any) -> str | None:
     value = plain(value)
     if isinstance(value, str):
-        return _legible(value)
+        return value
     try:
         return to_id(value)
     except MisfitError:
         return None
-
-
-def _legible(text: str) -> str:
-    """Return the text with lone surrogates spelled out, so that it can be printed and stored."""
-    return text.encode("utf-8", "backslashreplace").decode()

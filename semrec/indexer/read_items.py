@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from semrec.errors import CatalogError
+from semrec.indexer.columns import quoted
 from semrec.indexer.read import check_item, typed_metadata
 from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, to_id, to_text
-from semrec.indexer.template import ROLES, known
+from semrec.indexer.template import ROLES
 from semrec.store import FieldType, Manifest
 from semrec.types import Item, Value
 
@@ -53,7 +54,7 @@ def _read_item(place: int, item: Any) -> Item:
         parts = {name: values.pop(name, None) for name in ("title", "text", "metadata")}
         if values:
             raise CatalogError(
-                f"item {item_id!r} has {known(map(str, values))}; an item has id, title, text and metadata, "
+                f"item {item_id!r} has {quoted(map(str, values))}; an item has id, title, text and metadata, "
                 "and fields to filter by go into metadata"
             )
     elif isinstance(item, Item):

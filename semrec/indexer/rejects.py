@@ -1,4 +1,4 @@
-"""Rows that are no items, and the file that lists them."""
+"""Rejected rows: why a row of a source cannot be used, and the file that lists such rows."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from semrec.errors import StoreError
+from semrec.indexer.sources.textfile import RawRow
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that is no item.
+    """A row that cannot be used.
 
     Parameters
     ----------
     source : the file, or `standard input`, `frame`, `items`.
-    row : 1 for the first row of data.
-    item_id : when it could be read.
-    reason : in plain words.
+    row : number of the row; the first row of data is 1.
+    item_id : if it can be read.
+    reason : in words.
     """
 
     source: str
@@ -34,8 +35,46 @@ class Reject:
         return asdict(self)
 
 
+def reject(source: str, row: RawRow, reason: str, item_id: str | None = None) -> Reject:
+    """Return the reject for a row; its texts are valid UTF-8, so that they can be printed and stored."""
+    where = f" ({row.where})" if row.where else ""
+    return Reject(source, row.number, None if item_id is None else legible(item_id), legible(reason + where))
+
+
+def legible(text: str) -> str:
+    """Return the text with lone surrogates written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def kind_of_reason(reason: str) -> str:
+    """Return a reason without its details, so that rows with the same fault can be counted together.
+
+    Names in double quotes are columns and stay; numbers, values in single quotes, and what follows a colon
+    or an opening bracket are details.
+    """
+    return re.sub(
+        r"(\"[^\"]*\")|(?P<rest>\s*\(.*|: .*)|(?<![\w-])\d[\d,.]*(?!-)\b|'[^']*'",
+        lambda found: found[1] or ("" if found["rest"] else "…"),
+        reason,
+    )
+
+
 class RejectsFile:
-    """Counts rejected rows and writes them as JSON lines; no file when there are none."""
+    """Counts rejected rows by reason and lists them as JSON lines; without rejects there is no file.
+
+    Parameters
+    ----------
+    path : the file; an old one is removed.
+
+    Attributes
+    ----------
+    counts : reason -> number of rows.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -45,15 +84,14 @@ class RejectsFile:
         except OSError as error:
             raise self._cannot_write(error) from error
 
-    def add(self, reject: Reject) -> None:
-        """Write one row's fate."""
+    def add(self, rejected: Reject) -> None:
+        """Count and list one row."""
         try:
             with self.path.open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(reject.to_dict()) + "\n")
+                lines.write(json.dumps(rejected.to_dict()) + "\n")
         except OSError as error:
             raise self._cannot_write(error) from error
-        # One count for each kind of fault, whatever the numbers and names in it.
-        self.counts[re.sub(r"\s*\(.*|\d[\d,.]*|[\"'“].*?[\"'”]", "…", reject.reason)] += 1
+        self.counts[kind_of_reason(rejected.reason)] += 1
 
     def _cannot_write(self, error: OSError) -> StoreError:
         return StoreError(f"cannot write {self.path}: {error.strerror}. Nothing was changed.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from string import Formatter
 
@@ -68,13 +67,6 @@ def render(item: Item, template: str = DEFAULT_TEMPLATE) -> str:
         found = found or bool(value.strip())
         parts += (before, value)
     return "".join(parts).strip() if found else ""
-
-
-def known(columns: Iterable[str]) -> str:
-    """Return column names in words, for messages."""
-    names = [f'"{name}"' for name in columns]
-    shown = ", ".join(names[:30])
-    return f"{shown} and {len(names) - 30} more" if len(names) > 30 else shown or "none"
 
 
 def _as_text(value: Value | None) -> str:

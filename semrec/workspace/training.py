@@ -11,7 +11,8 @@ from semrec.config import EventSettings
 from semrec.errors import ConfigError
 from semrec.events.interactions import CleaningRules, Interactions, build_interactions
 from semrec.events.log import AppendReport
-from semrec.indexer.event_source import EventMapping, open_events
+from semrec.indexer.event_mapping import EventMapping
+from semrec.indexer.event_source import open_events
 from semrec.indexer.rejects import Reject
 from semrec.signals.text import TEXT
 from semrec.store.build import building

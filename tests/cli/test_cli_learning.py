@@ -177,7 +177,7 @@ def test_columns_can_be_named(bare, tmp_path):
     assert "added 2 events" in err
     status, _, err = invoke("events", source, "--user", "who", "-w", bare)
     assert status == 1
-    assert "there is no column who" in err
+    assert 'there is no column "who"' in err
 
 
 def test_standard_input_and_json_lines(bare):
@@ -208,8 +208,8 @@ def test_rows_that_are_no_events_are_counted_and_listed(bare, tmp_path, strict, 
         'rejected 1: "user" is missing',
         'rejected 1: "item" is missing',
         'rejected 2: "rating" is NaN or infinite',
-        'rejected 1: "rating" is no number',
-        'rejected 1: "time" is neither unix time nor ISO 8601',
+        'rejected 1: "rating" is not a number',
+        'rejected 1: "time" is neither unix time nor an ISO date',
     ):
         assert reason in err
     assert "rejected-events.jsonl" in err

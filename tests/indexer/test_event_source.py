@@ -10,7 +10,8 @@ import pytest
 
 from semrec.errors import CatalogError, ConfigError
 from semrec.events.log import AppendReport, EventLog
-from semrec.indexer.event_source import EventMapping, open_events
+from semrec.indexer.event_mapping import EventMapping
+from semrec.indexer.event_source import open_events
 
 ROWS = [
     {"user_id": "u1", "item_id": "a", "kind": "Buy ", "value": 2, "time": 1_600_000_000},
@@ -151,11 +152,11 @@ def test_columns_that_are_not_there(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(CatalogError, match="no column looks like the user; name it with --user"):
         open_events(path)
-    with pytest.raises(CatalogError, match="there is no column c"):
+    with pytest.raises(CatalogError, match='there is no column "c"'):
         open_events(path, EventMapping(user="c"))
     other = tmp_path / "other.csv"
     other.write_text("user,item\n1,2\n")
-    with pytest.raises(CatalogError, match="there is no column user, item"):
+    with pytest.raises(CatalogError, match='there is no column "user", "item"'):
         open_events([other, path])
     with pytest.raises(ConfigError, match="unknown time unit"):
         open_events(other, EventMapping(time_unit="days"))
@@ -168,6 +169,5 @@ def test_an_iterator_is_read_once():
         list(source)
 
 
-def test_batches_are_bounded(monkeypatch):
-    monkeypatch.setattr("semrec.indexer.event_source.BATCH_ROWS", 2)
-    assert [len(frame) for frame in open_events(ROWS)] == [2, 1]
+def test_batches_are_bounded():
+    assert [len(frame) for frame in open_events(ROWS, batch_rows=2)] == [2, 1]

@@ -126,6 +126,16 @@ def to_value(value: Any, kind: FieldType, *, parse: bool) -> Value | None:
     return _integer(value) if kind == "integer" else _float(value)
 
 
+def as_number(value: Any) -> float | None:
+    """Return the number that a value or a text is, also NaN and infinite; None for anything else."""
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def split_list(value: Any) -> Any:
     """Return the parts of a comma-separated text; anything else stays."""
     value = plain(value)
@@ -159,7 +169,7 @@ def _integer(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise MisfitError(f"is {_words(value)}, not an integer")
     if value not in _INT64:
-        raise MisfitError("is beyond 64 bits")
+        raise MisfitError("is too large for a 64-bit number")
     return value
 
 
@@ -169,7 +179,7 @@ def _float(value: Any) -> float:
     try:
         return float(_finite(float(value)))
     except OverflowError as error:
-        raise MisfitError("is beyond 64 bits") from error
+        raise MisfitError("is too large for a 64-bit number") from error
 
 
 def _bool(value: Any) -> bool:
