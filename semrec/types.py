@@ -1,17 +1,21 @@
-"""The words of semrec as values: items, events, conditions, recommendations.
+"""Values that all parts of semrec share: items, events, conditions, recommendations, reports of changes.
 
-All of them are frozen; nothing here knows how anything is computed or stored.
+All of them are frozen, and none knows how it is computed or stored. `to_plain` and `from_plain` turn any
+dataclass into plain JSON values and back.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
 
 Float1D: TypeAlias = NDArray[np.float32]
 """float32 (n,)."""
@@ -20,17 +24,17 @@ Float2D: TypeAlias = NDArray[np.float32]
 Keys: TypeAlias = NDArray[np.uint64]
 """uint64 (n,): the store's point ids, see `item_keys`."""
 Precision: TypeAlias = Literal["float32", "bfloat16", "int8"]
-"""The numbers that an encoder computes with; its vectors are float32 in every case."""
+"""Number type of an encoder's arithmetic; its vectors are always float32."""
 Value: TypeAlias = str | int | float | bool | tuple[str, ...]
-"""What one metadata field of an item can hold."""
+"""Value of one metadata field of an item."""
 
 
 def item_keys(item_ids: Iterable[str]) -> Keys:
     """Return the store's point id of every item id.
 
     A key is the first 8 bytes of BLAKE2b of the UTF-8 id, so any string is a valid item id and
-    every process finds the same point without asking. Keys are uniformly distributed: the items
-    with the smallest keys are a fair random sample of the catalog.
+    every process computes the same key. Keys are uniformly distributed: the items with the smallest
+    keys are a random sample of the catalog.
 
     Returns
     -------
@@ -43,15 +47,61 @@ def item_keys(item_ids: Iterable[str]) -> Keys:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
+def to_plain(value: Any) -> Any:
+    """Return a dataclass, or a container of some, as plain JSON values.
+
+    Fields become a dict by name, tuples become lists, paths become text; NaN and infinity stay floats.
+    """
+    return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def from_plain(kind: type[T], stored: Any) -> T:
+    """Return the value of a type that `to_plain` has turned into JSON values.
+
+    Fields that the type does not have are ignored; missing fields get their defaults.
+
+    Raises
+    ------
+    ValueError
+        The values do not fit the type.
+    """
+    return _adapter(kind).validate_python(stored)
+
+
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Return the adapter of a type; making one takes about a millisecond, so each is kept."""
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+class Plain:
+    """Base of dataclasses that go out as JSON and come back from it."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, see `to_plain`."""
+        return to_plain(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Return what `to_dict` gave; raises ValueError when the values do not fit."""
+        return from_plain(cls, stored)
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is recommended.
+    """One item of a catalog.
 
     Parameters
     ----------
     item_id : any string, unique in the catalog.
     title : shown to people; may be empty.
-    text : the long description; may be empty when there is a title.
+    text : the long description; may be empty if there is a title.
     metadata : fields to filter by; a tuple holds several values of one field.
     """
 
@@ -63,14 +113,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a user did with an item.
+    """One action of a user on an item.
 
     Parameters
     ----------
     item_id : the item; it may be unknown to the index.
-    kind : view, click, buy, rate, dislike, … ; see `Settings.kind_weights`.
-    value : how much (a rating, a count); None is 1.
-    time : unix seconds, UTC; None when unknown.
+    kind : view, click, buy, rate, dislike, … ; see `EventSettings.kind_weights`.
+    value : a rating or a count; None is 1.
+    time : unix seconds, UTC; None if unknown.
     """
 
     item_id: str
@@ -81,7 +131,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Keep items whose `field` has (one of) these values."""
+    """Keep items whose `field` has one of these values."""
 
     field: str
     values: tuple[str | int | float | bool, ...]
@@ -89,7 +139,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Keep items whose numeric `field` lies within the given bounds; None is no bound."""
+    """Keep items whose numeric `field` lies within the given bounds; None: no bound."""
 
     field: str
     gte: float | None = None
@@ -109,9 +159,9 @@ class Because:
     Parameters
     ----------
     item_id, title : the item of the history.
-    share : its part of all that speaks for the recommendation, at most 1; below 0 it speaks against.
+    share : its part of all positive contributions to the score, at most 1; below 0 it lowers the score.
     contribution : the same in units of the score; exact.
-    signal : the signal by which it speaks loudest.
+    signal : the signal with its largest contribution.
     """
 
     item_id: str
@@ -131,16 +181,16 @@ class Passages:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """One recommended item and why.
+    """One recommended item with its reasons.
 
     Parameters
     ----------
     item_id, title : the item.
     score : the blend, in standard deviations above the catalog's average item; bigger is better.
-    signals : the share of every signal in what speaks for the item (the positive ones add up to 1;
-        below 0 a signal speaks against it).
-    because : the items of the history that contributed most, largest first.
-    passages : the nearest pair of passages, or None when not explained.
+    signals : share of each signal in the positive contributions to the score: the positive shares add up
+        to 1; a share below 0 lowers the score.
+    because : the items of the history with the largest contributions, largest first.
+    passages : the nearest pair of passages; None if not explained.
     metadata : the item's metadata.
     """
 
@@ -170,18 +220,18 @@ class Interest:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeReport:
-    """What became of items that were put or deleted: ids, each in one of the lists.
+class ChangeReport(Plain):
+    """Ids of items that were put or deleted, each in one of the lists.
 
     Parameters
     ----------
-    added : they were not there.
-    changed : another text; encoded.
-    metadata : the same text with another title or other metadata; not encoded.
-    unchanged : they were there just so; nothing was written.
-    deleted : they were there.
-    unknown : they were to be deleted, but were not there.
-    notes : what a reader should know, in words.
+    added : new in the index.
+    changed : encoded, because the text changed.
+    metadata : not encoded, because only the title or other metadata changed.
+    unchanged : equal to what the index held; nothing was written.
+    deleted : removed from the index.
+    unknown : to be deleted, but not in the index.
+    notes : remarks for people.
     """
 
     added: tuple[str, ...] = ()
@@ -194,25 +244,21 @@ class ChangeReport:
 
     @property
     def n_written(self) -> int:
-        """Items that are not what they were."""
+        """Number of items that are different now."""
         return len(self.added) + len(self.changed) + len(self.metadata) + len(self.deleted)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return {name: list(words) for name, words in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendations:
+class Recommendations(Plain):
     """The answer to one query, best first.
 
     Parameters
     ----------
-    query : what was asked, as given.
-    recommendations : best first; fewer than asked when the filters leave fewer.
-    interests : what the history is about, largest first; empty without a history.
+    query : the query, as given.
+    recommendations : best first; fewer than k if the filters leave fewer.
+    interests : groups of like items of the history, largest first; empty without a history.
     unknown_items : ids of the history that the index does not hold; they were skipped.
-    notes : what the asker should know, for instance that a user has no events yet.
+    notes : remarks for people, for instance that a user has no events yet.
     """
 
     query: Mapping[str, Any]
@@ -224,32 +270,8 @@ class Recommendations:
     def __len__(self) -> int:
         return len(self.recommendations)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Recommendation]:
         return iter(self.recommendations)
 
     def __getitem__(self, position: int) -> Recommendation:
         return self.recommendations[position]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return {
-            "query": dict(self.query),
-            "recommendations": [
-                {
-                    "item_id": r.item_id,
-                    "title": r.title,
-                    "score": r.score,
-                    "signals": dict(r.signals),
-                    "because": [
-                        {"item_id": b.item_id, "title": b.title, "share": b.share} for b in r.because
-                    ],
-                    "passages": {"item": r.passages.item, "history": r.passages.history}
-                    if r.passages
-                    else None,
-                }
-                for r in self.recommendations
-            ],
-            "interests": [asdict(interest) for interest in self.interests],
-            "unknown_items": list(self.unknown_items),
-            "notes": list(self.notes),
-        }

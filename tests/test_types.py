@@ -1,4 +1,4 @@
-"""The words of semrec as values."""
+"""Shared values: ids and keys, and values as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from semrec.types import (
     Passages,
     Recommendation,
     Recommendations,
+    from_plain,
     item_keys,
+    to_plain,
 )
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates too
@@ -95,12 +97,50 @@ def test_recommendations_as_json():
                 "title": "A",
                 "score": 2.0,
                 "signals": {"text": 1.0},
-                "because": [{"item_id": "h", "title": "H", "share": 0.75}],
+                "because": [
+                    {"item_id": "h", "title": "H", "share": 0.75, "contribution": 1.5, "signal": "text"}
+                ],
                 "passages": {"item": "of a", "history": "of h"},
+                "metadata": {"year": 2000},
             },
-            {"item_id": "b", "title": "B", "score": 1.0, "signals": {}, "because": [], "passages": None},
+            {
+                "item_id": "b",
+                "title": "B",
+                "score": 1.0,
+                "signals": {},
+                "because": [],
+                "passages": None,
+                "metadata": {},
+            },
         ],
         "interests": [{"name": "H", "item_ids": ["h"], "share": 1.0}],
         "unknown_items": ["gone"],
         "notes": [],
     }
+
+
+def test_recommendations_come_back_from_json():
+    assert Recommendations.from_dict(json.loads(json.dumps(answer().to_dict()))) == answer()
+
+
+VALUES = st.one_of(
+    ANY_TEXT, st.integers(), st.floats(allow_nan=False), st.booleans(), st.lists(ANY_TEXT).map(tuple)
+)
+
+
+@given(ANY_TEXT, ANY_TEXT, st.dictionaries(st.text(min_size=1), VALUES))
+def test_any_item_comes_back_from_json(item_id, title, metadata):
+    item = Item(item_id, title, "", metadata)
+    again = from_plain(Item, json.loads(json.dumps(to_plain(item))))
+    assert again == item
+    assert [type(value) for value in again.metadata.values()] == [type(v) for v in metadata.values()]
+
+
+def test_unknown_fields_are_ignored_and_missing_ones_have_defaults():
+    assert from_plain(Event, {"item_id": "a", "shop": "x"}) == Event("a")
+
+
+@pytest.mark.parametrize("stored", [{}, {"item_id": "a", "value": "much"}, [], None])
+def test_values_that_do_not_fit_are_an_error(stored):
+    with pytest.raises(ValueError, match="validation error"):
+        from_plain(Event, stored)

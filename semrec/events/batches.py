@@ -125,7 +125,7 @@ def _known_receipts(connection: sa.Connection, names: Sequence[str]) -> dict[str
     if not names:
         return {}
     found = connection.execute(sa.select(_receipts).where(_receipts.c.name.in_(names)))
-    return {row.name: (row.content, AppendReport(**json.loads(row.report))) for row in found}
+    return {row.name: (row.content, AppendReport.from_dict(json.loads(row.report))) for row in found}
 
 
 def _remember(connection: sa.Connection, stored: Sequence[tuple[Post, AppendReport]]) -> None:

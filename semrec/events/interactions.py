@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 
 from semrec.errors import ConfigError
 from semrec.events.frame import ITEM, KIND, RATE, TIME, USER, VALUE, as_event_frames
-from semrec.types import Float1D
+from semrec.types import Float1D, Plain
 
 SECONDS_A_DAY = 86_400.0
 PART_EVENTS = 500_000
@@ -72,7 +72,7 @@ class CleaningRules:
 
 
 @dataclass(frozen=True, slots=True)
-class CleaningReport:
+class CleaningReport(Plain):
     """What became of all events; `used` and the numbers in `dropped` add up to `events`.
 
     Parameters
@@ -94,10 +94,6 @@ class CleaningReport:
     bots: tuple[str, ...] = ()
     rating_scale: RatingScale | None = None
     notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return asdict(self)
 
     def __str__(self) -> str:
         rows = [("events", self.events), ("used", self.used)]

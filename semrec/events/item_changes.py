@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from semrec.events.log import EventLog
 from semrec.store.owner import held
-from semrec.types import Item, Value
+from semrec.types import Item, from_plain, to_plain
 
 _APPLYING_LOCK = 0x73656D726564
 """Key of PostgreSQL's advisory lock that lets one process at a time make changes."""
@@ -62,7 +61,7 @@ class ChangeJournal:
 
     def put(self, items: Sequence[Item]) -> int:
         """Write down that items are put; return the number of the last change."""
-        return self._append([(item.item_id, _to_json(item)) for item in items])
+        return self._append([(item.item_id, json.dumps(to_plain(item), allow_nan=False)) for item in items])
 
     def delete(self, item_ids: Sequence[str]) -> int:
         """Write down that items are deleted; return the number of the last change."""
@@ -80,7 +79,7 @@ class ChangeJournal:
             rows = connection.execute(query).all() if _is_there(connection) else []
         latest = {row.item_id: row.item for row in rows}
         return Changed(
-            tuple(_from_json(item) for item in latest.values() if item is not None),
+            tuple(from_plain(Item, json.loads(item)) for item in latest.values() if item is not None),
             tuple(item_id for item_id, item in latest.items() if item is None),
             rows[-1].seq if rows else number,
         )
@@ -131,15 +130,3 @@ def _last(connection: sa.Connection) -> int:
     if not _is_there(connection):
         return 0
     return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(_changes.c.seq), 0))).scalar_one())
-
-
-def _to_json(item: Item) -> str:
-    return json.dumps(asdict(item), allow_nan=False)
-
-
-def _from_json(text: str) -> Item:
-    values: Mapping[str, Any] = json.loads(text)
-    metadata: dict[str, Value] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values["metadata"].items()
-    }
-    return Item(values["item_id"], values["title"], values["text"], metadata)

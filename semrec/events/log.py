@@ -34,7 +34,7 @@ from semrec.events.frame import (
     fault_of_row,
     frame_of,
 )
-from semrec.types import Event, item_keys
+from semrec.types import Event, Plain, item_keys
 
 APPEND_ROWS = 200_000
 """Events in one transaction: each touches pages all over the index, so more at once are cheaper."""
@@ -70,7 +70,7 @@ _INSERT = {
 
 
 @dataclass(frozen=True, slots=True)
-class AppendReport:
+class AppendReport(Plain):
     """What became of the events that were given to the log.
 
     Parameters
@@ -92,10 +92,6 @@ class AppendReport:
     def __add__(self, other: AppendReport) -> AppendReport:
         rejected = Counter(self.rejected) + Counter(other.rejected)
         return AppendReport(self.added + other.added, self.repeated + other.repeated, dict(rejected))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return {"added": self.added, "repeated": self.repeated, "rejected": dict(self.rejected)}
 
 
 class EventLog:
