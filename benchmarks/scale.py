@@ -29,14 +29,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from markupsafe import Markup
 from report import announce, report
 from synthetic import DIMENSION, FINGERPRINT, RANK, SyntheticCatalog
 
 from semrec.config import Settings
 from semrec.encoder.encoder import Encoder
+from semrec.evaluation import svg
 from semrec.evaluation.charts import Line, Point, lines
-from semrec.evaluation.markup import Markup, tag
-from semrec.evaluation.report import COLOURS, STYLE
+from semrec.evaluation.report import style_sheet
 from semrec.ranking.pipeline import Generation, known_history, scored
 from semrec.ranking.profile import find_interests
 from semrec.ranking.threads import one_blas_thread
@@ -319,12 +320,13 @@ def plot(path: Path, name: str, sizes: Sequence[int], y_label: str, series: Sequ
     """Write a line chart as a file of its own."""
     chart = lines(series, [f"{size:,}" for size in sizes], "items", y_label, name)
     named = [
-        tag("text", line.name, x=60, y=36 + 16 * place, class_=f"dot {line.style}")
-        for place, line in enumerate(series)
+        svg.text(60, 36 + 16 * place, f"dot {line.style}", line.name) for place, line in enumerate(series)
     ]
-    background = tag("rect", width="100%", height="100%", fill="var(--page)")
-    parts = (tag("style", Markup(STYLE + COLOURS)), background, chart, *named)
-    path.write_text(tag("svg", *parts, xmlns="http://www.w3.org/2000/svg", viewBox="0 0 420 280") + "\n")
+    page = Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 420 280"><style>{}</style>'
+        '<rect width="100%" height="100%" fill="var(--page)"></rect>{}</svg>\n'
+    )
+    path.write_text(page.format(Markup(style_sheet()), svg.joined(chart, *named)))
 
 
 def plots(folder: Path, sizes: Sequence[int], costs: Sequence[Built], answers: Sequence[Asked]) -> None:

@@ -10,7 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from semrec.evaluation.markup import Markup, join, tag
+from markupsafe import Markup
+
+from semrec.evaluation import svg
 
 WIDTH = 420
 LEFT, RIGHT, TOP, BOTTOM = 46, 22, 16, 38
@@ -25,7 +27,7 @@ PLACES = (
     ("end", -7, -9),
     ("end", -7, 17),
 )
-"""Where the name of a dot may stand: anchor, and distance to the right and down."""
+"""Where the name of a dot may be written: anchor, and distance to the right and down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,17 @@ def bars(points: Sequence[Point], label: str) -> Markup:
     """Horizontal bars with whiskers; the name stands above its bar."""
     scale = (WIDTH - 60) / max([1e-9, *(p.high for p in points)])
     rows = [_bar(34 * place, point, scale) for place, point in enumerate(points)]
-    return _svg(34 * len(rows) + 4, label, *rows)
+    return svg.picture(WIDTH, 34 * len(rows) + 4, label, *rows)
 
 
 def _bar(y: float, point: Point, scale: float) -> Markup:
     end, low, high = (max(0.0, value) * scale for value in (point.value, point.low, point.high))
-    box = {"x": 0, "y": y + 17, "width": max(1.0, end), "height": 12, "rx": 3}
     whisker = f"M{low:.1f} {y + 23:.1f}H{high:.1f}M{low:.1f} {y + 20:.1f}v6M{high:.1f} {y + 20:.1f}v6"
-    return join(
-        tag("text", _short(point.name, 52), x=0, y=y + 12, class_=point.style),
-        tag("rect", _title(point), class_=point.style, **box),
-        tag("path", d=whisker, class_="whisker"),
-        tag("text", _number(point.value), x=max(end, high) + 6, y=y + 27, class_="value"),
+    return svg.joined(
+        svg.text(0, y + 12, point.style, _short(point.name, 52)),
+        svg.rect(0, y + 17, max(1.0, end), 12, point.style, _in_words(point)),
+        svg.path(whisker, "whisker"),
+        svg.text(max(end, high) + 6, y + 27, "value", _number(point.value)),
     )
 
 
@@ -83,8 +84,10 @@ def scatter(dots: Sequence[Dot], x_label: str, y_label: str, label: str) -> Mark
     x_top = _nice_top([d.x for d in dots])
     ticks = [(plane.x(value / x_top), _tick(value)) for value in _ticks(x_top)]
     placed = [(d, plane.x(d.x / x_top), plane.y(d.y)) for d in dots]
-    marks = [tag("circle", _place_title(d), cx=x, cy=y, r=5.5, class_=d.style) for d, x, y in placed]
-    return _svg(plane.height, label, *plane.frame(ticks), *marks, *_names(placed, plane.y(0)))
+    marks = [
+        svg.circle(x, y, 5.5, d.style, f"{d.name}: {_number(d.x)}, {_number(d.y)}") for d, x, y in placed
+    ]
+    return svg.picture(WIDTH, plane.height, label, *plane.frame(ticks), *marks, *_names(placed, plane.y(0)))
 
 
 def lines(series: Sequence[Line], labels: Sequence[str], x_label: str, y_label: str, label: str) -> Markup:
@@ -94,40 +97,37 @@ def lines(series: Sequence[Line], labels: Sequence[str], x_label: str, y_label: 
     xs = [plane.x((place + 0.5) / len(labels)) for place in range(len(labels))]
     ticks = [(x, _short(name, 9)) for x, name in zip(xs, labels, strict=True)]
     coloured_last = sorted(series, key=lambda line: line.style != "rest")
-    return _svg(plane.height, label, *plane.frame(ticks), *(_line(line, xs, plane) for line in coloured_last))
+    return svg.picture(
+        WIDTH, plane.height, label, *plane.frame(ticks), *(_line(line, xs, plane) for line in coloured_last)
+    )
 
 
-def stacks(weights: Mapping[str, Mapping[str, float]], label: str) -> Markup:
-    """One full-width bar a row, divided by the weights of its parts; a weight below 0 has no width."""
-    names = list(dict.fromkeys(part for parts in weights.values() for part in parts))
-    styles = {name: f"s{place % 6}" for place, name in enumerate(names)}
+def stacks(weights: Mapping[str, Mapping[str, float]], styles: Mapping[str, str], label: str) -> Markup:
+    """Draw one bar a row over the whole width, divided by the weights of its parts.
+
+    Parameters
+    ----------
+    weights : row -> part -> weight; a weight below 0 has no width.
+    styles : part -> its style.
+    label : what the plot shows.
+    """
     rows = [_stack(26 * place, name, parts, styles) for place, (name, parts) in enumerate(weights.items())]
-    return join(_svg(26 * len(rows) + 4, label, *rows), legend(list(styles.items())))
+    return svg.picture(WIDTH, 26 * len(rows) + 4, label, *rows)
 
 
 def _stack(y: float, name: str, parts: Mapping[str, float], styles: Mapping[str, str]) -> Markup:
     x = float(LEFT)
     total = sum(max(0.0, value) for value in parts.values()) or 1.0
-    drawn = [tag("text", _short(name, 7), x=x - 6, y=y + 15, class_="tick end")]
+    drawn = [svg.text(x - 6, y + 15, "tick end", _short(name, 7))]
     for part, value in parts.items():
         share = max(0.0, value) / total
         width = share * (WIDTH - LEFT - 4)
-        hint = tag("title", f"{name}, {part}: {_number(value)}")
-        box = {"x": x, "y": y + 2, "width": max(0.0, width - 1.5), "height": 18, "rx": 2}
-        drawn.append(tag("rect", hint, class_=styles[part], **box))
+        hint = f"{name}, {part}: {_number(value)}"
+        drawn.append(svg.rect(x, y + 2, max(0.0, width - 1.5), 18, styles[part], hint))
         if width > 34:
-            drawn.append(tag("text", f"{share:.0%}", x=x + width / 2, y=y + 15, class_="inside middle"))
+            drawn.append(svg.text(x + width / 2, y + 15, "inside middle", f"{share:.0%}"))
         x += width
-    return join(*drawn)
-
-
-def legend(entries: Sequence[tuple[str, str]]) -> Markup:
-    """Names with their colours, as text that wraps."""
-    return tag("p", *(tag("span", tag("i", class_=style), name) for name, style in entries), class_="legend")
-
-
-def _svg(height: float, label: str, *parts: Markup) -> Markup:
-    return tag("svg", *parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label)
+    return svg.joined(*drawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +148,13 @@ class _Plane:
 
     def frame(self, x_ticks: Sequence[tuple[float, str]]) -> list[Markup]:
         """Draw grid, ticks and the names of the axes."""
-        parts = [
-            tag("path", d=f"M{LEFT} {self.y(v):.1f}H{WIDTH - RIGHT}", class_="grid")
-            for v in _ticks(self.y_top)
-        ]
-        parts += [
-            tag("text", _tick(v), x=LEFT - 6, y=self.y(v) + 4, class_="tick end") for v in _ticks(self.y_top)
-        ]
-        parts += [tag("text", name, x=x, y=self.y(0) + 16, class_="tick middle") for x, name in x_ticks]
+        ticks = _ticks(self.y_top)
         return [
-            *parts,
-            tag("text", self.x_label, x=self.x(0.5), y=self.height - 5, class_="axis middle"),
-            tag("text", self.y_label, x=LEFT + 4, y=11, class_="axis"),
+            *(svg.path(f"M{LEFT} {self.y(v):.1f}H{WIDTH - RIGHT}", "grid") for v in ticks),
+            *(svg.text(LEFT - 6, self.y(v) + 4, "tick end", _tick(v)) for v in ticks),
+            *(svg.text(x, self.y(0) + 16, "tick middle", name) for x, name in x_ticks),
+            svg.text(self.x(0.5), self.height - 5, "axis middle", self.x_label),
+            svg.text(LEFT + 4, 11, "axis", self.y_label),
         ]
 
 
@@ -167,26 +162,17 @@ def _line(line: Line, xs: Sequence[float], plane: _Plane) -> Markup:
     known = [(x, p) for x, p in zip(xs, line.points, strict=True) if p]
     if not known:
         return Markup()
-    path = tag(
-        "path",
-        tag("title", line.name),
-        d=_path([(x, plane.y(p.value)) for x, p in known]),
-        class_=f"line {line.style}",
-    )
+    path = svg.path(_polyline([(x, plane.y(p.value)) for x, p in known]), f"line {line.style}", line.name)
     if line.style == "rest":
         return path
     edge = [(x, plane.y(p.high)) for x, p in known] + [(x, plane.y(p.low)) for x, p in reversed(known)]
-    band = tag("path", d=_path(edge) + "Z", class_=f"band {line.style}")
-    dots = [tag("circle", _title(p), cx=x, cy=plane.y(p.value), r=3.5, class_=line.style) for x, p in known]
-    return join(band, path, *dots)
+    band = svg.path(_polyline(edge) + "Z", f"band {line.style}")
+    dots = [svg.circle(x, plane.y(p.value), 3.5, line.style, _in_words(p)) for x, p in known]
+    return svg.joined(band, path, *dots)
 
 
-def _path(places: Sequence[tuple[float, float]]) -> str:
+def _polyline(places: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-
-
-def _place_title(dot: Dot) -> Markup:
-    return tag("title", f"{dot.name}: {_number(dot.x)}, {_number(dot.y)}")
 
 
 def _names(placed: Sequence[tuple[Dot, float, float]], base: float) -> list[Markup]:
@@ -202,7 +188,7 @@ def _names(placed: Sequence[tuple[Dot, float, float]], base: float) -> list[Mark
             fits = box[0] > LEFT and box[2] < WIDTH and box[1] > TOP and box[3] < base
             if fits and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                drawn.append(tag("text", name, x=x + dx, y=y + dy, class_=f"dot {anchor} {dot.style}"))
+                drawn.append(svg.text(x + dx, y + dy, f"dot {anchor} {dot.style}", name))
                 break
     return drawn
 
@@ -211,9 +197,8 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _title(point: Point) -> Markup:
-    interval = f"{_number(point.low)} to {_number(point.high)}"
-    return tag("title", f"{point.name}: {_number(point.value)} ({interval})")
+def _in_words(point: Point) -> str:
+    return f"{point.name}: {_number(point.value)} ({_number(point.low)} to {_number(point.high)})"
 
 
 def _step(values: Sequence[float]) -> float:

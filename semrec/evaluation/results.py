@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -82,3 +82,8 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def best_first(measures: Sequence[Measure]) -> list[Measure]:
+    """Return measures by value, the largest first."""
+    return sorted(measures, key=lambda measure: -measure.value)

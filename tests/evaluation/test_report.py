@@ -1,3 +1,5 @@
+"""The page of an evaluation: complete, escaped, and loading nothing."""
+
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -6,8 +8,6 @@ import numpy as np
 import pytest
 
 from semrec.evaluation import Evaluation, Measure, evaluate, evaluate_ratings, render_report
-from semrec.evaluation.charts import Dot, Line, Point, bars, lines, scatter, stacks
-from semrec.evaluation.markup import tag
 from semrec.evaluation.report import page
 from semrec.evaluation.splits import split_random
 
@@ -76,22 +76,3 @@ def test_ratings_alone_and_nothing_at_all(events):
     measures = evaluate_ratings({"mean": lambda users, items: np.full(len(users), 3.0)}, split_random(events))
     assert "RMSE" in page(Evaluation(measures, 10, "random"), title="t")
     assert "How it was measured" in page(Evaluation((), 10, "random"), title="t")
-
-
-def test_charts_of_nothing_and_of_zeros():
-    zero = Point("a", 0.0, 0.0, 0.0, "s0")
-    for svg in (
-        bars([], "x"),
-        bars([zero], "x"),
-        scatter([], "x", "y", "z"),
-        scatter([Dot("a", 0.0, 0.0)] * 30, "x", "y", "z"),
-        lines([], [], "x", "y", "z"),
-        lines([Line("a", (zero, None), "s0"), Line("b", (None, None))], ["1", "2"], "x", "y", "z"),
-    ):
-        ElementTree.fromstring(svg)
-    ElementTree.fromstring("<div>" + stacks({"1": {"a": 0.0}}, "x") + "</div>")
-
-
-def test_tags_escape_what_is_not_markup():
-    assert tag("p", "<i>", tag("b", "&"), class_='"') == '<p class="&quot;">&lt;i&gt;<b>&amp;</b></p>'
-    assert tag("p", 1.5, 2.0, x=3.14159, y=None) == '<p x="3.14">1.52</p>'
