@@ -185,7 +185,7 @@ def read_vector(field: VectorField, raw: Any) -> Vector:
     if field.kind == "sparse":
         return read_sparse(raw)
     if field.kind == "multi":
-        return np.asarray(raw or [], dtype=np.float32).reshape(-1, field.dimension)
+        return np.asarray([] if raw is None else raw, dtype=np.float32).reshape(-1, field.dimension)
     return np.asarray(raw, dtype=np.float32)
 
 

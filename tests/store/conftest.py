@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from qdrant_client import QdrantClient
 from samples import VECTORS, build, points
+from stand_in_server import stand_in_server
 
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
 
-ENGINES = ["edge", "memory", "server"]
+ENGINES = ["edge", "memory", "grpc", "server"]
 
 
 @pytest.fixture(params=ENGINES)
@@ -76,6 +77,11 @@ def new_store(engine, folder):
         client = QdrantClient(":memory:")
         yield ServerStore("shop", client=client)
         client.close()
+    elif engine == "grpc":
+        with stand_in_server() as server:
+            store = ServerStore("shop", url=server.url)
+            yield store
+            store.close()
     else:
         with server_store() as store:
             yield store

@@ -14,6 +14,7 @@ from samples import VECTORS, build, ids, manifest, point, points, unit
 from semrec.errors import StoreError, StoreLockedError, WorkspaceError
 from semrec.store import edge
 from semrec.store.edge import EdgeStore
+from semrec.store.edge_files import edge_errors
 
 HOLD = "index = store.open(1); print('open', flush=True); sys.stdin.read()"
 BUILD = "index = store.create(VECTORS); print('open', flush=True); sys.stdin.read()"
@@ -67,8 +68,8 @@ def test_opening_twice_in_one_process_is_refused_too(store):
     store.open(1).close()
 
 
-def test_the_engines_own_lock_is_told_the_same_way(store):
-    with pytest.raises(StoreLockedError, match="in use by another process"), edge._edge_errors(store._folder):
+def test_the_lock_of_the_engine_is_the_same_error(tmp_path):
+    with pytest.raises(StoreLockedError, match="in use by another process"), edge_errors(tmp_path):
         raise Exception("Service runtime error: Can't init WAL: Os { kind: WouldBlock }")
 
 
@@ -200,7 +201,7 @@ def test_a_generation_whose_points_are_gone_is_told(store, tmp_path):
     build(store, points(2))
     shutil.rmtree(tmp_path / "generations" / "1" / "edge" / "segments")
     for opening in (store.open, store.borrow):
-        with pytest.raises(StoreError, match=r"generations/1 is damaged: its points are gone"):
+        with pytest.raises(StoreError, match=r"generations/1 is damaged: its points are missing"):
             opening(1)
     build(store, points(3))
     assert store.current() == 2

@@ -106,7 +106,7 @@ def test_no_queries_or_no_items_are_an_empty_answer(index):
 
 
 def test_a_large_number_of_items_is_scored_in_pages(index, monkeypatch):
-    monkeypatch.setattr("semrec.store.server.LARGE_PAGE", 7)
+    monkeypatch.setattr("semrec.store.server_index.LARGE_PAGE", 7)
     queries = [ScoreQuery("text", np.ones(DIM, np.float32)), ScoreQuery("neighbours", sparse({3: 2.0}))]
     scores = index.scores(queries, KEYS)
     np.testing.assert_allclose(

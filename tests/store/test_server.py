@@ -15,9 +15,10 @@ from samples import DIM, VECTORS, build, manifest, points
 
 from semrec.config import StoreSettings
 from semrec.errors import StoreError, StoreUnavailableError
-from semrec.store import Search, open_store, server
+from semrec.store import Search, open_store, server_index
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
+from semrec.store.server_messages import upload_batches
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
 
@@ -169,10 +170,10 @@ def test_a_live_build_is_left_alone_and_a_dead_one_removed(memory, monkeypatch):
     first, alive = memory.create(VECTORS)
     second, _ = memory.create(VECTORS)
     assert (first, second) == (1, 2)
-    now = server.time.time()
-    monkeypatch.setattr(server.time, "time", lambda: now + 2000)
+    now = server_index.time.time()
+    monkeypatch.setattr(server_index.time, "time", lambda: now + 2000)
     alive.upsert(points(2))  # renews its lease, which the other does not
-    monkeypatch.setattr(server.time, "time", lambda: now + 4000)
+    monkeypatch.setattr(server_index.time, "time", lambda: now + 4000)
     third, _ = memory.create(VECTORS)
     assert third == 3
     assert memory._numbers() == [1, 3]
@@ -180,10 +181,9 @@ def test_a_live_build_is_left_alone_and_a_dead_one_removed(memory, monkeypatch):
     assert memory.generations() == [1]
 
 
-def test_large_uploads_are_cut(monkeypatch):
-    monkeypatch.setattr(server, "_BATCH_FLOATS", 60)
+def test_large_uploads_are_divided():
     items = points(9)
-    batches = list(server._batches(items))
+    batches = list(upload_batches(items, max_floats=60))
     assert len(batches) > 3
     assert [point for batch in batches for point in batch] == items
 

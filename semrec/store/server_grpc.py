@@ -1,0 +1,208 @@
+"""Points over gRPC: the messages of the client's stubs, and numpy.
+
+The client itself turns every point into pydantic objects and every vector into a list of floats. For the
+hundreds of points of one answer that takes longer than the server needs to answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from qdrant_client import QdrantClient, grpc
+from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
+
+from semrec.store.points import Fields
+from semrec.store.protocol import Hits, ScoreQuery, Search, SparseVector, Vector
+from semrec.store.server_messages import EXACT, RESCORED, filter_model
+from semrec.types import Float1D, Keys
+
+_key, _score = attrgetter("id.num"), attrgetter("score")
+
+_EXACT = RestToGrpc.convert_search_params(EXACT)
+_RESCORED = RestToGrpc.convert_search_params(RESCORED)
+_NO_PAYLOAD = grpc.WithPayloadSelector(enable=False)
+_NO_VECTORS = grpc.WithVectorsSelector(enable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPoint:
+    """A point as it was read: its key, its payload, and its vectors by name as numpy arrays."""
+
+    id: int
+    payload: dict[str, Any]
+    vector: dict[str, Vector]
+
+
+class GrpcPoints:
+    """`ServerPoints` on top of the client's gRPC stubs, which add the API key.
+
+    Parameters
+    ----------
+    client : the connection.
+    collection : the collection.
+    fields : the named vectors of its points.
+    timeout_s : longest wait for one answer, seconds.
+    """
+
+    def __init__(self, client: QdrantClient, collection: str, fields: Fields, timeout_s: float) -> None:
+        self._client = client
+        self._collection = collection
+        self._fields = fields
+        self._timeout_s = timeout_s
+
+    def search(self, searches: Sequence[Search]) -> list[Hits]:
+        """Answer a batch of searches, each with a limit of at least 1, in order."""
+        filters: dict[tuple[Any, bytes], grpc.Filter | None] = {}  # most searches of a batch share one
+        queries = []
+        for search in searches:
+            conditions = search.where, search.exclude.tobytes()
+            if conditions not in filters:
+                filters[conditions] = _filter(search)
+            queries.append(
+                grpc.QueryPoints(
+                    collection_name=self._collection,
+                    query=_nearest(search.query),
+                    using=search.vector_name,
+                    params=_RESCORED if self._fields[search.vector_name].quantized else None,
+                    limit=search.limit,
+                    filter=filters[conditions],
+                    with_payload=_NO_PAYLOAD,
+                    with_vectors=_with_vectors([search.vector_name] if search.with_vector else []),
+                )
+            )
+        return [
+            _hits(points, search.vector_name if search.with_vector else None)
+            for search, points in zip(searches, self._query(queries), strict=True)
+        ]
+
+    def exact(self, queries: Sequence[ScoreQuery], keys: Keys) -> list[Hits]:
+        """Return the exact scores of these items by every query; items without a score are left out."""
+        only = grpc.Filter(must=[_has_id(keys)])
+        messages = [
+            grpc.QueryPoints(
+                collection_name=self._collection,
+                query=_nearest(query.query),
+                using=query.vector_name,
+                params=_EXACT,
+                limit=len(keys),
+                filter=only,
+                with_payload=_NO_PAYLOAD,
+                with_vectors=_NO_VECTORS,
+            )
+            for query in queries
+        ]
+        return [_hits(points) for points in self._query(messages)]
+
+    def retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> list[DecodedPoint]:
+        """Return the points that exist, in any order; a list names the parts of the payload that are read."""
+        request = grpc.GetPoints(
+            collection_name=self._collection,
+            ids=[grpc.PointId(num=key) for key in ids],
+            with_payload=_with_payload(payload),
+            with_vectors=_with_vectors(vectors),
+        )
+        answer = self._client.grpc_points.Get(request, timeout=self._timeout_s)
+        return [_decoded(point) for point in answer.result]
+
+    def page(
+        self, start: int, limit: int, payload: bool, vectors: list[str]
+    ) -> tuple[list[DecodedPoint], int | None]:
+        """Return up to `limit` points from key `start` on, ascending, and the next key (None: no more)."""
+        request = grpc.ScrollPoints(
+            collection_name=self._collection,
+            offset=grpc.PointId(num=start),
+            limit=limit,
+            with_payload=_with_payload(payload),
+            with_vectors=_with_vectors(vectors),
+        )
+        answer = self._client.grpc_points.Scroll(request, timeout=self._timeout_s)
+        following = answer.next_page_offset.num if answer.HasField("next_page_offset") else None
+        return [_decoded(point) for point in answer.result], following
+
+    def _query(self, queries: Sequence[grpc.QueryPoints]) -> list[Sequence[grpc.ScoredPoint]]:
+        request = grpc.QueryBatchPoints(collection_name=self._collection, query_points=queries)
+        answer = self._client.grpc_points.QueryBatch(request, timeout=self._timeout_s)
+        return [one.result for one in answer.result]
+
+
+def vector_of(message: grpc.VectorOutput) -> Vector:
+    """Return a vector as numpy: dense float32 (dim,), multi float32 (n_rows, dim), or sparse.
+
+    Older servers send one flat list of numbers, with the indices or the number of rows beside it.
+    """
+    kind = message.WhichOneof("vector")
+    if kind == "dense":
+        return _floats(message.dense.data)
+    if kind == "sparse":
+        return SparseVector(np.array(message.sparse.indices, dtype=np.uint32), _floats(message.sparse.values))
+    if kind == "multi_dense":
+        return np.stack([_floats(row.data) for row in message.multi_dense.vectors])
+    if message.HasField("indices"):
+        return SparseVector(np.array(message.indices.data, dtype=np.uint32), _floats(message.data))
+    if message.HasField("vectors_count"):
+        return _floats(message.data).reshape(message.vectors_count, -1)
+    return _floats(message.data)
+
+
+def _floats(numbers: Any) -> Float1D:
+    return np.array(numbers, dtype=np.float32)
+
+
+def _decoded(point: grpc.RetrievedPoint) -> DecodedPoint:
+    return DecodedPoint(point.id.num, GrpcToRest.convert_payload(point.payload), _vectors(point.vectors))
+
+
+def _vectors(message: grpc.VectorsOutput) -> dict[str, Vector]:
+    return {name: vector_of(vector) for name, vector in message.vectors.vectors.items()}
+
+
+def _hits(points: Sequence[grpc.ScoredPoint], vector_name: str | None = None) -> Hits:
+    """Return an answer as arrays, with the hits' vectors of one field if it is named."""
+    return Hits(
+        np.fromiter(map(_key, points), np.uint64, len(points)),
+        np.fromiter(map(_score, points), np.float32, len(points)),
+        tuple(vector_of(point.vectors.vectors.vectors[vector_name]) for point in points)
+        if vector_name
+        else None,
+    )
+
+
+def _nearest(query: Float1D | SparseVector) -> grpc.Query:
+    if isinstance(query, SparseVector):
+        vector = grpc.VectorInput(
+            sparse=grpc.SparseVector(indices=query.indices.tolist(), values=query.values.tolist())
+        )
+    else:
+        vector = grpc.VectorInput(dense=grpc.DenseVector(data=query.tolist()))
+    return grpc.Query(nearest=vector)
+
+
+def _filter(search: Search) -> grpc.Filter | None:
+    conditions = filter_model(search.where)
+    if conditions is None and not len(search.exclude):
+        return None
+    message = RestToGrpc.convert_filter(conditions) if conditions else grpc.Filter()
+    if len(search.exclude):
+        message.must_not.append(_has_id(search.exclude))
+    return message
+
+
+def _has_id(keys: Keys) -> grpc.Condition:
+    ids = [grpc.PointId(num=key) for key in keys.tolist()]
+    return grpc.Condition(has_id=grpc.HasIdCondition(has_id=ids))
+
+
+def _with_payload(payload: bool | list[str]) -> grpc.WithPayloadSelector:
+    if isinstance(payload, bool):
+        return grpc.WithPayloadSelector(enable=payload)
+    return grpc.WithPayloadSelector(include=grpc.PayloadIncludeSelector(fields=payload))
+
+
+def _with_vectors(names: list[str]) -> grpc.WithVectorsSelector:
+    if not names:
+        return _NO_VECTORS
+    return grpc.WithVectorsSelector(include=grpc.VectorsSelector(names=names))
