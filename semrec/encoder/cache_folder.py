@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from semrec.encoder.passage_cache import (
+from semrec.encoder.cache_file import (
     FILES,
     VERSION,
     CachedVectors,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from hypothesis import strategies as st
 from toy import ToyEncoder
 
 from semrec.config import Settings
-from semrec.encoder import passage_cache as cache_module
+from semrec.encoder.cache_file import connect, files
 from semrec.encoder.cached import CachedEncoder, cached, passage_keys
 from semrec.encoder.encoder import Encoder
-from semrec.encoder.passage_cache import PassageCache, connect, files
+from semrec.encoder.passage_cache import PassageCache
 
 DIMENSION = 128
 
@@ -54,9 +55,9 @@ def opened(tmp_path):
     """Return a function that opens the cache of this test; all are closed at the end."""
     caches = []
 
-    def open_one(max_mb=64, folder=tmp_path / "cache"):
+    def open_one(max_mb=64, folder=tmp_path / "cache", **options):
         time.sleep(0.002)  # runs are told apart by the millisecond
-        caches.append(PassageCache(folder, max_mb))
+        caches.append(PassageCache(folder, max_mb, **options))
         return caches[-1]
 
     yield open_one
@@ -86,9 +87,8 @@ def test_every_bit_of_a_vector_is_kept(opened):
     assert vectors.tobytes() == odd.tobytes()
 
 
-def test_more_passages_than_one_question_holds(opened, monkeypatch):
-    monkeypatch.setattr(cache_module, "BATCH", 7)
-    cache = opened()
+def test_more_passages_than_one_query_holds(opened):
+    cache = opened(batch_passages=7)
     put(cache, range(0, 40, 2))
     assert there(cache, range(40)) == list(range(0, 40, 2))
     assert cache.get([], DIMENSION)[1].shape == (0, DIMENSION)
@@ -121,7 +121,7 @@ def test_what_was_not_used_for_longest_goes_first(opened):
     assert len(there(writing, range(2000, 2700))) == 700
     assert writing.notes == []
     writing.close()
-    (file,) = files(writing._path.parent)
+    (file,) = files(writing.path.parent)
     assert file.stat().st_size < 1.2e6
 
 
@@ -133,7 +133,7 @@ def test_a_run_does_not_push_out_what_it_used_itself(opened):
     assert kept == list(range(len(kept)))
     assert len(kept) >= 1000
     assert len(cache.notes) == 1
-    assert "full of what this run used (1 MB)" in cache.notes[0]
+    assert "(1 MB) is full of passages of this run" in cache.notes[0]
 
 
 def test_a_lower_bound_makes_the_file_smaller(opened, tmp_path):
@@ -215,7 +215,7 @@ def filled(opened):
     cache = opened()
     put(cache, range(200))
     cache.close()
-    return files(cache._path.parent)[0]
+    return files(cache.path.parent)[0]
 
 
 def test_a_file_that_is_no_cache_is_replaced(opened):
@@ -262,7 +262,7 @@ def test_a_cache_of_another_version_is_left_to_it(opened):
     cache = opened()
     assert there(cache, range(200)) == []
     put(cache, [1])
-    assert "of another version (99; this is 1)" in cache.notes[0]
+    assert "has another version (99, not 1)" in cache.notes[0]
     cache.close()
     again = opened()
     assert there(again, [1]) == [1]
@@ -280,9 +280,14 @@ def test_a_folder_that_cannot_be_written(opened, tmp_path):
 
 def test_a_full_disk_stops_writing_not_reading(opened):
     filled(opened)
-    cache = opened()
-    n_pages = cache._connections[1].execute("PRAGMA page_count").fetchone()[0]
-    cache._connections[1].execute(f"PRAGMA max_page_count = {n_pages}")
+
+    def connect_on_full_disk(path):
+        connection = connect(path)
+        n_pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {n_pages}")
+        return connection
+
+    cache = opened(connect=connect_on_full_disk)
     put(cache, range(1000, 2000))
     put(cache, range(2000, 3000))
     assert there(cache, range(3000)) == list(range(200))
@@ -291,12 +296,11 @@ def test_a_full_disk_stops_writing_not_reading(opened):
     assert note.startswith("the passage cache cannot be written: database or disk is full. Encoding goes on")
 
 
-def test_a_writer_that_never_ends_is_not_waited_for_long(opened, monkeypatch):
-    monkeypatch.setattr(cache_module, "WAIT_S", 0.1)
+def test_a_writer_that_never_ends_is_not_waited_for_long(opened):
     path = filled(opened)
     other = connect(path)
     other.execute("BEGIN IMMEDIATE")
-    cache = opened()
+    cache = opened(connect=partial(connect, wait_s=0.1))
     put(cache, [500])
     assert there(cache, [1, 500]) == [1]
     cache.close()
