@@ -89,7 +89,7 @@ def fastest_encoder(
         reference = partial(load, "float32")
         rates = measure(encoders, sample.documents[:TIMED_ITEMS])
         if not notes and all(encoder.device == "cpu" for encoder in encoders):
-            speeds.remember(rates)
+            speeds.store(rates)
     faster = [precision for precision in rates if rates[precision] > rates["float32"]]
     chosen = _first_good(load, sorted(faster, key=lambda one: -rates[one]), reference, sample, notes)
     told = ", ".join(f"{WORDS[precision]} {rate:.0f}" for precision, rate in rates.items())

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Literal, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from semrec.errors import ConfigError
+from semrec.files.atomic import write_atomically
 
 Scope = Literal["read", "write", "admin"]
 """read: query. write: also change items and events. admin: also delete users."""
@@ -146,13 +146,7 @@ class ApiKeys:
         """Replace the file in one step; only its owner can read it."""
         if not self._path.parent.is_dir():
             raise ConfigError(f"{str(self._path.parent)!r} is not a workspace; index a catalog first")
-        new_path = self._path.with_suffix(".new")
-        descriptor = os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_FILE.dump_json(KeyFile(tuple(keys)), indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        new_path.replace(self._path)
+        write_atomically(self._path, _FILE.dump_json(KeyFile(tuple(keys)), indent=2), mode=0o600)
 
 
 def _hash(secret: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from semrec.errors import WorkspaceError
+from semrec.files.atomic import write_atomically
 
 MARKER = "semrec.json"
 REJECTS = "rejects.jsonl"
@@ -88,9 +89,7 @@ def make_workspace(folder: Path, *, qdrant: str | None, collection: str | None) 
         return workspace
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        written = folder / f"{MARKER}.new"
-        written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        written.replace(folder / MARKER)
+        write_atomically(folder / MARKER, (json.dumps(content, indent=2) + "\n").encode())
     except OSError as error:
         raise WorkspaceError(f"cannot write the workspace {str(folder)!r}: {error}.") from error
     return workspace

@@ -80,7 +80,7 @@ def test_who_only_asks_makes_nothing(tmp_path, monkeypatch):
 def test_clearing_all(folder):
     (folder / "mine.txt").write_text("not of the cache")
     speeds = Speeds(folder, "model")
-    speeds.remember({"float32": 1.0})
+    speeds.store({"float32": 1.0})
     status, _, err = run("cache", "clear")
     assert speeds.known() == {}
     assert status == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from semrec.encoder.choice import (
 )
 from semrec.encoder.choice import asked_encoder as chosen_when_asked
 from semrec.encoder.choice import fastest_encoder as chosen_when_not
-from semrec.encoder.speeds import FILE, KEPT_S, Speeds
+from semrec.encoder.speeds import Speeds
 from semrec.errors import EncoderError
 from semrec.types import Item
 
@@ -161,7 +160,7 @@ def test_speeds_are_measured_once_and_float32_is_only_the_reference_then(tmp_pat
 
 def test_the_gate_stays_when_speeds_are_known(tmp_path):
     speeds = Speeds(tmp_path, "model")
-    speeds.remember({"float32": 10.0, "int8": 90.0, "bfloat16": 40.0})
+    speeds.store({"float32": 10.0, "int8": 90.0, "bfloat16": 40.0})
     blind, half = OtherEncoder("int8", blind=True), OtherEncoder("bfloat16")
     blind.encode_queries = lambda texts: OtherEncoder("int8").encode_documents(texts)
     choice = fastest_encoder(loader(float32=ToyEncoder(), int8=blind, bfloat16=half), (), ITEMS, speeds)
@@ -171,32 +170,6 @@ def test_the_gate_stays_when_speeds_are_known(tmp_path):
 
 def test_what_is_fastest_in_float32_stays_so(tmp_path):
     speeds = Speeds(tmp_path, "model")
-    speeds.remember({"float32": 100.0, "int8": 90.0})
+    speeds.store({"float32": 100.0, "int8": 90.0})
     torch = ToyEncoder()
     assert fastest_encoder(loader(float32=torch), (), ITEMS, speeds).encoder is torch
-
-
-@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"key": 5}'])
-def test_speeds_that_cannot_be_read_are_not_known(tmp_path, content):
-    (tmp_path / FILE).write_text(content)
-    speeds = Speeds(tmp_path, "model")
-    assert speeds.known() == {}
-    speeds.remember({"float32": 1.0})
-    assert speeds.known() == {"float32": 1.0}
-    assert Speeds(tmp_path, "another").known() == {}
-    assert Speeds(tmp_path, "model", "cuda").known() == {}
-
-
-@pytest.mark.parametrize("rates", [{"int8": 9.0}, {"float32": 1.0, "int4": 9.0}, {"float32": "fast"}])
-def test_speeds_that_make_no_sense_are_not_known(tmp_path, rates):
-    speeds = Speeds(tmp_path, "model")
-    speeds.remember(rates)
-    assert speeds.known() == {}
-
-
-def test_speeds_grow_old(tmp_path, monkeypatch):
-    speeds = Speeds(tmp_path, "model")
-    speeds.remember({"float32": 1.0})
-    later = time.time() + KEPT_S + 1
-    monkeypatch.setattr("semrec.encoder.speeds.time.time", lambda: later)
-    assert speeds.known() == {}
