@@ -1,4 +1,4 @@
-// The service, as promises. Whatever goes wrong becomes an `ApiError` with a code that the page has words for.
+// Requests to the service. Every failure becomes an `ApiError` with a code.
 
 export class ApiError extends Error {
   constructor(code, message, status = 0) {
@@ -8,14 +8,14 @@ export class ApiError extends Error {
   }
 }
 
-const MOST_TRIES = 3;
+const MAX_ATTEMPTS = 3;
 
 export async function call(path, { body, method = body ? "POST" : "GET", signal } = {}) {
   for (let attempt = 1; ; attempt += 1) {
     const response = await send(path, { body, method, signal });
     if (response.ok) return response.status === 204 ? null : response.json();
     const wait = Number(response.headers.get("Retry-After"));
-    if (response.status === 429 && attempt < MOST_TRIES && wait <= 5) {
+    if (response.status === 429 && attempt < MAX_ATTEMPTS && wait <= 5) {
       await pause(1000 * (wait || 1), signal);
       continue;
     }
@@ -55,7 +55,7 @@ function pause(milliseconds, signal) {
   });
 }
 
-// The key lives as long as the tab does.
+// The key is kept until the tab is closed.
 export const storedKey = () => read(() => sessionStorage.getItem("semrec.key"));
 export const storeKey = (key) => read(() => sessionStorage.setItem("semrec.key", key));
 
@@ -67,7 +67,7 @@ function read(action) {
   }
 }
 
-/** Return a function that calls `action(signal, …)` and drops the answers that a later call has made stale. */
+/** Return a function that calls `action(signal, …)`; a new call cancels the one before. */
 export function latest(action) {
   let running = null;
   return async (...values) => {

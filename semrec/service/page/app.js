@@ -1,4 +1,4 @@
-// The page: listens to the person, asks the service, shows the answer.
+// The page: reads input, sends queries, shows answers.
 
 import { ApiError, call, items, latest, storeKey, storedKey } from "./api.js";
 import { card, shortTitle } from "./cards.js";
@@ -8,18 +8,18 @@ import { nameOf, showInterests, showProfile } from "./interests.js";
 import { emphasise, loadMap, mapCatalog, redraw, showOnMap, translateMap } from "./map.js";
 import { hasTaste, setSignals } from "./signals.js";
 import {
-  BALANCED, MOST, PAGE, addToHistory, change, isAsked, onChange, question, readAddress, removeFromHistory, state, uses,
+  BALANCED, MAX_RESULTS, PAGE, addToHistory, change, isAsked, onChange, question, readAddress, removeFromHistory, state, uses,
 } from "./state.js";
 import { forget, startWhyNot } from "./whynot.js";
 
-const TYPING = 180; // milliseconds of silence before a question is asked
-const DIALLING = 120;
-const PATIENCE = 250; // milliseconds before waiting is shown
+const TYPING_PAUSE = 180; // milliseconds without typing before a query is sent
+const DIAL_PAUSE = 120; // the same for the sliders
+const PROGRESS_DELAY = 250; // milliseconds before the progress bar is shown
 const START_CARDS = 6;
 
 const results = byId("results");
 let answer = null;
-let profile = null; // of the stored user that is asked for
+let profile = null; // of the stored user in the query
 let ready = null;
 let failed = null;
 const titles = new Map(); // item id -> {item_id, title}
@@ -32,9 +32,9 @@ const ask = latest(async (signal) => {
     render();
     return;
   }
-  const waiting = setTimeout(() => showWaiting(true), PATIENCE);
+  const waiting = setTimeout(() => showWaiting(true), PROGRESS_DELAY);
   try {
-    [answer, profile] = await Promise.all([call("recommend", { body: question(), signal }), known(signal)]);
+    [answer, profile] = await Promise.all([call("recommend", { body: question(), signal }), loadProfile(signal)]);
     failed = null;
     for (const item of answer.recommendations) titles.set(item.item_id, item);
   } catch (error) {
@@ -48,20 +48,20 @@ const ask = latest(async (signal) => {
   render();
 });
 
-/** Return what is known of the stored user, or null. */
-async function known(signal) {
+/** Return the profile of the stored user, or null. */
+async function loadProfile(signal) {
   if (!state.user) return null;
   if (profile?.user_id === state.user) return profile;
   return call(`users/${encodeURIComponent(state.user)}?recent=0`, { signal });
 }
 
-function newWeights(changed) {
+function useProfile(changed) {
   profile = changed;
   ask();
 }
 
-const askSoon = debounced(ask, DIALLING);
-const typed = debounced(() => change({ text: byId("text").value }), TYPING);
+const askSoon = debounced(ask, DIAL_PAUSE);
+const typed = debounced(() => change({ text: byId("text").value }), TYPING_PAUSE);
 
 function showWaiting(waits) {
   byId("progress").hidden = !waits;
@@ -79,13 +79,13 @@ function render() {
   showHistory();
   showDials();
   showNotices();
-  byId("results-title").classList.toggle("unseen", !answer);
+  byId("results-title").classList.toggle("visually-hidden", !answer);
   if (failed) showFailure();
   else if (!answer) showStart();
   else showAnswer();
-  byId("more").hidden = !answer || answer.recommendations.length < state.k || state.k >= MOST;
+  byId("more").hidden = !answer || answer.recommendations.length < state.k || state.k >= MAX_RESULTS;
   restoreFocus(focus);
-  if (answer && profile) showProfile(profile, newWeights, tellError);
+  if (answer && profile) showProfile(profile, useProfile, errorNotice);
   else showInterests(answer?.interests ?? [], titles);
   showOnMap(markers());
 }
@@ -119,7 +119,7 @@ function showStart() {
   );
 }
 
-/** Return some items to begin with, one of each of the largest groups. */
+/** Return some items to start with, one of each of the largest groups. */
 function startItems() {
   const catalog = mapCatalog();
   if (!catalog) return [];
@@ -137,21 +137,21 @@ function startItems() {
 
 function showFailure() {
   byId("status").textContent = "";
-  results.replaceChildren(failed.status === 401 || failed.status === 403 ? keyForm() : tellError(failed, ask));
+  results.replaceChildren(failed.status === 401 || failed.status === 403 ? keyForm() : errorNotice(failed, ask));
 }
 
-/** Return an error in words, with a way on. */
-function tellError(error, again) {
-  const known = {
+/** Return a notice for an error, with a button to try again. */
+function errorNotice(error, again) {
+  const key = {
     unreachable: "unreachable", too_many_requests: "too_many_requests", timeout: "timeout", too_slow: "timeout",
     nothing_indexed: "nothing_indexed", internal: "internal", empty_profile: "disliked",
     unknown_item: "unknown",
   }[error.code] ?? (error.status >= 500 ? "unavailable" : "other");
-  const detail = known === "unavailable" && error.message;
+  const detail = key === "unavailable" && error.message;
   return h("div", { class: "notice bad", role: "alert" },
-    h("p", {}, t(`error.${known}`, { message: error.message })),
+    h("p", {}, t(`error.${key}`, { message: error.message })),
     detail && h("p", { class: "quiet small" }, detail),
-    again && h("button", { type: "button", class: "quietly", onclick: again }, t("retry")));
+    again && h("button", { type: "button", class: "secondary", onclick: again }, t("retry")));
 }
 
 function keyForm() {
@@ -212,17 +212,17 @@ function showDials() {
   const balance = byId("balance");
   balance.disabled = !learned;
   balance.value = state.balance;
-  const says = !learned ? t("balance.none") : state.balance === BALANCED ? t("balance.learned")
+  const label = !learned ? t("balance.none") : state.balance === BALANCED ? t("balance.learned")
     : t("balance.says", { text: percent(1 - state.balance / 100), taste: percent(state.balance / 100) });
-  byId("balance-says").textContent = says;
-  balance.setAttribute("aria-valuetext", says);
+  byId("balance-says").textContent = label;
+  balance.setAttribute("aria-valuetext", label);
   byId("diversity").value = state.diversity;
   byId("diversity-says").textContent = percent(state.diversity / 100);
   byId("diversity").setAttribute("aria-valuetext", percent(state.diversity / 100));
   byId("user").value = state.user;
 }
 
-/** Return what belongs on the map: recommendations first, then the history and its interests. */
+/** Return the markers of the map: recommendations first, then the history and its interests. */
 function markers() {
   const found = (answer?.recommendations ?? []).map((item, place) => ({ ...item, kind: "result", place: place + 1 }));
   const history = state.history.map((entry) => ({
@@ -237,7 +237,7 @@ function markers() {
 
 // -- focus ----------------------------------------------------------------------------------------------
 
-/** Return which card has the focus, so that the next list can have it at the same place. */
+/** Return the place of the card with the focus, so that the next list can restore it. */
 function focusedCard() {
   const cards = [...results.children];
   const place = cards.findIndex((child) => child.contains(document.activeElement));
@@ -260,7 +260,7 @@ function moveAmongCards(event) {
   (here + step < 0 ? byId("text") : buttons[Math.min(here + step, buttons.length - 1)]).focus();
 }
 
-// -- beginning ------------------------------------------------------------------------------------------
+// -- start ---------------------------------------------------------------------------------------------
 
 function listen() {
   byId("search").addEventListener("submit", (event) => {
@@ -298,7 +298,7 @@ function listen() {
     event.preventDefault();
     change({ user: byId("user").value.trim() });
   });
-  byId("more").addEventListener("click", () => change({ k: Math.min(MOST, state.k + PAGE) }));
+  byId("more").addEventListener("click", () => change({ k: Math.min(MAX_RESULTS, state.k + PAGE) }));
   onChange((changed) => {
     showHistory();
     showDials();
@@ -334,7 +334,7 @@ function showCatalog() {
   byId("catalog").textContent = ready ? t("catalog.size", { n: ready.items }) : "";
 }
 
-/** Ask what there is, show the map, and answer what the address asks. */
+/** Wait until the service is ready, load the map, and send the query in the address. */
 async function begin() {
   failed = null;
   try {
@@ -355,7 +355,7 @@ async function begin() {
   showCatalog();
   showDials();
   try {
-    await Promise.all([loadMap({ use: (item) => addToHistory(item), whyNot }).then(rememberTitles), learnTitles()]);
+    await Promise.all([loadMap({ use: (item) => addToHistory(item), whyNot }).then(rememberTitles), loadTitles()]);
     await ask();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -370,18 +370,18 @@ function rememberTitles(catalog) {
   });
 }
 
-/** Learn the titles of a history that came with the address. */
-async function learnTitles() {
+/** Load the titles of the items in the address. */
+async function loadTitles() {
   const ids = state.history.map(({ item_id }) => item_id).slice(0, 100);
   if (!ids.length) return;
   try {
     for (const item of (await items(ids)).items) titles.set(item.item_id, item);
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error; // their ids will do
+    if (!(error instanceof ApiError)) throw error; // the ids are shown instead
   }
 }
 
-const whyNot = startWhyNot(tellError, (itemId) => shortTitle(titles.get(itemId) ?? { item_id: itemId, title: itemId }));
+const whyNot = startWhyNot(errorNotice, (itemId) => shortTitle(titles.get(itemId) ?? { item_id: itemId, title: itemId }));
 readAddress();
 translatePage();
 startSwitches();

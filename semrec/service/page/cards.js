@@ -1,4 +1,4 @@
-// One recommendation as a card: what it is, why it came, and what to do with it.
+// One recommendation as a card: title, reasons and buttons.
 
 import { flat, h } from "./dom.js";
 import { has, listed, parts, percent, t } from "./i18n.js";
@@ -6,14 +6,14 @@ import { highlighted, isLong, withoutTitle } from "./passages.js";
 import { coloured, isFromEvents, signalName } from "./signals.js";
 
 const SMALLEST_SHARE = 0.01;
-const LARGE_SHARE = 0.25; // of a signal that is named although no item of the history is a reason
-const MOST_VALUES = 5;
+const LARGE_SHARE = 0.25; // from which a signal without items as reasons gets a sentence
+const MAX_VALUES = 5;
 
 /**
  * Return a card.
  *
- * @param entry a recommendation, or an item (then there is nothing to explain).
- * @param actions {use, dislike, text}: what the buttons do, and the text that was asked.
+ * @param entry a recommendation, or an item without reasons.
+ * @param actions {use, dislike, text}: what the buttons do, and the text of the query.
  */
 export function card(entry, place, actions) {
   const { lead, rest } = splitTitle(entry);
@@ -35,7 +35,7 @@ export function card(entry, place, actions) {
   );
 }
 
-/** Return a title's name and the rest, where it is written as "name: what it is". */
+/** Split a title of the form "id: description"; other titles have no rest. */
 export function splitTitle({ item_id, title }) {
   const whole = title || item_id;
   if (whole.startsWith(`${item_id}: `)) return { lead: item_id, rest: whole.slice(item_id.length + 2) };
@@ -58,14 +58,14 @@ function metadata(fields) {
   const values = Object.entries(fields ?? {}).flatMap(([field, value]) =>
     (Array.isArray(value) ? value : [value]).map((one) => (typeof one === "string" ? one : `${field} ${one}`)));
   if (!values.length) return null;
-  const more = values.length - MOST_VALUES;
+  const more = values.length - MAX_VALUES;
   return h("ul", { class: "meta" },
-    values.slice(0, MOST_VALUES).map((value) => h("li", {}, value)),
-    more > 0 && h("li", { title: values.slice(MOST_VALUES).join(", ") }, `+${more}`),
+    values.slice(0, MAX_VALUES).map((value) => h("li", {}, value)),
+    more > 0 && h("li", { title: values.slice(MAX_VALUES).join(", ") }, `+${more}`),
   );
 }
 
-/** Return why it came, in words. */
+/** Return the reasons in words. */
 function why(entry) {
   const because = (entry.because ?? []).filter(({ share }) => share >= SMALLEST_SHARE);
   const [together, alike] = [true, false].map((wanted) => because.filter(({ signal }) => isFromEvents(signal) === wanted));
@@ -79,7 +79,7 @@ function why(entry) {
   return h("p", { class: "why" }, sentences.map((sentence, place) => [place > 0 && " ", sentence]));
 }
 
-/** Return a sentence for each signal with a large share that has one: it is popular, it is new. */
+/** Return sentences for signals that do not depend on the history: popular, new. */
 function impersonal(signals) {
   return Object.entries(signals)
     .filter(([name, share]) => share > LARGE_SHARE && has(`why.${name}`))
@@ -110,7 +110,7 @@ function shares(signals) {
       coloured(h("li", {}, h("span", { class: "dot", "aria-hidden": "true" }), signalName(name), " ", percent(share)), name))));
 }
 
-/** Return the passage that matches, with what it shares with the question or the history marked. */
+/** Return the matching passage; words that also occur in the query or the history are marked. */
 function passage(entry, text) {
   const { item, history } = entry.passages;
   const here = withoutTitle(item, entry.title);

@@ -1,6 +1,6 @@
-// Elements from data. Text only ever becomes a text node, so nothing in a catalog can be markup.
+// Elements from data. Text always becomes a text node, so a catalog cannot inject markup.
 
-/** Return an element; `on…` properties are listeners, children may be nested lists, strings or null. */
+/** Return an element; `on…` properties are listeners, children can be nested lists, strings or null. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -14,7 +14,7 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Return children as one list without the empty ones. */
+/** Return nested children as one list, without empty ones. */
 export function flat(children) {
   return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
 }
@@ -30,7 +30,7 @@ export function debounced(action, wait) {
   };
 }
 
-/** Return what is remembered under a name, or null. */
+/** Return the value stored in the browser under a name, or null. */
 export function remembered(name) {
   try {
     return localStorage.getItem(`semrec.${name}`);
@@ -43,6 +43,6 @@ export function remember(name, value) {
   try {
     localStorage.setItem(`semrec.${name}`, value);
   } catch {
-    // Private windows may refuse; then it holds until the page is closed.
+    // Private windows can refuse; then the value is lost when the page is closed.
   }
 }

@@ -1,4 +1,4 @@
-// Every word of the page, in every language, and how it is filled in.
+// All texts of the page in all languages.
 
 import { flat, remember, remembered } from "./dom.js";
 
@@ -26,7 +26,7 @@ const STRINGS = {
     "balance.taste": "used together",
     "balance.learned": "as learned",
     "balance.says": "{text} : {taste}",
-    "balance.none": "nothing has been learned from events yet, so there is no taste",
+    "balance.none": "no taste yet: nothing was learned from events",
     diversity: "Diversity",
     "diversity.low": "closest",
     "diversity.high": "most varied",
@@ -40,12 +40,12 @@ const STRINGS = {
     searching: "Searching …",
     found: { one: "{n} recommendation", other: "{n} recommendations" },
     "found.none": "Nothing matches.",
-    "found.none.where": "Nothing matches within “{value}”. Take the filter off to look everywhere.",
+    "found.none.where": "Nothing matches in “{value}”. Remove the filter to search the whole catalog.",
     only: "only {value}",
     "only.remove": "Without the filter {value}",
-    "start.title": "Say what you need, or begin with something you use",
-    "start.how": "A sentence is enough: it is matched by meaning, not only by its words. Or choose some items: what comes back is like them, and says why.",
-    "start.none": "Type a sentence to begin.",
+    "start.title": "Say what you need, or start with something you use",
+    "start.how": "One sentence is enough: it is matched by meaning, not only by words. Or choose some items: you get similar items, with reasons.",
+    "start.none": "Type a sentence to start.",
     use: "I use this",
     dislike: "Not for me",
     "use.title": "I use {title}",
@@ -77,11 +77,11 @@ const STRINGS = {
     "map.in": "Zoom in",
     "map.out": "Zoom out",
     "map.reset": "Show all",
-    "map.markers": "What is on the map; move with the arrow keys",
-    "map.note": "{n} items; what is alike lies close together.",
+    "map.markers": "Items on the map; move with the arrow keys",
+    "map.note": "{n} items; similar items are close together.",
     "map.none": "This index has no map. Build it again to see one: semrec index CATALOG --rebuild",
     "map.failed": "The map could not be loaded.",
-    "map.groups": "Groups; choose one to see only it",
+    "map.groups": "Groups; choose one to show only its items",
     "map.list": "The map as a table",
     "map.kind": "What",
     "map.item": "Item",
@@ -91,52 +91,52 @@ const STRINGS = {
     "map.result": "recommended, place {n}",
     "map.interest": "interest",
     "map.marker": "{title}: {kind}",
-    "map.empty": "Nothing is asked yet.",
+    "map.empty": "There is no question yet.",
     interests: "What the history is about",
     "interests.user": "What {user} is interested in",
-    "interests.none": "No events of this user are known here.",
+    "interests.none": "There are no events of this user.",
     "interest.items": { one: "{share}, {n} item", other: "{share}, {n} items" },
     "interest.mute": "Mute",
-    "interest.unmute": "Hear again",
+    "interest.unmute": "Unmute",
     "interest.mute.title": "Mute the interest {name}",
-    "interest.unmute.title": "Hear the interest {name} again",
+    "interest.unmute.title": "Unmute the interest {name}",
     "interest.weight": "Weight of the interest {name}",
     whynot: "Why not …?",
-    "whynot.help": "Name an item that you miss; the answer tells what kept it out.",
+    "whynot.help": "Name an item that is missing; the answer says why it is not recommended.",
     "whynot.label": "Item",
     "whynot.placeholder": "id or words",
     "whynot.ask": "Ask",
     "whynot.first": "First say what you are looking for, or what you use.",
     "whynot.which": "Which one?",
-    "whynot.unknown": "No item is called that, and nothing reads like it.",
+    "whynot.unknown": "No item has this id, and no text is similar.",
     "whynot.of": "Why not this?",
-    "whynot.table": "What each signal adds, next to the last one shown",
+    "whynot.table": "What each signal adds, next to the last item shown",
     "whynot.figures": "What each signal adds",
     "whynot.score": "score",
     "verdict.recommended": "is among the recommendations, on place {rank}.",
     "verdict.not_indexed": "is not in the index.",
-    "verdict.seen": "is something you use: what you use is not recommended again.",
+    "verdict.seen": "is something you use: such items are not recommended again.",
     "verdict.excluded": "was excluded by its id.",
     "verdict.filtered": "does not belong to “{value}”, and only that is shown.",
-    "verdict.not_found": "was not even considered: no signal finds it near what you asked.",
-    "verdict.outranked": "was considered, but {n} candidates are ranked and it comes on place {rank}.",
-    "verdict.diversity": "scores high enough (place {rank}), but is too much like one that is shown already.",
+    "verdict.not_found": "was not considered: no signal found it for this question.",
+    "verdict.outranked": "was considered, but it is on place {rank} of {n} candidates.",
+    "verdict.diversity": "scores high enough (place {rank}), but is too similar to an item that is shown.",
     key: "This service needs a key",
     "key.label": "API key",
     "key.enter": "Open",
-    "key.wrong": "That key does not open this. Check it, or ask for one that may read.",
+    "key.wrong": "This key is not valid here. Check it, or ask for another key.",
     "key.why": "The key stays in this tab and is forgotten when you close it.",
-    "error.unreachable": "The service does not answer. It may be starting, or the connection is gone.",
+    "error.unreachable": "The service does not respond. It may be starting, or the network is down.",
     "error.too_many_requests": "The service is busy. Wait a moment, then try again.",
     "error.timeout": "That took too long. Try again, or ask for less.",
     "error.nothing_indexed": "Nothing is indexed yet. Index a catalog, then reload this page.",
-    "error.unavailable": "The service cannot answer just now. It tries to recover by itself.",
-    "error.internal": "Something went wrong inside the service.",
-    "error.disliked": "You have only said what is not for you. Say what you are looking for as well, or choose something you use.",
-    "error.unknown": "Nothing of what you use is in this index. Take it off, or choose something else.",
+    "error.unavailable": "The service cannot answer now. It keeps trying to recover.",
+    "error.internal": "There was an unexpected error in the service.",
+    "error.disliked": "So far you only said what is not for you. Say what you are looking for, or choose something you use.",
+    "error.unknown": "None of the items that you use is in this index. Remove them, or choose others.",
     "error.other": "That did not work: {message}",
     retry: "Try again",
-    foot: "Every share is exact: scores are sums over reasons.",
+    foot: "Every share is exact: a score is the sum of its reasons.",
   },
   zh: {
     skip: "跳到结果",
@@ -290,12 +290,12 @@ export function setLanguage(wanted) {
   translatePage();
 }
 
-/** Return a string filled with texts and numbers. */
+/** Return a text with its placeholders filled in. */
 export function t(key, values = {}) {
   return parts(key, values).join("");
 }
 
-/** Return a string's pieces, filled with texts, numbers or elements. */
+/** Return the pieces of a text, its placeholders filled with texts, numbers or elements. */
 export function parts(key, values = {}) {
   let found = STRINGS[language][key] ?? STRINGS.en[key] ?? key;
   if (typeof found === "object") {
@@ -321,7 +321,7 @@ export function listed(elements) {
     .map((part) => (part.type === "element" ? elements[next++] : part.value));
 }
 
-/** Fill in what the page itself says. */
+/** Write the fixed texts of the page. */
 export function translatePage() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : language;
   for (const element of document.querySelectorAll("[data-i18n]")) element.textContent = t(element.dataset.i18n);

@@ -1,19 +1,19 @@
-// What a history is about; of a stored user also how much each interest counts, which can be changed.
+// The interests of a history; for a stored user also their weights, with controls to change them.
 
 import { ApiError, call } from "./api.js";
 import { shortTitle } from "./cards.js";
 import { byId, h } from "./dom.js";
 import { number, percent, t } from "./i18n.js";
 
-const MOST_WEIGHT = 3;
+const MAX_WEIGHT = 3;
 
-/** Show the interests of a history; `titles` knows items by id. */
+/** Show the interests of a history; `titles` maps item ids to items. */
 export function showInterests(interests, titles) {
   show(t("interests"), interests.map((interest) => entry(nameOf(interest, titles), interest)));
 }
 
-/** Show what is known of a stored user; `changed(profile)` hears of new weights, `tellError` words an error. */
-export function showProfile(profile, changed, tellError) {
+/** Show the profile of a stored user; `changed(profile)` is called after a change of weights. */
+export function showProfile(profile, changed, errorNotice) {
   const heading = t("interests.user", { user: profile.user_id });
   const rows = profile.interests.map((interest) => {
     const name = interest.titles.map((title, place) => shortTitle({ item_id: interest.item_ids[place], title })).join(" · ");
@@ -24,7 +24,7 @@ export function showProfile(profile, changed, tellError) {
         }));
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        byId("interests").append(h("li", {}, tellError(error)));
+        byId("interests").append(h("li", {}, errorNotice(error)));
       }
     }));
   });
@@ -54,10 +54,10 @@ function entry(name, interest, controls) {
 function weightControls(name, interest, set) {
   const muted = interest.weight === 0;
   const dial = h("input", {
-    type: "range", min: 0, max: MOST_WEIGHT, step: 0.5, data: { focus: `weight ${interest.item_id}` },
+    type: "range", min: 0, max: MAX_WEIGHT, step: 0.5, data: { focus: `weight ${interest.item_id}` },
     "aria-label": t("interest.weight", { name }), onchange: () => set(Number(dial.value)),
   });
-  dial.value = String(Math.min(MOST_WEIGHT, interest.weight));
+  dial.value = String(Math.min(MAX_WEIGHT, interest.weight));
   return h("span", { class: "row" },
     dial,
     h("span", { class: "quiet weight" }, `× ${number(interest.weight)}`),
@@ -68,7 +68,7 @@ function weightControls(name, interest, set) {
     }, t(muted ? "interest.unmute" : "interest.mute")));
 }
 
-/** Return an interest's name: its two most central items, short. */
+/** Return the name of an interest: the short titles of its two most central items. */
 export function nameOf(interest, titles) {
   const central = interest.item_ids.slice(0, 2).map((id) => titles.get(id));
   return central.every(Boolean) ? central.map(shortTitle).join(" · ") : interest.name;

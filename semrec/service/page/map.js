@@ -1,6 +1,6 @@
-// The map: dots of the catalog on a canvas, and on top of them buttons for what is asked and answered.
+// The map: dots for the catalog on a canvas, and above them buttons for the query and the answer.
 //
-// Each dot can be pointed at; the buttons are reached by keyboard, one tab stop for all of them.
+// The pointer can select any dot. The keyboard reaches the buttons: one tab stop, then arrow keys.
 
 import { call } from "./api.js";
 import { shortTitle } from "./cards.js";
@@ -8,14 +8,14 @@ import { byId, h } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { change, state } from "./state.js";
 
-const REACH = 9; // pixels within which a dot counts as pointed at
-const MOST_ZOOM = 12;
-const APART = 19; // pixels between two markers, where there is room
+const REACH = 9; // pixels: largest distance between the pointer and a selected dot
+const MAX_ZOOM = 12;
+const APART = 19; // pixels between two markers, if there is room
 const MARGIN = 0.08;
-const LABEL_SHARE = 0.015; // groups with fewer of the items get no name on the map
+const LABEL_SHARE = 0.015; // smaller groups get no name on the map
 
-const view = { zoom: 1, x: 0, y: 0 }; // x and y, in [-1, 1]: what is in the middle
-let catalog = null; // the answer of /map, or null
+const view = { zoom: 1, x: 0, y: 0 }; // x and y of the middle, in [-1, 1]
+let catalog = null; // the response of /map, or null
 let places = new Map(); // item id -> [x, y]
 let markers = [];
 let shownAt = { item_id: null };
@@ -26,7 +26,7 @@ const box = byId("map");
 const overlay = byId("map-markers");
 const tip = byId("map-tip");
 
-/** Load the map; `given` is {use, whyNot}: what a chosen dot offers. */
+/** Load the map; `given` is {use, whyNot}: the actions for a selected dot. */
 export async function loadMap(given) {
   actions = given;
   box.hidden = false;
@@ -50,7 +50,7 @@ export async function loadMap(given) {
   return catalog;
 }
 
-/** Say everything again in another language. */
+/** Write all texts of the map again, in another language. */
 export function translateMap() {
   const note = byId("map-note");
   if (!catalog) {
@@ -62,7 +62,7 @@ export function translateMap() {
   drawTable();
 }
 
-/** Show items: [{item_id, title, kind, place?}], kinds are history, disliked, result and interest. */
+/** Show items: [{item_id, title, kind, place?}]; kind is history, disliked, result or interest. */
 export async function showOnMap(items) {
   markers = items;
   drawTable();
@@ -73,14 +73,14 @@ export async function showOnMap(items) {
       const found = await call("map/places", { body: { item_ids: missing.slice(0, 1000) } });
       for (const [id, place] of Object.entries(found.places)) places.set(id, place);
     } catch {
-      // Without places these few are not drawn; the table names them all the same.
+      // Items without a place are not drawn; the table still lists them.
     }
   }
   drawMarkers();
   drawTable();
 }
 
-/** Let the marker of an item stand out, or none. */
+/** Emphasise the marker of an item; null: no marker. */
 export function emphasise(itemId) {
   for (const button of overlay.querySelectorAll("button")) {
     button.classList.toggle("strong", itemId !== null && button.dataset.item === itemId);
@@ -124,7 +124,7 @@ function groupColours() {
   return colours;
 }
 
-/** Write the names of the larger groups where they are densest, none over another. */
+/** Write the names of the larger groups where they are densest, without overlap. */
 function drawLabels(pen, width, height) {
   const colours = groupColours();
   const taken = [];
@@ -183,7 +183,7 @@ function drawMarkers() {
     return at && at[0] >= 0 && at[1] >= 0 && at[0] <= width && at[1] <= height ? { marker, at } : [];
   });
   spread(placed.filter(({ marker }) => marker.kind !== "interest").map(({ at }) => at), width, height);
-  const buttons = placed.reverse().map(({ marker, at }) => markerButton(marker, at)); // the first one on top
+  const buttons = placed.reverse().map(({ marker, at }) => markerButton(marker, at)); // the first marker on top
   overlay.replaceChildren(...buttons);
   const again = buttons.find((button) => button.dataset.item === focused);
   const first = again ?? buttons.at(-1);
@@ -203,7 +203,7 @@ function markerButton(marker, [left, top]) {
   return button;
 }
 
-/** Push places apart, in place, until few lie on each other. */
+/** Push positions apart, in place, until few overlap. */
 function spread(all, width, height) {
   for (let round = 0; round < 30; round += 1) {
     for (const [number, one] of all.entries()) {
@@ -255,23 +255,23 @@ function drawTable() {
     : h("p", { class: "quiet small" }, t("map.empty")));
 }
 
-// -- where things are -----------------------------------------------------------------------------------
+// -- coordinates -----------------------------------------------------------------------------------
 
-/** Return the middle and half the width of most coordinates; a few far ones may lie at the very edge. */
+/** Return the middle and half the width of 99.6 % of the coordinates; outliers can lie outside. */
 function reachOf(column) {
   const ordered = [...column].sort((one, other) => one - other);
   const [low, high] = [ordered[Math.floor(0.002 * ordered.length)], ordered[Math.ceil(0.998 * (ordered.length - 1))]];
   return { middle: (low + high) / 2, half: (high - low) / 2 || 1 };
 }
 
-/** The axes of the layout mean nothing, so each fills the box on its own. */
+/** Return a position in pixels. The axes have no meaning, so each is scaled to fill the box. */
 function toScreen(place, width, height) {
   const [x, y] = place.map((value, axis) => (value - catalog.reach[axis].middle) / catalog.reach[axis].half);
   const scale = (1 - MARGIN) * view.zoom;
   return [(width / 2) * (1 + (x - view.x) * scale), (height / 2) * (1 - (y - view.y) * scale)];
 }
 
-/** Return what of the view, in [-1, 1], is at a place on the screen. */
+/** Return the position in the view, in [-1, 1], of a point on the screen. */
 function fromScreen([left, top], width, height) {
   const scale = (1 - MARGIN) * view.zoom;
   return [((2 * left) / width - 1) / scale + view.x, (1 - (2 * top) / height) / scale + view.y];
@@ -292,7 +292,7 @@ function nearestDot([left, top]) {
   return best;
 }
 
-// -- pointing, moving, choosing -------------------------------------------------------------------------
+// -- pointer and keyboard -------------------------------------------------------------------------
 
 function listen() {
   let drag = null;
@@ -323,7 +323,7 @@ function listen() {
   box.addEventListener("pointercancel", () => (drag = null));
   box.addEventListener("pointerleave", () => !tip.classList.contains("held") && hideTip());
   box.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && view.zoom === 1 && event.deltaY > 0) return; // the page scrolls on
+    if (!event.ctrlKey && view.zoom === 1 && event.deltaY > 0) return; // scroll the page
     event.preventDefault();
     const bounds = box.getBoundingClientRect();
     zoomBy(event.deltaY < 0 ? 1.25 : 0.8, [event.clientX - bounds.left, event.clientY - bounds.top]);
@@ -345,7 +345,7 @@ function zoomBy(factor, at) {
   const { width, height } = box.getBoundingClientRect();
   const middle = at ?? [width / 2, height / 2];
   const before = fromScreen(middle, width, height);
-  view.zoom = Math.min(MOST_ZOOM, Math.max(1, view.zoom * factor));
+  view.zoom = Math.min(MAX_ZOOM, Math.max(1, view.zoom * factor));
   const after = fromScreen(middle, width, height);
   moveTo(view.x + before[0] - after[0], view.y + before[1] - after[1]);
 }
@@ -420,7 +420,7 @@ function hideTip() {
   tip.classList.remove("held");
 }
 
-/** Draw again, in other colours or with another filter. */
+/** Draw again, after a change of colours or filter. */
 export function redraw() {
   if (!catalog) return;
   draw();

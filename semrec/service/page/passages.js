@@ -1,10 +1,10 @@
-// Passages: which words of one match another text, and the part of a long one that has most of them.
+// Passages: mark the words that also occur in another text, and cut long passages to the part with most marks.
 
 import { flat, h } from "./dom.js";
 
 const EXCERPT = 260; // characters
-const SLACK = 60; // characters that an excerpt may be longer, to leave nothing short out
-const ALMOST_ALL = 0.4; // a passage with more of its words shared than this says the same: marks would tell nothing
+const SLACK = 60; // characters that an excerpt can be longer, so that no short rest is cut off
+const MAX_SHARED = 0.4; // above this share of common words, marks are no help
 
 const COMMON = new Set(
   ("a an and are as at be by can for from has have in into is it its of on or that the their them these this to " +
@@ -15,7 +15,7 @@ const COMMON = new Set(
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "word" });
 
-/** Return a text as `{text, stem}`; stem is null for what is no word worth matching. */
+/** Return a text as pieces `{text, stem}`; stem is null for spaces, signs and common words. */
 function words(text) {
   return [...segmenter.segment(text)].map(({ segment, isWordLike }) => {
     const lower = segment.toLowerCase();
@@ -24,26 +24,26 @@ function words(text) {
   });
 }
 
-/** Return a word without its English ending, so that "parse" marks "parsing" and "parser". */
+/** Return a word without its English ending, so that "parse" matches "parsing" and "parser". */
 const stem = (word) => (word.length > 3 ? word.replace(/(ies|ing|ers?|ed|es|s|y|e)$/, "") : word);
 
-/** Return the passage without the title that it begins with, unless there is nothing else. */
+/** Return a passage without the title at its start, unless nothing else is left. */
 export function withoutTitle(passage, title) {
   const rest = passage.startsWith(title) ? passage.slice(title.length) : passage;
   return rest.replace(/^[\s.:]+/, "").trim() || passage;
 }
 
 /**
- * Return the passage as nodes with the words marked that it shares with another text.
+ * Return a passage as nodes, with marks around the words that also occur in another text.
  *
- * @param whole the whole passage, or an excerpt around most of the marks.
+ * @param whole true: the whole passage; false: an excerpt with most of the marks.
  */
 export function highlighted(passage, other, whole) {
   const wanted = new Set(words(other).flatMap(({ stem: found }) => found ?? []));
   const found = words(passage.replace(/\s+/g, " "));
   const matters = found.filter((piece) => piece.stem !== null);
   const shared = matters.filter((piece) => wanted.has(piece.stem));
-  const marks = shared.length <= ALMOST_ALL * matters.length || matters.length < 12;
+  const marks = shared.length <= MAX_SHARED * matters.length || matters.length < 12;
   const pieces = found.map((piece) => ({ ...piece, marked: marks && piece.stem !== null && wanted.has(piece.stem) }));
   const [from, to] = whole ? [0, pieces.length] : excerpt(pieces);
   return flat([
@@ -55,7 +55,7 @@ export function highlighted(passage, other, whole) {
 
 export const isLong = (passage) => passage.length > EXCERPT + SLACK;
 
-/** Return the bounds of the stretch of at most EXCERPT characters with most marks, from the start of a sentence. */
+/** Return the bounds of the excerpt with most marks; it starts at a sentence, if one starts near. */
 function excerpt(pieces) {
   const ends = [0];
   const marks = [0];
@@ -79,7 +79,7 @@ function excerpt(pieces) {
   return [from, Math.max(best[1], reach(from))];
 }
 
-/** Return where the sentence of a piece begins, or the piece itself when that is far before. */
+/** Return the start of the sentence of a piece, or the piece itself if the start is far away. */
 function sentenceStart(pieces, ends, place) {
   for (let from = place; from >= 0 && ends[place] - ends[from] <= SLACK; from -= 1) {
     if (from === 0) return 0;
@@ -88,7 +88,7 @@ function sentenceStart(pieces, ends, place) {
   return place;
 }
 
-/** Join neighbours of the same kind; a space between two marks is marked too. */
+/** Join adjacent pieces of the same kind; a space between two marks is marked too. */
 function merged(pieces) {
   const joined = [];
   for (const [place, { text, marked }] of pieces.entries()) {

@@ -10,26 +10,26 @@ export function setSignals(listed) {
   signals = listed;
 }
 
-/** Return whether a signal is made from what users did. */
+/** Return whether a signal is made from events of users. */
 export const isFromEvents = (name) => signals.some((signal) => signal.name === name && signal.source === "events");
 
-/** Return whether the index has signals to set against the text: "used together" against "reads alike". */
+/** Return whether the index has signals from events that depend on the query. */
 export const hasTaste = () => signals.some(({ source, personal }) => source === "events" && personal);
 
-/** Return weights for the signals that depend on the question; `taste` from 0 (text only) to 1 (events only). */
+/** Return weights of the signals that depend on the query; `taste` is from 0 (text only) to 1 (events only). */
 export function balancedWeights(taste) {
   const weights = { text: 1 - taste, events: taste };
   const balanced = signals.filter(({ source, personal }) => personal && source in weights);
   return Object.fromEntries(balanced.map(({ name, source }) => [name, weights[source]]));
 }
 
-/** Return the name of a signal in the language of the page, or the label that the service gives. */
+/** Return the name of a signal in the language of the page, or the label from the service. */
 export function signalName(name) {
   if (has(`signal.${name}`)) return t(`signal.${name}`);
   return signals.find((signal) => signal.name === name)?.label ?? name;
 }
 
-/** Give an element, and the dots in it, the colour of a signal; return the element. */
+/** Set the colour of an element, and of the dots in it, to that of a signal; return the element. */
 export function coloured(element, name) {
   const place = signals.findIndex((signal) => signal.name === name);
   element.style.setProperty("--signal", `var(--signal-${Math.max(0, place) % COLOURS})`);

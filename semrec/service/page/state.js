@@ -1,9 +1,9 @@
-// What is asked, in one place. It is kept in the address, so that a question can be sent to somebody.
+// The query, in one place. The address of the page holds it, so that a link can be shared.
 
 import { balancedWeights } from "./signals.js";
 
 export const PAGE = 10;
-export const MOST = 50;
+export const MAX_RESULTS = 50;
 export const BALANCED = 50;
 
 const listeners = new Set();
@@ -12,13 +12,13 @@ export const state = {
   text: "",
   history: [], // {item_id, title, kind}: kind is "click" or "dislike"
   user: "",
-  balance: BALANCED, // 0: only what reads alike, 100: only what is used together
+  balance: BALANCED, // 0: only signals from text, 100: only signals from events
   diversity: 0, // percent
   where: null, // {field, value}
   k: PAGE,
 };
 
-/** Change the question and tell everybody who listens. */
+/** Change the query and call the listeners. */
 export function change(values) {
   Object.assign(state, { k: PAGE }, values);
   writeAddress();
@@ -68,7 +68,7 @@ function writeAddress() {
   history.replaceState(null, "", query ? `?${query}` : location.pathname);
 }
 
-/** Take over what the address says; titles are ids until somebody knows better. */
+/** Read the query from the address; ids stand for titles until the titles are loaded. */
 export function readAddress() {
   const address = new URLSearchParams(location.search);
   const percent = (name, otherwise) => {

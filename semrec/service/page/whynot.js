@@ -9,15 +9,15 @@ import { isAsked, question, state } from "./state.js";
 
 const answer = byId("whynot-answer");
 const field = byId("whynot-item");
-const MOST_CHOICES = 5;
+const MAX_CHOICES = 5;
 
-let nameOf = (itemId) => itemId;
-let tellErrorOf = () => "";
+let titleOf = (itemId) => itemId;
+let noticeOf = () => "";
 
-/** Explain in words; `tellError` turns an error into an element, `named` an id into a short title. */
-export function startWhyNot(tellError, named) {
-  nameOf = named;
-  tellErrorOf = tellError;
+/** Start the form; `errorNotice` turns an error into an element, `shortTitleOf` an id into a short title. */
+export function startWhyNot(errorNotice, shortTitleOf) {
+  titleOf = shortTitleOf;
+  noticeOf = errorNotice;
   byId("whynot").addEventListener("submit", async (event) => {
     event.preventDefault();
     if (field.value.trim()) await guarded(() => find(field.value.trim()));
@@ -36,13 +36,13 @@ async function guarded(action) {
     await action();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    answer.replaceChildren(tellErrorOf(error));
+    answer.replaceChildren(noticeOf(error));
   } finally {
     answer.removeAttribute("aria-busy");
   }
 }
 
-/** Explain the item of that id, or offer the items that read like it. */
+/** Explain the item with this id, or offer items with a similar text. */
 async function find(words) {
   if (!isAsked()) {
     answer.replaceChildren(h("p", {}, t("whynot.first")));
@@ -53,7 +53,7 @@ async function find(words) {
     await explain(named.items[0]);
     return;
   }
-  const like = await call("recommend", { body: { text: words, k: MOST_CHOICES, explain: false } });
+  const like = await call("recommend", { body: { text: words, k: MAX_CHOICES, explain: false } });
   if (!like.recommendations.length) {
     answer.replaceChildren(h("p", {}, t("whynot.unknown")));
     return;
@@ -61,22 +61,22 @@ async function find(words) {
   answer.replaceChildren(
     h("p", {}, t("whynot.which")),
     h("ul", { class: "choices" }, like.recommendations.map((item) =>
-      h("li", {}, h("button", { type: "button", class: "quietly", onclick: () => guarded(() => explain(item)) }, item.title || item.item_id)))),
+      h("li", {}, h("button", { type: "button", class: "secondary", onclick: () => guarded(() => explain(item)) }, item.title || item.item_id)))),
   );
   answer.querySelector("button")?.focus();
 }
 
 async function explain(item) {
-  const told = await call(`why-not/${encodeURIComponent(item.item_id)}`, { body: question() });
-  const last = told.last && { ...told.last, title: nameOf(told.last.item_id) };
+  const explanation = await call(`why-not/${encodeURIComponent(item.item_id)}`, { body: question() });
+  const last = explanation.last && { ...explanation.last, title: titleOf(explanation.last.item_id) };
   answer.replaceChildren(...flat([
-    h("p", {}, h("strong", {}, shortTitle(told.title ? told : item)), " ", verdict(told)),
-    told.standing && comparison(told, last),
+    h("p", {}, h("strong", {}, shortTitle(explanation.title ? explanation : item)), " ", verdict(explanation)),
+    explanation.standing && comparison(explanation, last),
   ]));
   answer.scrollIntoView({ block: "nearest" });
 }
 
-/** Return the first thing that kept it out, in words. */
+/** Return the verdict in words. */
 function verdict({ verdict: kind, standing, n_candidates: n, failed }) {
   if (kind === "filtered") {
     return state.where ? t("verdict.filtered", { value: state.where.value }) : failed.join("; ");
@@ -84,7 +84,7 @@ function verdict({ verdict: kind, standing, n_candidates: n, failed }) {
   return t(has(`verdict.${kind}`) ? `verdict.${kind}` : "verdict.outranked", { rank: standing?.rank ?? 0, n });
 }
 
-/** Return what each signal adds to the item and to the last one that was recommended, side by side. */
+/** Return a table: what each signal adds to the item, and to the last recommended item. */
 function comparison({ standing, last, title, item_id }, named) {
   const others = last && last.item_id !== item_id ? [{ ...last, name: named.title }] : [];
   const columns = [{ ...standing, name: shortTitle({ item_id, title }) }, ...others];
