@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from toy import ToyEncoder
 
 from semrec import Item, Recommender
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.service.app import create_app
 from semrec.service.head_timeout import HeadTimeoutProtocol
 from semrec.service.schemas import ErrorBody
@@ -32,7 +32,7 @@ SHOP = [
 
 def open_shop(folder, **settings):
     """Return a recommender on a folder, with the toy encoder."""
-    return Recommender(folder, load_settings(**settings), encoder=ToyEncoder())
+    return Recommender(folder, Settings(**settings), encoder=ToyEncoder())
 
 
 def start(folder, keys=None, **settings):
@@ -42,8 +42,23 @@ def start(folder, keys=None, **settings):
 
 def start_app(recommender, keys=None, **settings):
     """Return a client of an app on a recommender; a context that starts and stops the app."""
-    app = create_app(lambda: recommender, load_settings(**settings), keys=keys)
+    app = create_app(lambda: recommender, Settings(**settings), keys=keys)
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
+
+
+def in_parallel(calls):
+    """Call functions at the same time and return their results in order."""
+    results = [None] * len(calls)
+
+    def call(place):
+        results[place] = calls[place]()
+
+    threads = [threading.Thread(target=call, args=(place,)) for place in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
 
 
 @contextmanager

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from contextlib import contextmanager
+import shutil
 
 import httpx
 import pytest
-import uvicorn
-from serving import open_shop
+from serving import listening, open_shop
 
 from semrec.config import Settings
 from semrec.service.api_keys import ApiKeys
 from semrec.service.app import create_app
 from semrec.service.client import Client, RefusedError
-from semrec.service.head_timeout import HeadTimeoutProtocol
-
-
-@contextmanager
-def listening(app):
-    """Serve an app on a free port of this machine, in a thread, and give its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = uvicorn.Config(app, port=port, log_config=None, access_log=False, http=HeadTimeoutProtocol)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-def wait_until_ready(client):
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return client.ready()
-        except RefusedError as error:
-            if error.status not in (0, 503) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
 def service(built_shop, tmp_path_factory):
-    """The address of a service that needs keys, and a key for everything."""
-    import shutil
-
+    """The address of a service that needs keys, and a key with all scopes."""
     folder = shutil.copytree(built_shop, tmp_path_factory.mktemp("client") / "shop")
-    ring = ApiKeys(folder)
-    written, _ = ring.create("everything", "admin")
-    app = create_app(lambda: open_shop(folder), Settings(), keys=ring)
-    with listening(app) as url:
-        with Client(url, written, attempts=1) as client:
-            wait_until_ready(client)
-        yield url, written
+    keys = ApiKeys(folder)
+    key, _ = keys.create("everything", "admin")
+    with listening(create_app(lambda: open_shop(folder), Settings(), keys=keys)) as url:
+        yield url, key
 
 
 @pytest.fixture
@@ -68,7 +30,7 @@ def shop_client(service):
         yield client
 
 
-def test_it_asks_all_that_can_be_asked(shop_client):
+def test_queries(shop_client):
     found = shop_client.recommend(text="red", history=["r1"], k=2, where={"size": {"gte": 2}})
     assert found.recommendations[0].item_id == "r2"
     assert found.recommendations[0].reason
@@ -83,7 +45,7 @@ def test_it_asks_all_that_can_be_asked(shop_client):
     assert shop_client.ready().items == 6
 
 
-def test_it_changes_items(shop_client):
+def test_changes_of_items(shop_client):
     changed = shop_client.put_items([{"item_id": "x/1?#", "title": "red new", "metadata": {"size": 9}}])
     assert changed.added == ["x/1?#"]
     assert shop_client.item("x/1?#").metadata == {"size": 9}
@@ -94,7 +56,7 @@ def test_it_changes_items(shop_client):
     assert refused.value.request_id
 
 
-def test_it_tells_events_and_asks_for_their_user(shop_client):
+def test_events_and_users(shop_client):
     event = {"user_id": "ann/é", "item_id": "r1", "time": 1.7e9}
     assert shop_client.add_events([event]).added == 1
     assert shop_client.add_events([event], idempotency_key="k1").repeated == 1
@@ -106,17 +68,17 @@ def test_it_tells_events_and_asks_for_their_user(shop_client):
     assert shop_client.user("ann/é").recent == []
 
 
-def test_a_refusal_is_an_error_with_its_code(service, shop_client):
+def test_a_refusal_is_an_error_with_a_code(service, shop_client):
     with pytest.raises(RefusedError, match=r"no text and no history.*\(empty_profile\)"):
         shop_client.recommend()
     with pytest.raises(ValueError, match="diversity"):
         shop_client.recommend(text="red", diversity=2)
-    with Client(service[0], "semrec_0_wrong") as stranger, pytest.raises(RefusedError) as refused:
-        stranger.recommend(text="red")
+    with Client(service[0], "semrec_0_wrong") as other, pytest.raises(RefusedError) as refused:
+        other.recommend(text="red")
     assert refused.value.code == "wrong_key"
 
 
-def test_nobody_there_is_an_error_after_all_tries():
+def test_no_response_is_an_error_after_all_attempts():
     with (
         Client("http://127.0.0.1:9", attempts=2) as client,
         pytest.raises(RefusedError, match="does not respond"),
@@ -124,9 +86,9 @@ def test_nobody_there_is_an_error_after_all_tries():
         client.ready()
 
 
-def test_it_comes_again_when_it_is_told_to():
+def test_a_busy_service_is_asked_again():
     answers = [
-        httpx.Response(429, headers={"Retry-After": "0"}, json=told("too_many_requests")),
+        httpx.Response(429, headers={"Retry-After": "0"}, json=body_of_error("too_many_requests")),
         httpx.ConnectError("refused"),
         httpx.Response(200, json={"added": 1, "repeated": 0, "rejected": {}}),
     ]
@@ -143,8 +105,8 @@ def test_it_comes_again_when_it_is_told_to():
     with Client("http://shop", http=http) as client:
         assert client.add_events([{"user_id": "ann", "item_id": "r1"}]).added == 1
     assert len(keys) == 3
-    assert len(set(keys)) == 1  # so that no try stores them again
+    assert len(set(keys)) == 1  # so that no attempt stores them again
 
 
-def told(code):
+def body_of_error(code):
     return {"error": {"code": code, "message": "…", "request_id": "1"}}

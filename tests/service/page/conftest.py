@@ -10,7 +10,7 @@ from browsing import MARKUP
 from serving import listening
 
 from semrec import Recommender
-from semrec.config import load_settings
+from semrec.config import Settings
 from semrec.service.api_keys import ApiKeys
 from semrec.service.app import create_app
 
@@ -55,7 +55,7 @@ def purchases(catalog):
 def page_shop(indexed, bundled, catalog, tmp_path_factory):
     """A shop with `catalog`, events that were learned from, and an item with markup in every field."""
     folder = shutil.copytree(indexed, tmp_path_factory.mktemp("page") / "shop")
-    with Recommender(folder, load_settings(), encoder=bundled) as recommender:
+    with Recommender(folder, Settings(), encoder=bundled) as recommender:
         recommender.put_items([MARKUP])
         recommender.add_events(purchases(catalog))
         recommender.fit()
@@ -64,7 +64,7 @@ def page_shop(indexed, bundled, catalog, tmp_path_factory):
 
 def serve_page(folder, encoder, keys=None):
     """Return a context that serves a shop on this machine and gives its address."""
-    settings = load_settings()
+    settings = Settings()
     return listening(create_app(lambda: Recommender(folder, settings, encoder=encoder), settings, keys=keys))
 
 

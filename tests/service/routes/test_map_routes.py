@@ -1,4 +1,4 @@
-"""`/map` and `/map/places` over HTTP, and the page's files."""
+"""`/map` and `/map/places`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_map_has_an_entry_for_every_item_in_every_list(client):
     assert all(-1 <= value <= 1 for value in drawn["x"] + drawn["y"])
 
 
-def test_a_map_is_sent_once(client):
+def test_a_client_can_keep_the_map(client):
     first = client.get("/map")
     again = client.get("/map", headers={"If-None-Match": first.headers["etag"]})
 
@@ -33,7 +33,7 @@ def test_a_map_is_sent_once(client):
     assert again.content == b""
 
 
-def test_a_map_is_sent_small_to_whoever_can_read_it(client):
+def test_the_map_is_compressed_for_clients_that_accept_it(client):
     plain = client.get("/map", headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     with client.stream("GET", "/map", headers={"Accept-Encoding": "gzip"}) as packed:
@@ -41,11 +41,11 @@ def test_a_map_is_sent_small_to_whoever_can_read_it(client):
         assert json.loads(gzip.decompress(b"".join(packed.iter_raw()))) == plain.json()
 
 
-def test_places_are_those_of_the_map(client):
+def test_places_agree_with_the_map(client):
     drawn = client.get("/map").json()
-    asked = {"item_ids": ["a/b c", "nowhere", "r1"]}
+    body = {"item_ids": ["a/b c", "nowhere", "r1"]}
 
-    places = client.post("/map/places", json=asked).json()["places"]
+    places = client.post("/map/places", json=body).json()["places"]
 
     assert sorted(places) == ["a/b c", "r1"]
     for item_id, (x, y) in places.items():
@@ -58,7 +58,7 @@ def test_places_are_bounded(client):
     assert client.post("/map/places", json={"item_ids": []}).json() == {"places": {}}
 
 
-def test_an_index_from_before_there_were_maps_says_so(serve, shop):
+def test_an_index_without_a_map(serve, shop):
     manifest = next(shop.glob("generations/*/manifest.json"))
     values = json.loads(manifest.read_text())
     del values["landmarks"]
@@ -67,28 +67,3 @@ def test_an_index_from_before_there_were_maps_says_so(serve, shop):
 
     assert "build it again" in error(client.get("/map"), 404, "no_map")
     error(client.post("/map/places", json={"item_ids": ["r1"]}), 404, "no_map")
-
-
-def test_the_page_and_its_files_are_there(client):
-    page = client.get("/")
-    assert page.status_code == 200
-    assert page.headers["content-type"].startswith("text/html")
-    assert "script-src 'self'" in page.headers["content-security-policy"]
-    for name, kind in (("app.js", "javascript"), ("style.css", "css"), ("icon.svg", "svg")):
-        file = client.get(f"/page/{name}")
-        assert file.status_code == 200
-        assert kind in file.headers["content-type"]
-        assert client.get(f"/page/{name}", headers={"If-None-Match": file.headers["etag"]}).status_code == 304
-
-
-@pytest.mark.parametrize("path", ["../front.py", "..%2ffront.py", "%2e%2e/app.py", "nothing.js", ""])
-def test_only_the_page_s_own_files_are(client, path):
-    assert client.get(f"/page/{path}").status_code == 404
-
-
-def test_the_page_asks_nobody_else(client):
-    for name in ("", "page/style.css", "page/app.js", "page/api.js"):
-        written = client.get(f"/{name}").text
-        assert "https://" not in written
-        assert "//" not in written.replace("http://www.w3.org/2000/svg", "") or name.endswith(".js")
-        assert "style=" not in written.replace("data-style=", "") or name.endswith(".js")

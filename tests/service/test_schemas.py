@@ -1,4 +1,4 @@
-"""The OpenAPI document: 2,000 generated requests get no 5xx, and only answers that match their schema."""
+"""2,000 generated requests get no 5xx, and only responses that match the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ CHECKS = [
     response_schema_conformance,
 ]
 REQUESTS = 2000
-
-
 HEADERS = {"Host": "localhost"}
 
 
@@ -55,5 +53,5 @@ def test_generated_requests_get_answers_that_match(shop):
             suppress_health_check=list(HealthCheck),
         )
         repeat(given(operation.as_strategy())(ask))()
-    assert len(statuses) >= REQUESTS // 2  # operations without parameters are asked once
+    assert len(statuses) >= REQUESTS // 2  # operations without parameters are called once
     assert {200, 404, 422} <= set(statuses)
