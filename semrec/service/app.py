@@ -98,7 +98,7 @@ def create_app(
     app.state.metrics, app.state.authenticator = metrics, authenticator
     watches: list[Watch] = [metrics.stage]
     if settings.service.telemetry:
-        watches.append(import_traces().span)
+        watches.append(import_traces().stage_span)
     app.add_middleware(
         RequestMiddleware,
         authenticator=authenticator,

@@ -6,9 +6,11 @@ The tracer provider of the process decides where spans go, for instance a provid
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,10 +19,31 @@ from semrec.version import __version__
 _tracer = trace.get_tracer("semrec", __version__)
 
 
-def span(name: str) -> AbstractContextManager[object]:
-    """Return a span for a stage, inside the current span."""
-    # The request records errors; an error message could hold the query of a user.
-    return _tracer.start_as_current_span(f"semrec.{name}", record_exception=False)
+@contextmanager
+def span(
+    name: str, parent: Context | None = None, kind: trace.SpanKind = trace.SpanKind.INTERNAL
+) -> Iterator[trace.Span]:
+    """Make a span. After an error it has the status ERROR without the message, which could hold a query.
+
+    Parameters
+    ----------
+    name : of the span.
+    parent : context of the parent; None: the current span.
+    kind : of the span.
+    """
+    with _tracer.start_as_current_span(
+        name, parent, kind, record_exception=False, set_status_on_exception=False
+    ) as current:
+        try:
+            yield current
+        except BaseException:
+            current.set_status(trace.StatusCode.ERROR)
+            raise
+
+
+def stage_span(name: str) -> AbstractContextManager[object]:
+    """Make a span for a stage, inside the current span."""
+    return span(f"semrec.{name}")
 
 
 class SpanMiddleware:
@@ -45,9 +68,7 @@ class SpanMiddleware:
             await send(message)
 
         parent = propagate.extract(Request(scope).headers)
-        with _tracer.start_as_current_span(
-            scope["method"], parent, trace.SpanKind.SERVER, record_exception=False
-        ) as request:
+        with span(scope["method"], parent, trace.SpanKind.SERVER) as request:
             try:
                 await self._app(scope, receive, note_status)
             finally:

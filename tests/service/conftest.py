@@ -15,9 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from serving import SHOP, bearer, free_port, open_shop, start, start_app, wait_until_ready
-from toy import ToyEncoder
 
-from semrec import Recommender, Settings
 from semrec.service.api_keys import ApiKeys
 
 
@@ -25,7 +23,7 @@ from semrec.service.api_keys import ApiKeys
 def built_shop(tmp_path_factory):
     """A workspace with `SHOP`; copy it, do not open it."""
     folder = tmp_path_factory.mktemp("built") / "shop"
-    with Recommender(folder, Settings(), encoder=ToyEncoder()) as recommender:
+    with open_shop(folder, encoder={"model": "toy"}) as recommender:
         recommender.index(SHOP)
     return folder
 

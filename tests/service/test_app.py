@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.service.app import import_traces
 from semrec.service.server import run

@@ -68,7 +68,8 @@ def test_a_message_lists_five_faults_and_counts_the_rest(client):
 
 def test_a_failed_store_is_unavailable_and_counted(serve_recommender):
     client, recommender = serve_recommender()
-    recommender.recommend, answer = _raise(StoreUnavailableError("the server does not answer")), recommender.recommend
+    answer = recommender.recommend
+    recommender.recommend = _raise(StoreUnavailableError("the server does not answer"))
     response = client.post("/recommend", json={"text": "red"})
     assert error(response, 503, "store_unavailable") == "the server does not answer"
     assert response.headers["retry-after"] == "1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
+import threading
 
 import pytest
 from serving import error, ids, listening, open_shop
@@ -38,11 +38,14 @@ def test_a_large_body_is_refused(client):
 
 
 def test_a_query_has_a_time_limit(serve_recommender):
-    client, recommender = serve_recommender(service={"timeout_s": 0.2})
-    recommender.recommend, answer = lambda **_: time.sleep(0.6), recommender.recommend
-    error(client.post("/recommend", json={"history": ["r1"]}), 504, "timeout")
+    client, recommender = serve_recommender(service={"timeout_s": 1.5})
+    go, answer = threading.Event(), recommender.recommend
+    recommender.recommend = lambda **_: go.wait(10)
+    try:
+        error(client.post("/recommend", json={"history": ["r1"]}), 504, "timeout")
+    finally:
+        go.set()
     recommender.recommend = answer
-    time.sleep(0.6)
     assert ids(client.post("/recommend", json={"history": ["r1"], "k": 1})) == ["r2"]
 
 

@@ -41,10 +41,9 @@ def batches(encoder):
     """Return a function that makes the batches of `encoder`."""
     pool = WorkerPool("test", 1, 64)
 
-    def make(wait_s=0.05, max_batch=4, max_waiting=64):
-        return QuestionBatches(
-            encoder, encoder.knows, pool, Metrics(), wait_s=wait_s, max_batch=max_batch, max_waiting=max_waiting
-        )
+    def make(wait_s=0.05, **limits):
+        limits = {"max_batch": 4, "max_waiting": 64, **limits}
+        return QuestionBatches(encoder, encoder.knows, pool, Metrics(), wait_s=wait_s, **limits)
 
     yield make
     assert pool.close(10)
@@ -82,7 +81,7 @@ def test_texts_that_arrive_meanwhile_are_the_next_batch(batches, encoder):
         first = asyncio.create_task(batch.prepare("a"))
         await asyncio.sleep(0.05)
         others = asyncio.create_task(prepare_all(batch, "bc"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
         encoder.go.set()
         await asyncio.gather(first, others)
 
@@ -106,7 +105,7 @@ def test_too_many_texts_are_refused(batches, encoder):
     async def run():
         batch = batches(max_waiting=2)
         waiting = asyncio.create_task(prepare_all(batch, "ab"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         with pytest.raises(ServiceError) as refused:
             await batch.prepare("c")
         assert refused.value.status == 429

@@ -34,7 +34,9 @@ def spans(exporter):
 def test_a_request_is_a_span_and_its_stages_are_spans_in_it(serve, spans):
     client = serve(service={"telemetry": True})
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    ids(client.post("/recommend", json={"text": "red"}, headers={"traceparent": parent, "X-Request-Id": "r1"}))
+    ids(
+        client.post("/recommend", json={"text": "red"}, headers={"traceparent": parent, "X-Request-Id": "r1"})
+    )
     found = spans()
     request = found["POST /recommend"]
     assert f"{request.context.trace_id:032x}" == "0af7651916cd43dd8448eb211c80319c"

@@ -70,10 +70,10 @@ def test_a_cancelled_task_that_has_not_started_never_runs(pool):
         waiting = asyncio.create_task(pool.run(ran.append, "waiting"))
         await asyncio.sleep(0.05)
         waiting.cancel()
-        go.set()
-        await running
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        go.set()
+        await running
         await pool.run(ran.append, "later")
 
     asyncio.run(run())
