@@ -24,6 +24,7 @@ from implicit.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from report import announce, report
 from scipy import sparse
+from semrec.learning.cold import centred_text
 from threadpoolctl import threadpool_limits
 
 from semrec.evaluation.accuracy import find_hits, ndcg
@@ -32,7 +33,6 @@ from semrec.evaluation.splits import Split, split_cold_items, split_cold_users
 from semrec.evaluation.top_k import top_k
 from semrec.evaluation.values import Values
 from semrec.learning import Models, TrainingData, ease, learn, scores
-from semrec.learning.cold import centred_text
 from semrec.learning.scoring import SIGNALS, chunks, raw_signals
 from semrec.types import Float2D, item_keys
 
@@ -234,7 +234,7 @@ def measure_cold_items(data_set: DataSet, case: Case, seeds: Sequence[int]) -> N
     mean = tell(f"{name}, cold items, centred mean", centred_mean(case))
     blend, signals = blends(case, f"{name}, cold items", seeds)
     text = tell(f"{name}, cold items, text alone", signals["text"])
-    for signal in ("taste", "neighbours"):
+    for signal in ("collaborative", "item_item"):
         tell(f"{name}, cold items, {signal} alone", signals[signal])
     ours = tell(f"{name}, cold items, blend", blend)
     tell_ratio(f"{name}, cold items, blend over centred mean", ours, mean, TIMES_CENTRED_MEAN.get(name))

@@ -19,16 +19,17 @@ from qdrant_client import QdrantClient
 from report import announce, arguments, report
 
 from semrec.config import Settings
-from semrec.ranking.pipeline import Generation, known_history
-from semrec.ranking.profile import find_interests
+from semrec.ranking.generation import Generation
+from semrec.ranking.history import interests_of, known_history
 from semrec.recommender import Recommender
 from semrec.signals import Question
 from semrec.signals.blend import best_first
-from semrec.signals.bm25 import WORDS, WORDS_FIELDS
-from semrec.signals.bm25 import item_vectors as word_vectors
-from semrec.signals.text import PASSAGES, TEXT, text_fields
+from semrec.signals.bm25 import BM25, Bm25Signal
+from semrec.signals.text import TextSignal
 from semrec.store import Manifest, Point, Record, Store
+from semrec.store.bm25 import Bm25Encoder
 from semrec.store.edge import EdgeStore
+from semrec.store.protocol import PASSAGES, TEXT
 from semrec.store.server import ServerStore
 from semrec.types import Event, Float2D, item_keys
 from semrec.workspace.folder import make_workspace
@@ -54,16 +55,16 @@ def points(vectors: Float2D) -> Iterator[list[Point]]:
     for start in range(0, len(vectors), BATCH):
         rows = vectors[start : start + BATCH]
         names = [f"item {number}" for number in range(start, start + len(rows))]
-        words = word_vectors(names)
+        words = Bm25Encoder().encode_documents(names)
         yield [
-            Point(Record(name, name, (name,)), {TEXT: row, PASSAGES: row[None], WORDS: found})
+            Point(Record(name, name, (name,)), {TEXT: row, PASSAGES: row[None], BM25: found})
             for name, row, found in zip(names, rows, words, strict=True)
         ]
 
 
 def build(store: Store, vectors: Float2D) -> None:
     """Build and switch to a generation of these vectors."""
-    fields = (*text_fields(DIMENSION), *WORDS_FIELDS)
+    fields = (*TextSignal.catalog_fields(DIMENSION), *Bm25Signal.catalog_fields(DIMENSION))
     number, index = store.create(fields)
     for batch in points(vectors):
         index.upsert(batch)
@@ -122,14 +123,14 @@ def milliseconds(calls: Sequence[Callable[[], object]]) -> np.ndarray:
 
 def brute_force(generation: Generation, item_ids: list[str], history: list[str], k: int) -> set[int]:
     """Return the keys of the k best items when every item of the catalog is scored."""
-    settings = Settings()
-    known = known_history([Event(item_id) for item_id in history], generation, settings)
-    centred = generation.text_signal.centred(known.keys)
-    interests = find_interests(centred, known.weights, settings.ranking.max_interests)
-    question = Question(None, None, known.keys, known.weights, interests, 1)
-    (query,) = generation.text_signal.ask(question)
+    index = generation.index
+    events = [Event(item_id) for item_id in history]
+    known = known_history(events, generation, lambda keys: index.fetch(keys, generation.history_fields))
+    interests = interests_of(known, generation)
+    question = Question(None, None, known.keys, known.weights, interests, known.centred, known.items, 1)
+    (part,) = generation.signals[0].ask(question)
     keys = item_keys(item_ids)
-    scores = query.terms(keys).sum(axis=1)
+    scores = part.score(index.scores(part.requests, keys), [])
     scores[np.isin(keys, known.keys)] = -np.inf
     return set(keys[best_first(scores, keys)[:k]].tolist())
 

@@ -153,7 +153,7 @@ class SyntheticCatalog:
         text_mean : (384,), mean of all text vectors.
         gram : float32 (128, 128), of all taste vectors.
         """
-        signals = ("text", "taste", "neighbours", "popularity")
+        signals = ("text", "collaborative", "item_item", "popularity")
         weights = BlendWeights(
             signals, (0, 4), (0, 5), (((0.5, 0.3, 0.0, 0.1),) * 2, ((0.3, 0.3, 0.5, 0.1),) * 2)
         )

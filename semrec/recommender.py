@@ -5,63 +5,27 @@ question -> profile -> candidates of every signal -> terms -> blend -> diversify
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from semrec.catalog_map.map import CatalogMap, draw_map, place_items
 from semrec.config import Settings
 from semrec.encoder import Encoder
-from semrec.errors import (
-    EmptyProfileError,
-    QueryError,
-    UnknownItemError,
-)
+from semrec.ranking.answer import Asked, answer, impersonal_signals, why_not
 from semrec.ranking.filters import parse_where
-from semrec.ranking.pipeline import (
-    Candidates,
-    Generation,
-    History,
-    choose,
-    counting_events,
-    explained,
-    find_candidates,
-    known_history,
-    plain,
-    said_to_all,
-)
-from semrec.ranking.profile import find_interests
+from semrec.ranking.generation import Generation
 from semrec.ranking.query import Query, make_query
 from semrec.ranking.threads import one_blas_thread
-from semrec.ranking.user_profile import (
-    DeletedUser,
-    UserProfile,
-    describe_user,
-    interests_of,
-    preferred,
-    wanted,
-)
-from semrec.ranking.why_not import Rules, WhyNot, judge
-from semrec.signals import Question
-from semrec.signals.popularity import POPULARITY
+from semrec.ranking.user_profile import DeletedUser, UserProfile, describe_user
+from semrec.ranking.why_not import WhyNot
 from semrec.store import Record, Store
-from semrec.tracing import stage
-from semrec.types import (
-    ChangeReport,
-    Condition,
-    Event,
-    Float2D,
-    Item,
-    Keys,
-    Recommendations,
-    item_keys,
-)
+from semrec.types import ChangeReport, Event, Float1D, Item, Recommendations, item_keys
 from semrec.workspace.session import OpenWorkspace
+from semrec.workspace.users import preferences_of
 
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import Study
@@ -290,8 +254,7 @@ class Recommender:
             weights=weights,
             explain=explain,
         )
-        with one_blas_thread():
-            return self._answer(query)
+        return self._answer(query)
 
     def similar(
         self, item_id: str, *, k: int = 10, where: Mapping[str, Any] | None = None, diversity: float = 0.0
@@ -300,11 +263,9 @@ class Recommender:
 
         What is popular does not matter here.
         """
-        query = Query(
-            history=(Event(item_id),), k=k, where=where or {}, diversity=diversity, weights={POPULARITY: 0.0}
-        )
-        with one_blas_thread():
-            found = self._answer(query)
+        weights = dict.fromkeys(impersonal_signals(), 0.0)
+        query = Query(history=(Event(item_id),), k=k, where=where or {}, diversity=diversity, weights=weights)
+        found = self._answer(query)
         return replace(found, query={"item": item_id, "k": k, "where": dict(where or {})})
 
     # -- the map -----------------------------------------------------------------------------------
@@ -325,64 +286,25 @@ class Recommender:
         with self._workspace.live.answering() as generation:
             return place_items(generation.index, generation.manifest, item_ids)
 
+    def _asked(self, query: Query, generation: Generation) -> Asked:
+        """Return a query with what is known of its user."""
+
+        def encode(text: str) -> Float1D:
+            return self._workspace.encoders.text_vector(text, generation.manifest)
+
+        if query.user is None:
+            return Asked(query, encode)
+        return Asked(query, encode, self._events_of(query.user), preferences_of(self._workspace, query.user))
+
+    def _events_of(self, user: str) -> list[Event]:
+        return self.event_log(create=False).history(user, limit=self._settings.events.max_user_events)
+
     def _answer(self, query: Query) -> Recommendations:
-        """Take the steps from a question to an answer."""
         query.check()
-        with self._workspace.live.answering() as generation:
-            return self._answer_from(generation, query)
-
-    def _answer_from(self, generation: Generation, query: Query) -> Recommendations:
-        _check_signals(query, generation)
-        index = generation.index
-        conditions = parse_where(query.where, generation.manifest.fields)
-        with stage("history"):
-            known, notes = self._known_history(query, generation)
-        centred = generation.text_signal.centred(known.keys)
-        question = self._question(query, known, centred, generation)
-        candidates = self._candidates(query, question, known, generation, conditions)
-        chosen = choose(candidates, query.k, query.diversity, generation.text_signal)
-        recommendations, interests = (
-            explained(chosen, candidates, question, known, centred, index)
-            if query.explain
-            else (plain(chosen, candidates, index), ())
-        )
-        stale = (self._workspace.live.note,) if self._workspace.live.note else ()
-        return Recommendations(query.to_dict(), recommendations, interests, known.unknown, (*notes, *stale))
-
-    def _question(self, query: Query, known: History, centred: Float2D, generation: Generation) -> Question:
-        """Return what the signals get to see of a query."""
-        text_vector = None
-        if query.text:
-            text_vector = self._workspace.encoders.text_vector(query.text, generation.manifest)
-        return Question(
-            text=query.text,
-            text_vector=text_vector,
-            history=known.keys,
-            weights=known.weights,
-            interests=find_interests(centred, known.weights, self._settings.ranking.max_interests),
-            limit=max(self._settings.ranking.candidates, 2 * query.k),
-        )
-
-    def _candidates(
-        self,
-        query: Query,
-        question: Question,
-        known: History,
-        generation: Generation,
-        conditions: tuple[Condition, ...],
-        also: Keys | None = None,
-    ) -> Candidates:
-        """Return what is considered for an answer, and the items of `also`."""
-        return find_candidates(
-            question,
-            generation,
-            where=conditions,
-            hidden=np.union1d(item_keys(query.exclude), known.keys[: None if query.exclude_seen else 0]),
-            weights=self._settings.ranking.signal_weights,
-            asked_weights=query.weights,
-            n_history=known.length,
-            also=also,
-        )
+        with one_blas_thread(), self._workspace.live.answering() as generation:
+            found = answer(self._asked(query, generation), generation)
+        note = self._workspace.live.note
+        return replace(found, notes=(*found.notes, note)) if note else found
 
     def why_not(self, item_id: str, **asked: Any) -> WhyNot:
         """Tell why an item is not among the recommendations, exactly.
@@ -400,38 +322,7 @@ class Recommender:
         query = make_query(**asked)
         query.check()
         with one_blas_thread(), self._workspace.live.answering() as generation:
-            return self._why_not(item_id, query, generation)
-
-    def _why_not(self, item_id: str, query: Query, generation: Generation) -> WhyNot:
-        _check_signals(query, generation)
-        conditions = parse_where(query.where, generation.manifest.fields)
-        known, _ = self._known_history(query, generation)
-        key = item_keys([item_id])
-        if not generation.index.contains(key)[0]:
-            return WhyNot(item_id, "", "not_indexed", "the index does not hold it; index it first")
-        (record,) = generation.index.records(key)
-        seen = frozenset(known.item_ids) if query.exclude_seen else frozenset()
-        kept_out = Rules(conditions, seen, frozenset(query.exclude)).against(
-            item_id, record.title, record.metadata
-        )
-        if kept_out:
-            return kept_out
-        centred = generation.text_signal.centred(known.keys)
-        question = self._question(query, known, centred, generation)
-        found = self._candidates(query, question, known, generation, conditions)
-        chosen = found.keys[choose(found, query.k, query.diversity, generation.text_signal)]
-        was_found = bool(np.isin(key, found.keys)[0])
-        if not was_found:
-            found = self._candidates(query, question, known, generation, conditions, also=key)
-        return judge(
-            item_id,
-            record.title,
-            int(key[0]),
-            found,
-            chosen=np.searchsorted(found.keys, chosen),
-            chosen_ids=[other.item_id for other in generation.index.records(chosen)],
-            was_found=was_found,
-        )
+            return why_not(item_id, self._asked(query, generation), generation)
 
     # -- users -------------------------------------------------------------------------------------
 
@@ -444,24 +335,8 @@ class Recommender:
         recent : latest events to tell.
         """
         with self._workspace.live.answering() as generation:
-            return self._user_profile(user, recent, generation)
-
-    def _user_profile(self, user: str, recent: int, generation: Generation) -> UserProfile:
-        events = self._stored_history(user, generation)
-        try:
-            history = known_history(events, generation, self._settings)
-        except UnknownItemError:
-            unknown = tuple(dict.fromkeys(event.item_id for event in events))
-            history = replace(known_history([], generation, self._settings), unknown=unknown)
-        return describe_user(
-            user,
-            events,
-            history,
-            generation,
-            self._preferences(user),
-            max_interests=self._settings.ranking.max_interests,
-            recent=recent,
-        )
+            preferences = preferences_of(self._workspace, user)
+            return describe_user(user, self._events_of(user), preferences, generation, recent=recent)
 
     def set_interests(self, user: str, weights: Mapping[str, float]) -> UserProfile:
         """Set how much interests of a user count, and return the profile.
@@ -538,7 +413,7 @@ class Recommender:
         with self._workspace.changing, self._workspace.live.keeping() as held, one_blas_thread():
             generation = held.generation
             batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
-            return recommend_all(generation, events, Path(output), batch, self._settings, progress)
+            return recommend_all(generation, events, Path(output), batch, progress)
 
     # -- learning ----------------------------------------------------------------------------------
 
@@ -691,10 +566,14 @@ class Recommender:
 
     # -- parts --------------------------------------------------------------------------------------
 
-    def _open_generation(self) -> Generation:
-        """Return the generation that answers, for whoever is alone with this recommender."""
-        with self._workspace.live.keeping() as held:
-            return held.generation
+    @contextmanager
+    def reading(self) -> Iterator[Generation]:
+        """Keep the generation that answers open, to look into it: its index, its signals, its manifest.
+
+        Changes of items wait until the context ends.
+        """
+        with self._workspace.live.answering() as generation:
+            yield generation
 
     def encode_texts(self, texts: Sequence[str]) -> None:
         """Encode texts of questions together and keep their vectors; asking with them is fast then."""
@@ -705,47 +584,3 @@ class Recommender:
         """Tell whether the vector of a text of a question is kept."""
         generation = self._workspace.live.generation
         return generation is not None and self._workspace.encoders.keeps(text, generation.manifest)
-
-    def _known_history(self, query: Query, generation: Generation) -> tuple[History, tuple[str, ...]]:
-        """Return the history that can be used, and what the asker should know of it.
-
-        Raises
-        ------
-        EmptyProfileError, UnknownItemError
-            Nothing can be answered.
-        """
-        stored: list[Event] = []
-        if query.user is not None:
-            stored = self._stored_history(query.user, generation)
-        try:
-            known = known_history([*stored, *query.history], generation, self._settings)
-        except UnknownItemError:
-            if query.history:
-                raise
-            known = known_history([], generation, self._settings)
-        if query.user is not None and (preferences := self._preferences(query.user)):
-            interests = interests_of(known, generation, self._settings.ranking.max_interests)
-            known = preferred(known, interests, wanted(known, interests, preferences))
-        if np.any(known.weights):
-            return known, ()
-        if query.text:
-            return known, (f"user {query.user!r} has no events on known items",) if query.user else ()
-        if query.user is not None and (what := said_to_all(generation, self._settings, query.weights)):
-            return known, (f"user {query.user!r} has no events on known items: this is what is {what}",)
-        whose = (
-            "no text and no history" if query.user is None else f"no text, no event of user {query.user!r}"
-        )
-        cure = "give at least one of them" if query.user is None else "give a text, or run `semrec fit` first"
-        raise EmptyProfileError(f"there is {whose}; {cure}.")
-
-    def _stored_history(self, user: str, generation: Generation) -> list[Event]:
-        """Return the events of a user that count, by the rules of `fit`."""
-        events = self.event_log(create=False).history(user, limit=self._settings.events.max_user_events)
-        return counting_events(events, generation, self._settings, time.time())
-
-
-def _check_signals(query: Query, generation: Generation) -> None:
-    names = {signal.name for signal in generation.signals} | {POPULARITY}
-    for name in query.weights:
-        if name not in names:
-            raise QueryError(f"there is no signal {name!r}; the index has {', '.join(sorted(names))}.")

@@ -22,7 +22,7 @@ def test_defaults_need_nothing():
     settings = Settings()
     assert settings.store.qdrant is None
     assert settings.encoder.model is None
-    assert settings.ranking.signal_weights == {"text": 1.0, "words": 0.5, "taste": 0.0, "freshness": 0.5}
+    assert settings.ranking.signal_weights == {}
 
 
 def test_none_counts_as_not_given(monkeypatch):

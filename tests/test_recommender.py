@@ -24,11 +24,11 @@ from semrec.errors import (
     UnknownItemError,
     WorkspaceError,
 )
-from semrec.ranking.explanation import by_reason
-from semrec.ranking.pipeline import find_candidates, known_history
+from semrec.ranking.explanation import by_reason, contributions
+from semrec.ranking.history import known_history
 from semrec.ranking.profile import find_interests
 from semrec.signals import Question
-from semrec.signals.blend import Part, balance, blended_scores, contributions
+from semrec.signals.blend import balance, blended_scores, scored_part
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
 from semrec.types import item_keys
@@ -115,7 +115,7 @@ def test_a_text_finds_what_it_describes(rec):
     assert first.because == ()
     assert first.passages.history is None
     assert first.passages.item.startswith(first.title)
-    assert set(first.signals) == {"text", "words"}
+    assert set(first.signals) == {"text", "bm25"}
     assert answer.interests == ()
 
 
@@ -138,7 +138,7 @@ def test_like_these_but_about_something(rec, metadata):
     by_text = rec.recommend(text="drawing text and fonts", k=100)
     assert rank(both, "libpango1.0-dev") < rank(by_history, "libpango1.0-dev")
     assert rank(both, "python3-seaborn") < rank(by_text, "python3-seaborn")
-    assert set(both[0].signals) == {"text", "words"}
+    assert set(both[0].signals) == {"text", "bm25"}
     assert any(item.because for item in both)
 
 
@@ -225,8 +225,14 @@ def test_seen_items_come_only_when_asked_for(rec):
     assert set(SCIENCE) <= set(ids(rec.recommend(history=SCIENCE, exclude_seen=False)))
 
 
+def centred(recommender, item_ids):
+    """Return the text vectors of items minus the catalog mean, unit length."""
+    with recommender.reading() as generation:
+        return generation.centred(generation.index.fetch(item_keys(item_ids), ["text"]))
+
+
 def intra_list_distance(recommender, answer):
-    vectors = recommender._open_generation().text_signal.centred(item_keys(ids(answer)))
+    vectors = centred(recommender, ids(answer))
     upper = np.triu_indices(len(vectors), k=1)
     return float((1 - vectors @ vectors.T)[upper].mean())
 
@@ -247,8 +253,7 @@ def test_diversity_makes_the_answer_more_different(rec, query):
 
 def test_two_interests_are_both_served_and_nothing_from_their_middle(rec, metadata):
     answer = rec.recommend(history=[*SCIENCE, *GTK], k=10)
-    signal = rec._open_generation().text_signal
-    chosen, science, gtk = (signal.centred(item_keys(group)) for group in (ids(answer), SCIENCE, GTK))
+    chosen, science, gtk = (centred(rec, group) for group in (ids(answer), SCIENCE, GTK))
     to_science, to_gtk = (chosen @ group.T for group in (science, gtk))
     near, far = np.maximum(to_science.max(1), to_gtk.max(1)), np.minimum(to_science.max(1), to_gtk.max(1))
     assert ((near - far) > 0.2).all()
@@ -262,8 +267,8 @@ def test_interests_are_named_by_their_central_items(rec, metadata):
     assert set(second.item_ids) == set(GTK[:3])
     assert first.name == " · ".join(metadata[item]["title"] for item in first.item_ids[:2])
     assert (first.share, second.share) == (pytest.approx(4 / 7), pytest.approx(3 / 7))
-    centred = rec._open_generation().text_signal.centred(item_keys(first.item_ids))
-    closeness = centred @ centred.mean(axis=0)
+    vectors = centred(rec, first.item_ids)
+    closeness = vectors @ vectors.mean(axis=0)
     assert closeness[0] == closeness.max()
 
 
@@ -272,8 +277,7 @@ def test_the_raw_mean_serves_the_middle(open_shop):
 
     def margin(recommender):
         answer = recommender.recommend(history=[*SCIENCE, *GTK], k=10)
-        signal = recommender._open_generation().text_signal
-        chosen, science, gtk = (signal.centred(item_keys(group)) for group in (ids(answer), SCIENCE, GTK))
+        chosen, science, gtk = (centred(recommender, group) for group in (ids(answer), SCIENCE, GTK))
         return np.abs((chosen @ science.T).max(1) - (chosen @ gtk.T).max(1)).mean()
 
     assert margin(open_shop()) > margin(open_shop(ranking={"text_pooling": "mean"}))
@@ -315,8 +319,8 @@ def test_recency_shifts_the_answer_to_what_came_last(open_shop, metadata):
 
 def test_weights_of_signals_can_be_given(edge):
     only_words = edge.recommend(text="chess", weights={"text": 0.0})
-    assert {tuple(item.signals) for item in only_words} == {("words",)}
-    assert edge.recommend(text="chess", weights={"words": 0.0})[0].signals == {"text": 1.0}
+    assert {tuple(item.signals) for item in only_words} == {("bm25",)}
+    assert edge.recommend(text="chess", weights={"bm25": 0.0})[0].signals == {"text": 1.0}
 
 
 # -- attribution ---------------------------------------------------------------------------------------
@@ -330,39 +334,43 @@ LIKED = st.lists(
 )
 
 
-def candidates_of(recommender, history, text):
-    """The steps of an answer up to the candidates."""
-    generation = recommender._open_generation()
-    known = known_history(history, generation, Settings())
-    centred = generation.text_signal.centred(known.keys)
-    question = Question(
-        text,
-        recommender._workspace.encoders.text_vector(text, generation.manifest) if text else None,
-        known.keys,
-        known.weights,
-        find_interests(centred, known.weights, 8),
-        100,
-    )
-    queries = [query for signal in generation.signals for query in signal.ask(question)]
-    return queries, find_candidates(
-        question,
-        generation,
-        where=(),
-        hidden=known.keys,
-        weights={"text": 1.0, "words": 0.5},
-        asked_weights={},
-        n_history=len(known.keys),
-    )
+def scored_by_hand(recommender, bundled, history, text, keys):
+    """Return what every reason adds to every item, (n, n_history + 2), without a search of candidates."""
+    with recommender.reading() as generation:
+        index = generation.index
+        fields = generation.history_fields
+        known = known_history(history, generation, lambda keys: index.fetch(keys, fields))
+        vector = bundled.encode_queries([text])[0] if text else None
+        interests = find_interests(known.centred, known.weights, 8)
+        question = Question(
+            text, vector, known.keys, known.weights, interests, known.centred, known.items, 100
+        )
+        weights = generation.weights({}, known.length)
+        asked = [part for signal in generation.signals for part in signal.ask(question)]
+        parts = [part.after_search(index.search(part.probes) if part.probes else []) for part in asked]
+        scored = balance(
+            [
+                scored_part(
+                    part, part.score(index.scores(part.requests, keys), []), weights, np.zeros(len(keys))
+                )
+                for part in parts
+                if part is not None
+            ]
+        )
+        items = index.fetch(keys, ["text"])
+        return blended_scores(scored, len(keys)), by_reason(
+            contributions(scored, items), len(keys), len(known.keys)
+        )
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(LIKED, st.sampled_from([None, None, "draw charts quickly"]))
-def test_contributions_add_up_to_the_score(edge, liked, text):
+def test_contributions_add_up_to_the_score(edge, bundled, catalog, liked, text):
     history = [Event(item, value=weight) for item, weight in liked]
-    _, candidates = candidates_of(edge, history, text)
     answer = edge.recommend(history=history, text=text, k=10)
-    position = {key: row for row, key in enumerate(candidates.keys.tolist())}
-    by_candidate = by_reason(candidates.parts, len(candidates.keys), len(liked))
+    candidates = np.setdiff1d(item_keys(catalog["item_id"]), item_keys(item for item, _ in liked))
+    _, by_candidate = scored_by_hand(edge, bundled, history, text, candidates)
+    position = {key: row for row, key in enumerate(candidates.tolist())}
     for item, key in zip(answer, item_keys(ids(answer)).tolist(), strict=True):
         totals = by_candidate[position[key]]
         tolerance = 1e-4 * max(1.0, float(np.abs(totals).sum()))
@@ -392,12 +400,10 @@ def test_contributions_add_up_to_the_score(edge, liked, text):
         (SCIENCE[:2], "draw charts"),
     ],
 )
-def test_the_top_ten_are_those_of_brute_force(edge, catalog, history, text):
+def test_the_top_ten_are_those_of_brute_force(edge, bundled, catalog, history, text):
     """Score every item of the catalog by the same terms."""
-    queries, _ = candidates_of(edge, [Event(item) for item in history], text)
     keys = np.setdiff1d(item_keys(catalog["item_id"]), item_keys(history))
-    parts = [Part(q.signal, q.origin, q.terms(keys), q.offsets, q.scale) for q in queries]
-    scores = blended_scores(balance(contributions(parts, {"text": 1.0, "words": 0.5})), len(keys))
+    scores, _ = scored_by_hand(edge, bundled, [Event(item) for item in history], text, keys)
     best = keys[np.argsort(-scores, kind="stable")[:10]]
     answer = edge.recommend(history=history, text=text, k=10)
     assert item_keys(ids(answer)).tolist() == best.tolist()

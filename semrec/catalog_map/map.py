@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from semrec.catalog_map.layout import LANDMARKS, lay_out, place
-from semrec.signals.text import TEXT
 from semrec.store import Index, Manifest, Record
+from semrec.store.protocol import TEXT
 from semrec.types import Float2D, Keys, Value, item_keys
 
 MAP_ITEMS = 4000

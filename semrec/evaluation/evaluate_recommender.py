@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.evaluation import SPLITS, Evaluation, Measure, Split, evaluate, evaluate_ratings
 from semrec.evaluation.baselines import Features, default_baselines, fit_baselines
@@ -42,7 +43,9 @@ def study(
     interactions: Interactions,
     vectors: Float2D,
     texts: Sequence[str],
+    settings: Settings,
     *,
+    others: Mapping[str, Float2D] | None = None,
     split: str = "random",
     share: float = 0.2,
     k: int = 10,
@@ -57,6 +60,8 @@ def study(
     interactions : who used what; columns are the items of the catalog.
     vectors : float32 (n_items, dim), text vectors of these items, unit length.
     texts : their texts, for the text baselines.
+    settings : how texts are pooled.
+    others : other stored dense fields of the items, by name, for signals that read them.
     split : one of `semrec.evaluation.SPLITS`.
     share : the part that is held out.
     k : length of the lists.
@@ -74,9 +79,9 @@ def study(
     tell = progress or (lambda _: None)
     tell("splitting the events")
     parts = split_interactions(interactions, split, share, seed)
-    data = training_part(parts, vectors)
-    models = learn(data, seed=seed, progress=progress)
-    recommenders = {BLEND: lambda users: scores(models, vectors, data.user_items[users], _rows(data, users))}
+    data = replace(training_part(parts, vectors), vectors=others or {})
+    models = learn(data, settings=settings, seed=seed, progress=progress)
+    recommenders = {BLEND: lambda users: scores(models, data.user_items[users], _rows(data, users))}
     notes: tuple[str, ...] = (*parts_note(parts), *models.report.notes)
     if with_baselines:
         tell("fitting the baselines")

@@ -7,7 +7,7 @@ holds for whatever interest that item belongs to.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -15,6 +15,9 @@ from semrec.events.log import EventLog
 
 MOST_PREFERENCES = 256
 """Preferences of one user; the latest are kept."""
+
+USERS_A_QUERY = 500
+"""Users whose preferences one query reads."""
 
 _metadata = sa.MetaData()
 _preferences = sa.Table(
@@ -35,15 +38,23 @@ class Preferences:
         self._there = False
 
     def of(self, user_id: str) -> dict[str, float]:
-        """Return the weight by item, the oldest preference first; empty for who has none."""
-        own = _preferences.c.user_id == user_id
-        query = sa.select(_preferences.c.item_id, _preferences.c.weight).where(own)
+        """Return the weight by item, the oldest preference first; empty for a user without any."""
+        return self.of_many([user_id]).get(user_id, {})
+
+    def of_many(self, user_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Return the weights by item of every user that has preferences, the oldest first."""
+        table = _preferences.c
+        found: dict[str, dict[str, float]] = {}
         with self._log.transaction() as connection:
             self._there = self._there or sa.inspect(connection).has_table(_preferences.name)
             if not self._there:
                 return {}
-            rows = connection.execute(query.order_by(_preferences.c.time, _preferences.c.item_id)).all()
-        return {row.item_id: row.weight for row in rows}
+            for start in range(0, len(user_ids), USERS_A_QUERY):
+                own = table.user_id.in_(user_ids[start : start + USERS_A_QUERY])
+                query = sa.select(_preferences).where(own).order_by(table.time, table.item_id)
+                for row in connection.execute(query):
+                    found.setdefault(row.user_id, {})[row.item_id] = row.weight
+        return found
 
     def set(self, user_id: str, weights: Mapping[str, float]) -> None:
         """Set how much interests count; 1 is as usual and forgets the preference.

@@ -14,12 +14,11 @@ from semrec.catalog_map.map import choose_landmarks
 from semrec.encoder.encoder import Encoder
 from semrec.errors import CatalogError
 from semrec.indexer.compare import content_hash
-from semrec.signals.bm25 import WORDS, WORDS_FIELDS
-from semrec.signals.bm25 import item_vectors as word_vectors
-from semrec.signals.text import PASSAGES, TEXT, item_vectors, text_fields
+from semrec.signals import SIGNALS
+from semrec.signals.fitting import EncodedItems
 from semrec.store import Index, Store
 from semrec.store.build import Build
-from semrec.store.protocol import FieldType, Manifest, Point, Record
+from semrec.store.protocol import TEXT, FieldType, Manifest, Point, Record
 from semrec.types import Float2D, Item
 
 
@@ -126,7 +125,11 @@ def draft_manifest(
         query_prompt=encoder.query_prompt,
         document_prompt=encoder.document_prompt,
         template=template,
-        vectors=(*text_fields(encoder.dimension, quantized=quantized), *WORDS_FIELDS),
+        vectors=tuple(
+            field
+            for signal in SIGNALS
+            for field in signal.catalog_fields(encoder.dimension, quantized=quantized)
+        ),
         fields=dict(fields),
         precision=encoder.precision,
         passage_tokens=passage_tokens,
@@ -134,32 +137,38 @@ def draft_manifest(
     )
 
 
-def item_points(batch: Batch, passage_vectors: Float2D, passage_tokens: int | None) -> list[Point]:
+def item_points(batch: Batch, passage_vectors: Float2D, manifest: Manifest) -> list[Point]:
     """Return a batch of items as they are stored.
 
     Parameters
     ----------
     batch : the items.
     passage_vectors : float32 (n_passages, dim), rows of unit length, in the order of `flat_passages`.
-    passage_tokens : longest passage; None: as long as the encoder reads.
+    manifest : of the generation that they are for.
     """
     ends = np.cumsum([len(passages) for passages in batch.passages])
-    by_item = np.split(passage_vectors, ends[:-1])
-    rows = zip(
-        batch.items,
-        batch.passages,
-        [content_hash(text, passage_tokens) for text in batch.texts],
-        item_vectors(by_item),
-        by_item,
-        word_vectors(batch.texts),
-        strict=True,
-    )
+    items = EncodedItems(batch.items, batch.texts, np.split(passage_vectors, ends[:-1]))
+    stored = {field.name for field in manifest.vectors}
+    vectors = {
+        name: of_items
+        for signal in SIGNALS
+        for name, of_items in signal.catalog_vectors(items).items()
+        if name in stored
+    }
     return [
         Point(
-            Record(item.item_id, item.title, tuple(passages), item.metadata, content),
-            {TEXT: vector, PASSAGES: vectors, WORDS: words},
+            Record(
+                item.item_id,
+                item.title,
+                tuple(passages),
+                item.metadata,
+                content_hash(text, manifest.passage_tokens),
+            ),
+            {name: of_items[place] for name, of_items in vectors.items()},
         )
-        for item, passages, content, vector, vectors, words in rows
+        for place, (item, passages, text) in enumerate(
+            zip(batch.items, batch.passages, batch.texts, strict=True)
+        )
     ]
 
 

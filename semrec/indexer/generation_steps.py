@@ -91,6 +91,6 @@ def _write(
     builder: GenerationBuilder, draft: Manifest, step: Step, vectors: Float2D | None, old: Index | None
 ) -> None:
     if vectors is not None:
-        points = item_points(step.batch, vectors, draft.passage_tokens)
+        points = item_points(step.batch, vectors, draft)
         builder.add(with_learned(points, draft, step.records, old))
     builder.add(step.copied)

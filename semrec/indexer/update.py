@@ -27,8 +27,10 @@ from semrec.indexer.rejects import RejectsFile
 from semrec.indexer.spool import Spool
 from semrec.indexer.streams import in_background, in_batches
 from semrec.indexer.upsert import UNCOUNTED, counted_anew, delete_items, is_counted, write_items
-from semrec.signals.text import TEXT, text_fields
+from semrec.signals import SIGNALS
+from semrec.signals.learned import LearnedSettings
 from semrec.store import Index, Manifest, Point, Record, Store
+from semrec.store.protocol import TEXT
 from semrec.types import Item, Keys, item_keys
 
 FEW_ITEMS = 1000
@@ -39,11 +41,6 @@ more than MOST_SHARE since the last build: the catalog's mean and its graphs kno
 
 DELETED_SHARE = 0.2
 """More than this share of the items is deleted only when that is said to be meant."""
-
-TASTE_IS_UNTOLD = (
-    "what told taste from a text knows only the vectors of the encoder before: "
-    "new items have none until the next run of: semrec fit"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +126,23 @@ def updated_manifest(
     """
     before = {field.name: field for field in current.vectors}
     dimension = encoder.dimension if encoder else current.dimension
-    texts = text_fields(dimension, quantized=before[TEXT].quantized if quantized is None else quantized)
+    in_int8 = before[TEXT].quantized if quantized is None else quantized
+    now = {
+        field.name: field
+        for signal in SIGNALS
+        for field in signal.catalog_fields(dimension, quantized=in_int8)
+    }
     changed = {
         "fields": {**current.fields, **catalog.fields},
-        "vectors": tuple({**before, **{field.name: field for field in texts}}.values()),
+        "vectors": tuple(now.get(name, field) for name, field in before.items()),
         **asked,
     }
     if encoder is None:
         return replace(current, **changed)
-    learned = current.models.get("learned")
-    if isinstance(learned, dict):  # what told taste from the old encoder's vectors knows nothing of these
-        changed["models"] = {**current.models, "learned": {**learned, "text_map": None}}
+    learned = LearnedSettings.of(current)
+    kept = learned.without_text()[0].stored_in(current) if learned else current
     return replace(
-        current,
+        kept,
         encoder=encoder.name,
         encoder_fingerprint=encoder.fingerprint,
         precision=encoder.precision,
@@ -326,8 +327,9 @@ class _Update:
                 f"{self._n_encoded_again:,} items that the source does not name were kept: "
                 "their stored passages were encoded again"
             )
-        if self._current.manifest.models and self._draft.models != self._current.manifest.models:
-            notes.append(TASTE_IS_UNTOLD)
+        learned = LearnedSettings.of(self._current.manifest)
+        if learned and self._draft.encoder_fingerprint != self._current.manifest.encoder_fingerprint:
+            notes += learned.without_text()[1]
         return replace(report, notes=tuple(notes))
 
 

@@ -5,7 +5,7 @@ Written twice, a change is the same as written once: whoever was killed starts o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -17,20 +17,13 @@ from semrec.indexer.compare import BATCH_ITEMS, Compared, compare, find_records
 from semrec.indexer.generation_builder import Batch, item_points, text_vectors
 from semrec.indexer.read_items import new_fields, read_ids
 from semrec.indexer.streams import in_batches
-from semrec.signals.bm25 import WORDS
-from semrec.signals.collaborative import TASTE
+from semrec.signals import signal_named
 from semrec.signals.learned import LearnedSettings
-from semrec.signals.popularity import POPULARITY
-from semrec.signals.popularity import item_vectors as popularity_vectors
-from semrec.signals.text import PASSAGES, TEXT
 from semrec.store import Index, Manifest, Point, Record, Vector
 from semrec.types import ChangeReport, Float2D, Item, item_keys
 
 UNCOUNTED = 0
 """The number of passages in the manifest of a generation that a catalog is being written into."""
-
-FROM_TEXT = (TEXT, PASSAGES, WORDS)
-"""The vectors that are made from an item's text; all others were learned and stay when the text changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,36 +111,33 @@ def with_learned(
     Parameters
     ----------
     points : as `item_points` makes them.
-    manifest : its models, when there are any, tell the taste of new items.
+    manifest : what `fit` learned gives new items their vectors.
     records : what the old generation holds of each item; None for a new one.
     old : that generation; None when there is none.
     """
-    if not manifest.models:
+    learned = LearnedSettings.of(manifest)
+    if learned is None:
         return list(points)
-    told = _told_from_text(manifest, text_vectors(points))
+    new = iter(_new_item_vectors(learned, text_vectors(points)))
     there = [record.item_id for record in records if record]
     found = iter(old.points(item_keys(there)) if old and there else [])
-    return [
-        Point(point.record, {**point.vectors, **(_learned(next(found)) if record else new)})
-        for point, record, new in zip(points, records, told, strict=True)
-    ]
+    completed = []
+    for point, record in zip(points, records, strict=True):
+        of_new = next(new)
+        vectors = {**next(found).vectors, **point.vectors} if record else {**of_new, **point.vectors}
+        completed.append(Point(point.record, vectors))
+    return completed
 
 
-def _learned(point: Point) -> dict[str, Vector]:
-    return {name: vector for name, vector in point.vectors.items() if name not in FROM_TEXT}
-
-
-def _told_from_text(manifest: Manifest, vectors: Float2D) -> list[dict[str, Vector]]:
-    """Return what a model says of items that nobody has used, by the names of vectors; {} without models."""
-    n_items = len(vectors)
-    stored = manifest.models.get("learned")
-    if not isinstance(stored, Mapping):
-        return [{} for _ in range(n_items)]
-    text_map = LearnedSettings.from_dict(stored).text_map
-    rank = next(field.dimension for field in manifest.vectors if field.name == TASTE)
-    tastes = text_map.predicted_taste(vectors) if text_map else np.zeros((n_items, rank), np.float32)
-    unused = popularity_vectors(np.zeros(n_items, np.float32))
-    return [{TASTE: taste, POPULARITY: popularity} for taste, popularity in zip(tastes, unused, strict=True)]
+def _new_item_vectors(learned: LearnedSettings, vectors: Float2D) -> list[dict[str, Vector]]:
+    """Return the fitted vectors of items that came after the fit, by field."""
+    by_field = {
+        name: of_items
+        for signal_name, parameters in learned.parameters.items()
+        if (signal := signal_named(signal_name))
+        for name, of_items in signal.new_item_vectors(parameters, vectors).items()
+    }
+    return [{name: of_items[place] for name, of_items in by_field.items()} for place in range(len(vectors))]
 
 
 def _write(
@@ -165,7 +155,7 @@ def _write(
     if not texts:
         return 0
     batch, vectors = encoded(texts, encoder(), manifest.passage_tokens)
-    points = item_points(batch, vectors, manifest.passage_tokens)
+    points = item_points(batch, vectors, manifest)
     index.upsert(with_learned(points, manifest, [one.record for one in texts], index))
     return len(vectors) - sum(len(one.record.passages) for one in texts if one.record)
 

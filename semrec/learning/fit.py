@@ -7,28 +7,24 @@ becomes current when it is complete: a fit that dies leaves the old models answe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.events.interactions import Interactions
 from semrec.learning import Models, TrainingData, learn
-from semrec.signals.collaborative import TASTE, FoldIn, taste_fields
-from semrec.signals.item_item import MOST_NEIGHBOURS, NEIGHBOURS, NEIGHBOURS_FIELDS, clashing, columns_of
+from semrec.learning.scoring import weighed_signals
+from semrec.signals import SIGNALS, signal_named
 from semrec.signals.learned import LearnedSettings
-from semrec.signals.popularity import POPULARITY, POPULARITY_FIELDS
-from semrec.signals.popularity import item_vectors as popularity_vectors
-from semrec.signals.text import TEXT
-from semrec.store import Index, Manifest, Point, SparseVector, Store
+from semrec.store import Index, Manifest, Point, Store, Vector
 from semrec.store.build import Build
-from semrec.types import Keys, item_keys
-
-LEARNED = (TASTE, NEIGHBOURS, POPULARITY)
-"""The vectors that `fit` makes; all others are taken over."""
+from semrec.store.protocol import TEXT
+from semrec.types import Float2D, Keys, item_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +75,7 @@ def fit_generation(
     manifest: Manifest,
     catalog: CatalogItems,
     interactions: Interactions,
+    settings: Settings,
     *,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -91,8 +88,9 @@ def fit_generation(
     index, manifest : the generation that answers now.
     catalog : its items; the columns of `interactions` are these, in this order.
     interactions : who used what.
+    settings : how texts are pooled.
     seed : of everything random.
-    progress : hears of each step, in words.
+    progress : called with each step, in words.
 
     Raises
     ------
@@ -104,22 +102,18 @@ def fit_generation(
         raise ConfigError(
             f"nothing can be learned: {interactions.shortage}. The previous models, if any, still answer."
         )
-    models = learn(training_data(interactions, index, catalog), seed=seed, progress=progress)
-    left_out = clashing(catalog.keys)
+    data = training_data(interactions, index, manifest, catalog)
+    models = learn(data, settings=settings, seed=seed, progress=progress)
     learned = LearnedSettings(
-        FoldIn(models.gram, models.alpha, models.reg, models.nu, len(catalog.keys)),
-        left_out,
         models.weights,
         models.half_life_events,
         interactions.report.rating_scale,
-        models.text_map,
+        {name: fitted.parameters for name, fitted in models.fitted.items()},
     )
     if progress:
         progress("writing the new generation")
     generation = write_generation(store, index, manifest, catalog, models, learned)
-    notes = tuple(interactions.report.notes)
-    if len(left_out):
-        notes += (f"{len(left_out)} items share an index with another one and are nobody's neighbours",)
+    notes = (*interactions.report.notes, *_left_out_notes(learned))
     return FitReport(
         generation=generation,
         n_users=len(interactions.users),
@@ -132,14 +126,26 @@ def fit_generation(
     )
 
 
-def training_data(interactions: Interactions, index: Index, catalog: CatalogItems) -> TrainingData:
-    """Return what `learn` takes: confidences, times where all are known, and text vectors."""
+def training_data(
+    interactions: Interactions, index: Index, manifest: Manifest, catalog: CatalogItems
+) -> TrainingData:
+    """Return what `learn` takes: confidences, times where all are known, and what is stored of the items."""
     matrix = csr_array(interactions.matrix)
     timed = len(interactions.times) > 0 and bool(np.isfinite(interactions.times).all())
     order = (
         csr_array((interactions.places, matrix.indices, matrix.indptr), shape=matrix.shape) if timed else None
     )
-    return TrainingData(matrix, order, index.vectors(TEXT, catalog.keys))
+    vectors = stored_vectors(index, manifest, catalog)
+    return TrainingData(matrix, order, vectors.pop(TEXT), vectors, catalog.keys)
+
+
+def stored_vectors(index: Index, manifest: Manifest, catalog: CatalogItems) -> dict[str, Float2D]:
+    """Return the dense fields that indexing has written and the blend reads, each float32 (n_items, dim)."""
+    there = [field.name for field in manifest.vectors if field.kind == "dense"]
+    names = dict.fromkeys(
+        name for signal in weighed_signals(there) if not signal.is_fitted for name in signal.sample_fields
+    )
+    return {name: index.vectors(name, catalog.keys) for name in names}
 
 
 def write_generation(
@@ -151,28 +157,26 @@ def write_generation(
     learned: LearnedSettings,
 ) -> int:
     """Write all items with the learned vectors as a new generation, make it current, return its number."""
-    kept = tuple(field for field in manifest.vectors if field.name not in LEARNED)
-    fields = (*kept, *taste_fields(models.factors.shape[1]), *NEIGHBOURS_FIELDS, *POPULARITY_FIELDS)
-    vectors = learned_vectors(models, catalog, learned.left_out)
+    fitted = {field.name: field for one in models.fitted.values() for field in one.fields}
+    written = {field.name for signal in SIGNALS for field in signal.catalog_fields(manifest.dimension)}
+    kept = tuple(field for field in manifest.vectors if field.name in written - set(fitted))
+    fields = (*kept, *fitted.values())
+    vectors = learned_vectors(models, catalog)
     with Build(store, fields, before=index) as build:
         n_items = 0
-        for points in with_vectors(index.scan(), catalog.keys, vectors):
+        for points in with_vectors(index.scan(), catalog.keys, vectors, {field.name for field in kept}):
             build.index.upsert(points)
             n_items += len(points)
-        build.complete(
-            replace(
-                manifest,
-                vectors=fields,
-                n_items=n_items,
-                built_at=time.time(),
-                models={"learned": learned.to_dict()},
-            )
-        )
+        complete = replace(manifest, vectors=fields, n_items=n_items, built_at=time.time())
+        build.complete(learned.stored_in(complete))
     return build.generation
 
 
 def with_vectors(
-    pages: Iterable[Sequence[Point]], keys: Keys, vectors: Iterable[dict[str, Any]]
+    pages: Iterable[Sequence[Point]],
+    keys: Keys,
+    vectors: Iterable[Mapping[str, Vector]],
+    kept: Container[str],
 ) -> Iterator[list[Point]]:
     """Yield the points of a scan with what was learned of them.
 
@@ -182,10 +186,11 @@ def with_vectors(
     ----------
     pages : points in order of keys.
     keys : uint64 (n_items,), ascending.
-    vectors : the learned vectors of these items.
+    vectors : the learned vectors of these items, by name.
+    kept : names of the vectors that the points keep.
     """
     learned = zip(keys.tolist(), vectors, strict=True)
-    end: tuple[float, dict[str, Any]] = (float("inf"), {})
+    end: tuple[float, Mapping[str, Vector]] = (float("inf"), {})
     key, own = next(learned, end)
     for points in pages:
         page = []
@@ -193,26 +198,32 @@ def with_vectors(
             while key < there:
                 key, own = next(learned, end)
             if key == there:
-                page.append(Point(point.record, {**_kept(point), **own}))
+                stays = {name: vector for name, vector in point.vectors.items() if name in kept}
+                page.append(Point(point.record, {**stays, **own}))
         yield page
 
 
-def _kept(point: Point) -> dict[str, Any]:
-    return {name: vector for name, vector in point.vectors.items() if name not in LEARNED}
+def learned_vectors(models: Models, catalog: CatalogItems) -> Iterator[dict[str, Vector]]:
+    """Yield the learned vectors of every item by name, in the order of the catalog."""
+    by_field = {
+        name: of_items
+        for signal_name, fitted in models.fitted.items()
+        if (signal := signal_named(signal_name))
+        for name, of_items in signal.point_vectors(fitted, catalog.keys).items()
+    }
+    for place in range(len(catalog.keys)):
+        yield {name: of_items[place] for name, of_items in by_field.items()}
 
 
-def learned_vectors(models: Models, catalog: CatalogItems, left_out: Keys) -> Iterator[dict[str, Any]]:
-    """Yield the learned vectors of every item, in the order of the catalog."""
-    popularity = popularity_vectors(models.events)
-    neighbours = models.neighbours
-    columns = columns_of(catalog.keys)
-    stands = ~np.isin(catalog.keys, left_out)
-    for item in range(len(catalog.keys)):
-        entries = slice(neighbours.indptr[item], neighbours.indptr[item + 1])
-        others, values = neighbours.indices[entries], neighbours.data[entries]
-        chosen = np.flatnonzero(stands[others])[:MOST_NEIGHBOURS]
-        yield {
-            TASTE: models.factors[item],
-            NEIGHBOURS: SparseVector(columns[others[chosen]], values[chosen].astype(np.float32)),
-            POPULARITY: popularity[item],
-        }
+def _left_out_notes(learned: LearnedSettings) -> list[str]:
+    """Say which items cannot stand inside sparse vectors."""
+    left_out = [
+        keys
+        for name, parameters in learned.parameters.items()
+        if (signal := signal_named(name))
+        for keys in signal.item_columns(parameters).values()
+    ]
+    n_items = max((len(keys) for keys in left_out), default=0)
+    return (
+        [f"{n_items} items share an index with another one and are not counted together"] if n_items else []
+    )

@@ -1,62 +1,139 @@
-"""What the signals say about the whole catalog, for many histories at once.
+"""The fitted signals in memory: their scores of the whole catalog, and the blend of them.
 
-The online path scores a few hundred candidates of one query; this module scores everything for many. Both
-compute the same: each signal is standardised over the catalog without the items of the history, then the
-signals are added up with the weights for the length of the history and the evidence of the item.
+`Signal.score_catalog` gives the scores, as it does for the recommendations of all users. Each signal is
+standardised over the catalog without the items of the history, and the signals are added up with the weights
+for the length of the history and the evidence of the item.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from semrec.learning.ials import fold_in
+from semrec.config import Settings
+from semrec.signals import SIGNALS, Signal, SignalContext
 from semrec.signals.blend import BlendWeights
-from semrec.signals.collaborative import TextMap
-from semrec.signals.standard import mean_and_factor
-from semrec.signals.text import soft_nearest
+from semrec.signals.catalog import ArrayCatalog, Histories
+from semrec.signals.fitting import Fitted, TrainingData
+from semrec.signals.models.text_map import mean_vector
+from semrec.signals.standard import seen_in, standardised
+from semrec.store.protocol import TEXT
 from semrec.types import Float1D, Float2D
 
-SIGNALS = ("text", "taste", "neighbours", "popularity")
 CHUNK_CELLS = 1 << 22
 """Scores of one signal that are held at once: bounds the memory."""
 
 
 @dataclass(frozen=True)
-class Signals:
-    """What is trained, without the weights.
+class FittedSignals:
+    """The signals that the blend weighs, opened on a catalog in memory.
 
     Parameters
     ----------
-    factors : float32 (n_items, rank), as served.
-    gram : float32 (rank, rank).
-    alpha, reg, nu : of the fold-in.
-    neighbours : float32 (n_items, n_items); column i is stored with item i.
+    signals : in the order of `SIGNALS`.
+    catalog : the vectors of the items.
     events : float32 (n_items,), number of events of every item.
     half_life_events : events of a history after which one counts half; None: all count alike.
-    text_map : tells taste from text.
     """
 
-    factors: Float2D
-    gram: Float2D
-    alpha: float
-    reg: float
-    nu: float
-    neighbours: sparse.csc_array
+    signals: tuple[Signal, ...]
+    catalog: ArrayCatalog
     events: Float1D
     half_life_events: float | None
-    text_map: TextMap
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the signals."""
+        return tuple(signal.name for signal in self.signals)
+
+    def raw(self, histories: sparse.csr_array, order: sparse.csr_array | None) -> list[Float2D]:
+        """Return the score of every item by every signal, float32 (n, n_items) each.
+
+        Parameters
+        ----------
+        histories : float32 (n, n_items), confidences, columns sorted.
+        order : same pattern, when each event happened; None: not known.
+        """
+        asked = Histories(with_recency(histories, order, self.half_life_events))
+        everything = slice(0, len(self.catalog))
+        found = [signal.score_catalog(self.catalog, asked, everything) for signal in self.signals]
+        return [scores for scores in found if scores is not None]
+
+    def standardised(
+        self,
+        histories: sparse.csr_array,
+        order: sparse.csr_array | None,
+        sample: NDArray[np.integer] | None = None,
+    ) -> list[Float2D]:
+        """Return the scores on the scale of each history, float32 (n, n_items) each.
+
+        Parameters
+        ----------
+        histories, order : see `raw`.
+        sample : int (n_sample,), the items by which signals are standardised; None: all.
+        """
+        counted = slice(None) if sample is None else sample
+        seen = seen_in(Histories(histories), len(self.catalog))[:, counted]
+        return [
+            standardised(np.array(scores, np.float32), scores[:, counted], seen)
+            for scores in self.raw(histories, order)
+        ]
 
 
-def sorted_csr(matrix: sparse.csr_array) -> sparse.csr_array:
-    """Return the matrix as float32 CSR with sorted columns; the input stays as it is."""
-    result = sparse.csr_array(matrix, copy=not matrix.has_sorted_indices)
-    result.sort_indices()
-    return result
+def weighed_signals(vector_names: Sequence[str]) -> list[type[Signal]]:
+    """Return the signals for which `fit` learns a weight.
+
+    Parameters
+    ----------
+    vector_names : stored fields that are at hand; signals that are not fitted and need others are left out.
+    """
+    return [
+        signal
+        for signal in SIGNALS
+        if signal.learns_weight and (signal.is_fitted or set(signal.sample_fields) <= set(vector_names))
+    ]
+
+
+def fit_signals(
+    data: TrainingData,
+    options: Mapping[str, Mapping[str, object]],
+    half_life_events: float | None,
+    settings: Settings,
+    seed: int,
+) -> tuple[FittedSignals, dict[str, Fitted]]:
+    """Fit all signals that the blend weighs, and open them.
+
+    Parameters
+    ----------
+    data : the training part.
+    options : of each signal, as `Signal.tune` returned them.
+    half_life_events : see `FittedSignals`.
+    settings : how texts are pooled.
+    seed : of everything random.
+    """
+    at_hand = {TEXT: data.text_vectors, **data.vectors}
+    signals = weighed_signals(tuple(at_hand))
+    learned = {signal.name: signal.fit(data, options.get(signal.name, {}), seed) for signal in signals}
+    fitted = {name: one for name, one in learned.items() if one is not None}
+    vectors = {name: matrix for one in fitted.values() for name, matrix in one.vectors.items()}
+    opened = tuple(
+        signal.open(
+            SignalContext(
+                settings=settings,
+                text_mean=mean_vector(data.text_vectors),
+                n_items=len(data.text_vectors),
+                fields={},
+                parameters=fitted[signal.name].parameters if signal.name in fitted else {},
+            )
+        )
+        for signal in signals
+    )
+    catalog = ArrayCatalog({**at_hand, **vectors})
+    return FittedSignals(opened, catalog, data.events, half_life_events), fitted
 
 
 def ages(order: sparse.csr_array) -> NDArray[np.int64]:
@@ -79,84 +156,30 @@ def with_recency(
     return sparse.csr_array((data, histories.indices, histories.indptr), shape=histories.shape)
 
 
-def raw_signals(
-    signals: Signals, text: Float2D, histories: sparse.csr_array, order: sparse.csr_array | None
-) -> list[Float2D]:
-    """Return the score of every item by every signal, in the order of `SIGNALS`.
-
-    Parameters
-    ----------
-    text : float32 (n_items, dim), centred unit vectors.
-    histories : float32 (n, n_items), confidences, columns sorted.
-    order : same pattern, or None.
-
-    Returns
-    -------
-    Four float32 (n, n_items); that of popularity is a read-only view.
-    """
-    weighted = with_recency(histories, order, signals.half_life_events)
-    users = fold_in(weighted, signals.factors, signals.gram, signals.alpha, signals.reg, signals.nu)
-    popularity = np.log1p(signals.events).astype(np.float32)
-    return [
-        soft_nearest(text, weighted, text),
-        users @ signals.factors.T,
-        neighbour_scores(signals.neighbours, weighted),
-        np.broadcast_to(popularity, histories.shape),
-    ]
-
-
-def neighbour_scores(neighbours: sparse.csc_array, histories: sparse.csr_array) -> Float2D:
-    """Return Σ_h w_h·B[h, i], float32 (n, n_items)."""
-    result: Float2D = (histories @ neighbours).toarray().astype(np.float32, copy=False)
-    return result
-
-
-def standardise(
-    raw: Float2D, histories: sparse.csr_array, sample: NDArray[np.bool_] | None = None
-) -> Float2D:
-    """Return scores minus their mean, over their standard deviation, a row being one query.
-
-    Mean and deviation are those of the items outside the history. A signal that says the same of every item
-    becomes 0.
-
-    Parameters
-    ----------
-    raw : float32 (n, n_items).
-    histories : (n, n_items); stored entries are left out of mean and deviation.
-    sample : bool (n_items,), use only those items; None: all.
-    """
-    counted = np.ones(raw.shape, bool) if sample is None else np.broadcast_to(sample, raw.shape).copy()
-    counted[np.repeat(np.arange(len(raw)), np.diff(histories.indptr)), histories.indices] = False
-    mean, factor = mean_and_factor(raw, counted)
-    centred: Float2D = raw - mean
-    centred *= factor
-    return centred
-
-
 def blend_signals(
-    standardised: Sequence[Float2D], weights: BlendWeights, lengths: NDArray[np.integer], events: Float1D
+    parts: Sequence[Float2D], weights: BlendWeights, lengths: NDArray[np.integer], events: Float1D
 ) -> Float2D:
-    """Add the standardised signals up, with the weights of every query and item.
+    """Add standardised scores up, with the weights of every history and item, float32 (n, n_items).
 
     Parameters
     ----------
-    standardised : one float32 (n, n_items) for each of `weights.signals`.
+    parts : one float32 (n, n_items) for each of `weights.signals`.
     lengths : int (n,), events of each history.
     events : float32 (n_items,).
     """
     scores = np.zeros((len(lengths), len(events)), np.float32)
-    bucket = np.searchsorted(weights.history_edges, lengths, side="right") - 1
-    for one in np.unique(bucket):
-        rows = np.flatnonzero(bucket == one)
-        by_item = weights.of(weights.history_edges[one], events)
-        for signal, values in enumerate(standardised):
+    buckets = weights.buckets(lengths)
+    for bucket in np.unique(buckets):
+        rows = np.flatnonzero(buckets == bucket)
+        by_item = weights.of(weights.history_edges[bucket], events)
+        for signal, values in enumerate(parts):
             if by_item[:, signal].any():
                 scores[rows] += values[rows] * by_item[:, signal]
     return scores
 
 
 def chunks(n_rows: int, n_items: int) -> Iterator[slice]:
-    """Yield slices of rows that bound the memory of `raw_signals`."""
+    """Yield slices of rows that bound the memory of `FittedSignals.raw`."""
     step = max(1, CHUNK_CELLS // max(1, n_items))
     for first in range(0, n_rows, step):
         yield slice(first, min(first + step, n_rows))

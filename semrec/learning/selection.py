@@ -7,28 +7,18 @@ of those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from semrec.learning import ease, ials
-from semrec.learning.models import TrainingData
-from semrec.learning.scoring import (
-    Signals,
-    ages,
-    chunks,
-    neighbour_scores,
-    raw_signals,
-    standardise,
-    with_recency,
-)
+from semrec.learning.scoring import FittedSignals, ages, chunks, with_recency
 from semrec.learning.weights import Table, candidates, empty_table, join, ndcg
-from semrec.types import Float2D
+from semrec.signals.fitting import ScoreHistories, TrainingData
 
 MOST_QUERIES = 2000
 HIDDEN_SHARE = 0.2
@@ -38,15 +28,9 @@ HIDDEN_ITEMS = 0.2
 SHORT_LENGTHS = (1, 2, 3, 6)
 MOST_SHORT = 1000
 
-DEFAULT_EASE_REG = 200.0
-EASE_REGS = (10.0, 50.0, 200.0, 500.0)
 HALF_LIVES = (None, 100.0, 50.0, 25.0, 12.0)
 NEARLY = 0.98
-TASTE_GRID = ((0.05, 0.001), (0.2, 0.003), (0.6, 0.005))
-"""(alpha, reg) to try."""
-
-TRIAL_RANK = 64
-TRIAL_EPOCHS = 6
+"""Of half lives whose NDCG@10 is this share of the best one or more, the middle one is taken."""
 
 
 @dataclass(frozen=True)
@@ -127,25 +111,24 @@ def cut_short(queries: Queries, length: int, seed: int) -> Queries:
     return Queries(_pick(known, kept), order, queries.excluded[rows], queries.targets[rows], queries.allowed)
 
 
-def tabulate(signals: Signals, text: Float2D, queries: Queries) -> Table:
-    """Return what the signals say about the candidates of the queries."""
+def tabulate(signals: FittedSignals, queries: Queries) -> Table:
+    """Return the standardised scores of the candidates of the queries."""
     tables = []
-    for rows in chunks(len(queries), len(text)):
+    for rows in chunks(len(queries), len(signals.events)):
         histories = queries.histories[rows]
         order = None if queries.order is None else queries.order[rows]
-        raw = raw_signals(signals, text, histories, order)
-        standardised = [standardise(values, histories) for values in raw]
+        standardised = signals.standardised(histories, order)
         allowed = np.broadcast_to(queries.allowed, histories.shape).copy()
         allowed[_places(queries.excluded[rows])] = False
         wanted = np.zeros(histories.shape, bool)
         wanted[_places(queries.targets[rows])] = True
         lengths = np.diff(histories.indptr)
         tables.append(candidates(standardised, allowed, wanted, lengths, signals.events))
-    return join(tables) if tables else empty_table(4)
+    return join(tables) if tables else empty_table(len(signals.signals))
 
 
 def found_again(
-    score: Callable[[sparse.csr_array], Float2D],
+    score: ScoreHistories,
     queries: Queries,
     half: float | None,
     known: NDArray[np.bool_],
@@ -154,7 +137,6 @@ def found_again(
 
     Parameters
     ----------
-    score : histories (n, n_items) -> float32 (n, n_items).
     half : half life of the histories' events.
     known : bool (n_items,), items with events.
     """
@@ -174,38 +156,38 @@ def found_again(
     return float(values.mean()) if len(values) else -1.0
 
 
-@dataclass(frozen=True, slots=True)
-class NeighboursConfig:
-    """How neighbours are trained: λ, and by which of `ease.WORTHS` weights are kept."""
+class ValidationTrial:
+    """A validation part for `Signal.tune`, see `semrec.signals.fitting.Trial`.
 
-    reg: float = DEFAULT_EASE_REG
-    worth: str = ease.FIRST_WORTH
-
-
-def choose_neighbours(
-    validation: Validation, regs: Sequence[float] = EASE_REGS
-) -> tuple[NeighboursConfig, float | None]:
-    """Return the settings and the half life with which the neighbours find most again.
-
-    λ and half life first, then by what weights are kept. Of half lives that are nearly as good as the best,
-    the middle one is taken: the best is partly luck.
+    Parameters
+    ----------
+    validation : the training part, and the queries for what was hidden.
+    seed : of everything random.
     """
-    queries, known = validation.queries, _known(validation.training)
-    halves: Sequence[float | None] = HALF_LIVES if queries.order is not None else (None,)
-    most, best, half, kept = -1.0, DEFAULT_EASE_REG, None, {}
-    for reg in regs:
-        models = ease.train_each(validation.training.user_items, reg, tuple(ease.WORTHS))
-        score = partial(neighbour_scores, models[ease.FIRST_WORTH])
-        found = [found_again(score, queries, half, known) for half in halves]
-        if max(found) > most:
-            most, best, half, kept = max(found), reg, _middle(halves, found), models
-    if most <= 0:
-        return NeighboursConfig(), None
-    by_worth = {
-        worth: found_again(partial(neighbour_scores, model), queries, half, known)
-        for worth, model in kept.items()
-    }
-    return NeighboursConfig(best, max(by_worth, key=lambda worth: by_worth[worth])), half
+
+    def __init__(self, validation: Validation, seed: int) -> None:
+        self.data = validation.training
+        self.seed = seed
+        self.half_life: float | None = None
+        self._queries = validation.queries
+        self._known = _known(validation.training)
+
+    def ndcg(self, score: ScoreHistories) -> float:
+        """Return NDCG@10 of a model on the hidden events, with the half life that was chosen."""
+        return found_again(score, self._queries, self.half_life, self._known)
+
+    def choose_half_life(self, models: Iterable[tuple[Any, ScoreHistories]]) -> Any:
+        """Return the label of the model that finds most with any half life, and keep that half life.
+
+        Of half lives that are nearly as good as the best, the middle one is taken: the best is partly luck.
+        """
+        halves: Sequence[float | None] = HALF_LIVES if self._queries.order is not None else (None,)
+        most, best = 0.0, None
+        for label, score in models:
+            found = [found_again(score, self._queries, half, self._known) for half in halves]
+            if max(found) > most:
+                most, best, self.half_life = max(found), label, _middle(halves, found)
+        return best
 
 
 def _middle(halves: Sequence[float | None], found: Sequence[float]) -> float | None:
@@ -213,33 +195,6 @@ def _middle(halves: Sequence[float | None], found: Sequence[float]) -> float | N
     enough = NEARLY * max(found)
     nearly = [half for half, now in zip(halves, found, strict=True) if now >= enough]
     return nearly[(len(nearly) - 1) // 2]
-
-
-def choose_taste(
-    validation: Validation, half: float | None, ranks: Sequence[int], seed: int
-) -> ials.TasteConfig:
-    """Return the factorisation that finds most again: regularisation at a small rank first, then the rank."""
-    matrix = validation.training.user_items
-    trials = [ials.TasteConfig(min(TRIAL_RANK, max(ranks)), a, r, epochs=TRIAL_EPOCHS) for a, r in TASTE_GRID]
-    found = [_taste_found(validation, config, half, seed) for config in trials]
-    best, most = trials[int(np.argmax(found))], max(found)
-    for rank in ranks:
-        config = replace(best, rank=min(rank, matrix.shape[1]))
-        if rank > best.rank and (now := _taste_found(validation, config, half, seed)) > most:
-            best, most = config, now
-    return best
-
-
-def _taste_found(validation: Validation, config: ials.TasteConfig, half: float | None, seed: int) -> float:
-    factors = ials.train(validation.training.user_items, config, seed)
-    gram = factors.T @ factors
-
-    def score(histories: sparse.csr_array) -> Float2D:
-        users = ials.fold_in(histories, factors, gram, config.alpha, config.reg, config.nu)
-        scores: Float2D = users @ factors.T
-        return scores
-
-    return found_again(score, validation.queries, half, _known(validation.training))
 
 
 def _known(data: TrainingData) -> NDArray[np.bool_]:
@@ -255,7 +210,7 @@ def _pick(matrix: sparse.csr_array, chosen: NDArray[np.bool_]) -> sparse.csr_arr
 
 def _masked(data: TrainingData, chosen: NDArray[np.bool_]) -> TrainingData:
     order = None if data.order is None else _pick(data.order, chosen)
-    return TrainingData(_pick(data.user_items, chosen), order, data.text_vectors)
+    return replace(data, user_items=_pick(data.user_items, chosen), order=order)
 
 
 def _places(matrix: sparse.csr_array) -> tuple[NDArray[np.int64], NDArray[np.integer]]:

@@ -1,7 +1,7 @@
 """From events to models: the stages of learning, in order.
 
-1. Hide a few events; choose λ, half life and factorisation by what finds them again.
-2. Train on what is left, and learn the weights of items with events, by length of the history.
+1. Hide a few events; tune every signal, and the half life of events, by what finds them again.
+2. Train on the rest, and learn the weights of items with events, by length of the history.
 3. Hide all events of some items, train again, and learn the weights of items without events.
 4. Learn by how much items without events are held back in a list with both.
 5. Train on everything.
@@ -10,32 +10,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from scipy import sparse
 
-from semrec.learning import cold, ease, ials
-from semrec.learning.models import LearnReport, Models, TrainingData
-from semrec.learning.scoring import (
-    SIGNALS,
-    Signals,
-    blend_signals,
-    chunks,
-    raw_signals,
-    sorted_csr,
-    standardise,
-)
+from semrec.config import Settings
+from semrec.learning.models import LearnReport, Models
+from semrec.learning.scoring import FittedSignals, blend_signals, chunks, fit_signals, weighed_signals
 from semrec.learning.selection import (
     SHORT_LENGTHS,
-    NeighboursConfig,
     Queries,
     Validation,
-    choose_neighbours,
-    choose_taste,
+    ValidationTrial,
     cut_short,
     hide_events,
     hide_items,
@@ -52,31 +43,35 @@ from semrec.learning.weights import (
     learn_weights,
     ndcg_of,
 )
+from semrec.signals import Signal
 from semrec.signals.blend import BlendWeights
+from semrec.signals.fitting import TrainingData, sorted_csr
+from semrec.signals.models.ials import single_thread
+from semrec.store.protocol import TEXT
 from semrec.types import Float1D, Float2D
 
 HISTORY_EDGES = (0, 1, 2, 4, 8, 16, 32, 64)
 EVIDENCE_EDGES = (0, 1)
-POPULARITY_ONLY = (0.0, 0.0, 0.0, 1.0)
 
-WARM_PRIOR = np.array([0.25, 0.2, 0.5, 0.05], np.float32)
-COLD_PRIOR = np.array([0.3, 0.25, 0.45, 0.0], np.float32)
 COLD_STRENGTH = 300.0
 """Queries at which what is learned for cold items counts as much as the prior."""
 
 COLD_FACTORS = (0.75, 1.0, 0.5, 0.25, 0.1, 1.25)
 """To try; the first stands where nothing is known."""
 
-RANKS = (64, 128)
-
 
 @dataclass(frozen=True)
-class Settings:
-    """What validation chooses."""
+class Choice:
+    """What validation chooses.
 
-    taste: ials.TasteConfig
-    neighbours: NeighboursConfig
-    half_life_events: float | None
+    Parameters
+    ----------
+    options : of each signal, as `Signal.tune` returned them.
+    half_life_events : newer events of a history after which one counts half; None: all count alike.
+    """
+
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    half_life_events: float | None = None
 
 
 @dataclass
@@ -99,12 +94,19 @@ class _Log:
         self.notes.append(text)
 
 
-def learn(data: TrainingData, *, seed: int = 0, progress: Callable[[str], None] | None = None) -> Models:
+def learn(
+    data: TrainingData,
+    *,
+    settings: Settings | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> Models:
     """Learn the models and the weights of the blend.
 
     Parameters
     ----------
     data : what users did; users, items or events may be few or none.
+    settings : how texts are pooled; None: the defaults.
     seed : of the initial factors and of what validation hides.
     progress : called with the name of every stage when it begins.
 
@@ -112,45 +114,11 @@ def learn(data: TrainingData, *, seed: int = 0, progress: Callable[[str], None] 
     -------
     The same models for the same data and seed.
     """
-    log = _Log(progress)
-    data = data.sorted()
-    with log.stage("hide events"):
-        warm = hide_events(data, seed)
-    settings = _choose(warm, seed, log)
-    everywhere, short = _warm_tables(warm, settings, seed, log)
-    for_new = _cold_table(data, settings, seed, log)
-    with log.stage("weights"), ials.single_thread():
-        weights, factor = _weights(everywhere, short, for_new, seed, log)
-    with log.stage("train on everything"):
-        signals = train_signals(data, settings, seed)
-    report = _report(settings, factor, weights, (everywhere, short, for_new), log)
-    return Models(**vars(signals), weights=weights, report=report)
-
-
-def train_signals(data: TrainingData, settings: Settings, seed: int) -> Signals:
-    """Train all signals with given settings."""
-    user_items = data.user_items
-    events = np.bincount(user_items.indices, minlength=user_items.shape[1]).astype(np.float32)
-    neighbours = ease.train(user_items, settings.neighbours.reg, settings.neighbours.worth)
-    own = ials.train(user_items, settings.taste, seed)
-    text_map = cold.learn_text_map(data.text_vectors, own, events)
-    factors = cold.hand_over(own, text_map.predicted_taste(data.text_vectors), events)
-    return Signals(
-        factors=factors,
-        gram=own.T @ own,
-        alpha=settings.taste.alpha,
-        reg=settings.taste.reg,
-        nu=settings.taste.nu,
-        neighbours=cold.predict_neighbours(cold.centred_text(data.text_vectors), neighbours, events),
-        events=events,
-        half_life_events=settings.half_life_events,
-        text_map=text_map,
-    )
+    return _Learning(data.sorted(), settings or Settings(), seed, _Log(progress)).run()
 
 
 def scores(
     models: Models,
-    text_vectors: Float2D,
     histories: sparse.csr_array,
     order: sparse.csr_array | None = None,
     *,
@@ -160,7 +128,6 @@ def scores(
 
     Parameters
     ----------
-    text_vectors : float32 (n_items, dim), as given to `learn`.
     histories : float32 (n, n_items), confidences.
     order : same pattern, or None.
     sample : int (n_sample,), items by which signals are standardised; None: all. (Online it is a sample.)
@@ -169,122 +136,141 @@ def scores(
     -------
     float32 (n, n_items); items of the history are scored too.
     """
-    text = cold.centred_text(np.asarray(text_vectors, np.float32))
     histories, order = sorted_csr(histories), None if order is None else sorted_csr(order)
-    chosen = None
-    if sample is not None:
-        chosen = np.zeros(len(text), bool)
-        chosen[sample] = True
     result = np.empty(histories.shape, np.float32)
-    for rows in chunks(len(result), len(text)):
+    for rows in chunks(*histories.shape):
         known, when = histories[rows], None if order is None else order[rows]
-        raw = raw_signals(models.signals, text, known, when)
-        standardised = [standardise(values, known, chosen) for values in raw]
-        result[rows] = blend_signals(standardised, models.weights, np.diff(known.indptr), models.events)
+        parts = models.signals.standardised(known, when, sample)
+        lengths = np.diff(known.indptr)
+        result[rows] = blend_signals(parts, models.weights, lengths, models.signals.events)
     return result
 
 
-def _choose(warm: Validation, seed: int, log: _Log) -> Settings:
-    ranks = tuple(sorted({min(rank, warm.training.user_items.shape[1]) for rank in RANKS}))
-    if not len(warm.queries):
-        log.note("no user has two events: settings and weights are the defaults")
-        return Settings(ials.TasteConfig(rank=max(1, ranks[-1])), NeighboursConfig(), None)
-    with log.stage("choose neighbours"):
-        neighbours, half = choose_neighbours(warm)
-    with log.stage("choose taste"):
-        taste = choose_taste(warm, half, ranks, seed)
-    return Settings(taste, neighbours, half)
+@dataclass(frozen=True)
+class _Tables:
+    """Validation queries: as they are, cut short, and for items whose events are hidden."""
+
+    warm: Table
+    short: Table
+    cold: Table
 
 
-def _warm_tables(warm: Validation, settings: Settings, seed: int, log: _Log) -> tuple[Table, Table]:
-    """Return the tables of the queries as they are, and of the queries cut short."""
-    if not len(warm.queries):
-        return empty_table(len(SIGNALS)), empty_table(len(SIGNALS))
-    with log.stage("train on what is not hidden"):
-        signals = train_signals(warm.training, settings, seed)
-    with log.stage("warm queries"):
-        short: list[Queries] = [cut_short(warm.queries, length, seed) for length in SHORT_LENGTHS]
-        text = cold.centred_text(warm.training.text_vectors)
-        tables = [tabulate(signals, text, queries) for queries in (warm.queries, *short)]
-    return tables[0], join(tables[1:])
+class _Learning:
+    """One run of `learn`."""
 
+    def __init__(self, data: TrainingData, settings: Settings, seed: int, log: _Log) -> None:
+        self.data = data
+        self.settings = settings
+        self.seed = seed
+        self.log = log
+        self.signals: list[type[Signal]] = weighed_signals((TEXT, *data.vectors))
 
-def _cold_table(data: TrainingData, settings: Settings, seed: int, log: _Log) -> Table:
-    validation = hide_items(data, seed)
-    if not len(validation.queries):
-        log.note("too few items with events: the weights of new items are the defaults")
-        return empty_table(len(SIGNALS))
-    with log.stage("train on some items"):
-        signals = train_signals(validation.training, settings, seed)
-    with log.stage("cold queries"):
-        return tabulate(signals, cold.centred_text(data.text_vectors), validation.queries)
+    def run(self) -> Models:
+        """Take the stages in order."""
+        with self.log.stage("hide events"):
+            hidden = hide_events(self.data, self.seed)
+        choice = self._choose(hidden)
+        tables = _Tables(*self._warm_tables(hidden, choice), self._cold_table(choice))
+        with self.log.stage("weights"), single_thread():
+            weights, factor = self._weights(tables)
+        with self.log.stage("train on everything"):
+            signals, fitted = self._fit(self.data, choice)
+        return Models(fitted, signals, weights, self._report(choice, factor, weights, tables))
 
+    def _fit(self, data: TrainingData, choice: Choice) -> tuple[FittedSignals, Any]:
+        return fit_signals(data, choice.options, choice.half_life_events, self.settings, self.seed)
 
-def _weights(
-    everywhere: Table, short: Table, for_new: Table, seed: int, log: _Log
-) -> tuple[BlendWeights, float]:
-    """Return the weights of the blend, and by what those of new items were multiplied."""
-    common = learn_weights(everywhere.warm_only(), WARM_PRIOR, seed)
-    both = join([everywhere, short])
-    by_length = learn_by_length(both.warm_only(), HISTORY_EDGES, common, seed)
-    new = learn_weights(for_new, COLD_PRIOR, seed, strength=COLD_STRENGTH)
-    new[-1] = 0  # nobody has used a new item
-    new = new / new.sum() if new.any() else COLD_PRIOR
-    warm_rows = torch.from_numpy(np.stack(by_length))[_bucket(everywhere)]
-    factor = cold_factor(everywhere, warm_rows, torch.from_numpy(new), COLD_FACTORS)
-    if not len(everywhere):
-        log.note("nothing could be validated: items without events count by a default")
-    return _blend_weights(by_length, factor * new), factor
+    def _choose(self, hidden: Validation) -> Choice:
+        if not len(hidden.queries):
+            self.log.note("no user has two events: settings and weights are the defaults")
+            return Choice()
+        trial = ValidationTrial(hidden, self.seed)
+        options = {}
+        for signal in sorted(self.signals, key=lambda signal: not signal.tunes_half_life):
+            with self.log.stage(f"tune {signal.name}"):
+                options[signal.name] = signal.tune(trial)
+        return Choice(options, trial.half_life)
 
+    def _warm_tables(self, hidden: Validation, choice: Choice) -> tuple[Table, Table]:
+        """Return the tables of the queries as they are, and of the queries cut short."""
+        if not len(hidden.queries):
+            return empty_table(len(self.signals)), empty_table(len(self.signals))
+        with self.log.stage("train on what is not hidden"):
+            signals, _ = self._fit(hidden.training, choice)
+        with self.log.stage("warm queries"):
+            short: list[Queries] = [cut_short(hidden.queries, n, self.seed) for n in SHORT_LENGTHS]
+            tables = [tabulate(signals, queries) for queries in (hidden.queries, *short)]
+        return tables[0], join(tables[1:])
 
-def _blend_weights(by_length: list[Float1D], new: Float1D) -> BlendWeights:
-    rows = [(tuple(map(float, new)), tuple(map(float, warm))) for warm in by_length]
-    rows[0] = (POPULARITY_ONLY, POPULARITY_ONLY)
-    return BlendWeights(SIGNALS, HISTORY_EDGES, EVIDENCE_EDGES, tuple(rows))
+    def _cold_table(self, choice: Choice) -> Table:
+        validation = hide_items(self.data, self.seed)
+        if not len(validation.queries):
+            self.log.note("too few items with events: the weights of new items are the defaults")
+            return empty_table(len(self.signals))
+        with self.log.stage("train on some items"):
+            signals, _ = self._fit(validation.training, choice)
+        with self.log.stage("cold queries"):
+            return tabulate(signals, validation.queries)
+
+    def _weights(self, tables: _Tables) -> tuple[BlendWeights, float]:
+        """Return the weights of the blend, and by what those of new items were multiplied."""
+        warm_prior = np.array([signal.warm_prior for signal in self.signals], np.float32)
+        cold_prior = np.array([signal.cold_prior for signal in self.signals], np.float32)
+        common = learn_weights(tables.warm.warm_only(), warm_prior, self.seed)
+        both = join([tables.warm, tables.short])
+        by_length = learn_by_length(both.warm_only(), HISTORY_EDGES, common, self.seed)
+        new = learn_weights(tables.cold, cold_prior, self.seed, strength=COLD_STRENGTH)
+        new *= [signal.scores_new_items for signal in self.signals]
+        new = new / new.sum() if new.any() else cold_prior
+        warm_rows = torch.from_numpy(np.stack(by_length))[_bucket(tables.warm)]
+        factor = cold_factor(tables.warm, warm_rows, torch.from_numpy(new), COLD_FACTORS)
+        if not len(tables.warm):
+            self.log.note("nothing could be validated: items without events count by a default")
+        return self._blend_weights(by_length, factor * new), factor
+
+    def _blend_weights(self, by_length: list[Float1D], new: Float1D) -> BlendWeights:
+        rows = [(tuple(map(float, new)), tuple(map(float, warm))) for warm in by_length]
+        fallback = tuple(float(bool(signal.fallback)) for signal in self.signals)
+        rows[0] = (fallback, fallback)
+        names = tuple(signal.name for signal in self.signals)
+        return BlendWeights(names, HISTORY_EDGES, EVIDENCE_EDGES, tuple(rows))
+
+    def _report(self, choice: Choice, factor: float, weights: BlendWeights, tables: _Tables) -> LearnReport:
+        column = torch.tensor([row[1] for row in weights.table])
+        new = torch.tensor(weights.table[-1][0])
+        warm_rows, short_rows = column[_bucket(tables.warm)], column[_bucket(tables.short)]
+        names = weights.signals
+        gain = ablation(tables.warm, warm_rows) if len(tables.warm) else np.zeros(len(names))
+        tuned = {
+            f"{name}_{option}": value
+            for name, options in choice.options.items()
+            for option, value in options.items()
+        }
+        return LearnReport(
+            chosen={**tuned, "half_life_events": choice.half_life_events, "cold_factor": factor},
+            n_validation={
+                "warm": len(tables.warm),
+                "short": len(tables.short),
+                "cold": len(tables.cold),
+            },
+            warm=_measured(tables.warm, names, warm_rows, new),
+            short=_measured(tables.short, names, short_rows, new),
+            cold=_measured(tables.cold, names, new.expand(len(tables.cold), -1), new),
+            gain=dict(zip(names, map(float, gain), strict=True)),
+            seconds=self.log.seconds,
+            notes=tuple(self.log.notes),
+        )
 
 
 def _bucket(table: Table) -> torch.Tensor:
     return torch.bucketize(table.lengths, torch.tensor(HISTORY_EDGES[1:]), right=True)
 
 
-def _report(
-    settings: Settings,
-    factor: float,
-    weights: BlendWeights,
-    tables: tuple[Table, Table, Table],
-    log: _Log,
-) -> LearnReport:
-    everywhere, short, for_new = tables
-    column = torch.tensor([row[1] for row in weights.table])
-    new = torch.tensor(weights.table[-1][0])
-    warm_rows, short_rows = column[_bucket(everywhere)], column[_bucket(short)]
-    chosen: dict[str, float | int | str | None] = {
-        "rank": settings.taste.rank,
-        "alpha": settings.taste.alpha,
-        "reg": settings.taste.reg,
-        "nu": settings.taste.nu,
-        "epochs": settings.taste.epochs,
-        "neighbours_reg": settings.neighbours.reg,
-        "neighbours_kept_by": settings.neighbours.worth,
-        "half_life_events": settings.half_life_events,
-        "cold_factor": factor,
-    }
-    gain = ablation(everywhere, warm_rows) if len(everywhere) else np.zeros(len(SIGNALS))
-    return LearnReport(
-        chosen=chosen,
-        n_validation={"warm": len(everywhere), "short": len(short), "cold": len(for_new)},
-        warm=_measured(everywhere, warm_rows, new),
-        short=_measured(short, short_rows, new),
-        cold=_measured(for_new, new.expand(len(for_new), -1), new),
-        gain=dict(zip(SIGNALS, map(float, gain), strict=True)),
-        seconds=log.seconds,
-        notes=tuple(log.notes),
-    )
-
-
-def _measured(table: Table, warm: torch.Tensor, new: torch.Tensor) -> dict[str, float]:
+def _measured(
+    table: Table, names: tuple[str, ...], warm: torch.Tensor, new: torch.Tensor
+) -> dict[str, float]:
     if not len(table):
         return {}
     by_warm = torch.bmm(table.z, warm[:, :, None])[:, :, 0]
     blend = ndcg_of(table, torch.where(table.cold, table.z @ new, by_warm)).mean()
-    return {**dict(zip(SIGNALS, map(float, alone(table)), strict=True)), "blend": float(blend)}
+    return {**dict(zip(names, map(float, alone(table)), strict=True)), "blend": float(blend)}

@@ -15,22 +15,25 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
-from semrec.config import Settings
-from semrec.errors import ConfigError, UnknownItemError
+from semrec.errors import ConfigError
 from semrec.events.frame import ITEM, USER
 from semrec.events.log import EventLog
-from semrec.ranking.catalog_scores import BatchScorer, Best, block_users, map_catalog, with_freshness
+from semrec.events.preferences import Preferences
+from semrec.ranking.answer import fallback_signals
+from semrec.ranking.catalog_scores import Best, BlockSizes, CatalogScorer, map_catalog
 from semrec.ranking.explanation import shares
-from semrec.ranking.pipeline import Generation, History, counting_events, known_history, said_to_all
-from semrec.types import Condition, Event
+from semrec.ranking.generation import Generation
+from semrec.ranking.history import history_of, no_history
+from semrec.store.protocol import Items
+from semrec.types import Condition, Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,13 @@ class Batch:
     where : conditions that the items must satisfy.
     popular : users of whom nothing is known get what is popular and, where `Settings.freshness_field` names a
         date, new; else they are left out.
+    sizes : how much is done at a time.
     """
 
     k: int
     where: tuple[Condition, ...] = ()
     popular: bool = True
+    sizes: BlockSizes = field(default_factory=BlockSizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,6 @@ def recommend_all(
     log: EventLog,
     output: Path,
     batch: Batch,
-    settings: Settings,
     progress: Callable[[int, int], None] | None = None,
 ) -> BatchReport:
     """Recommend to every user of a log; see `Recommender.recommend_all`.
@@ -108,8 +112,7 @@ def recommend_all(
     log : the events.
     output : the file to write.
     batch : what every user gets.
-    settings : how histories are weighed and scored.
-    progress : hears how many users are done with, and of how many.
+    progress : called with the number of users that are done, and of all.
     """
     started = time.monotonic()
     if not generation.index.count():
@@ -117,15 +120,15 @@ def recommend_all(
     folder = output.with_name(output.name + ".parts")
     with _writable(output, folder):
         parts = _Parts(folder)
-        notes = parts.begin(_decides(generation, batch, settings))
+        notes = parts.begin(_decides(generation, batch))
         users = parts.users(log)
-        to_unknown = said_to_all(generation, settings, {}) if batch.popular else ""
-        catalog = map_catalog(generation, batch.where, folder)
+        to_unknown = fallback_signals(generation, {}) if batch.popular else ""
+        catalog = map_catalog(generation, batch.where, folder, batch.sizes)
+        scorer = CatalogScorer(generation, catalog, batch.sizes)
         if to_unknown:
-            catalog = with_freshness(catalog, generation)
-        scorer = BatchScorer(generation, catalog, settings)
-        rows_of = _Work(generation, log, scorer, catalog.item_ids, batch, settings, bool(to_unknown))
-        step = block_users(settings)
+            scorer.best([no_history(generation)], 1)  # fails at once if a fallback signal cannot answer
+        rows_of = _Work(generation, log, scorer, batch, bool(to_unknown))
+        step = scorer.block
         blocks = range(0, len(users), step)
         todo = [first for first in blocks if not parts.is_done(first)]
         n_resumed = sum(min(step, len(users) - first) for first in set(blocks) - set(todo))
@@ -175,33 +178,31 @@ class _Work:
 
     generation: Generation
     log: EventLog
-    scorer: BatchScorer
-    item_ids: pl.Series
+    scorer: CatalogScorer
     batch: Batch
-    settings: Settings
-    says_something_to_unknown: bool
+    serves_unknown: bool
 
     def __call__(self, user_ids: Sequence[str]) -> tuple[pl.DataFrame, dict[str, int]]:
-        """Return the rows of some users, and how many of them got what is popular or nothing."""
-        stored = self.log.histories(user_ids, limit=self.settings.events.max_user_events)
-        histories = [self._history(stored[user_id]) for user_id in user_ids]
-        unknown = np.array([not np.any(history.weights) for history in histories], bool)
-        chosen = np.flatnonzero(~unknown | self.says_something_to_unknown).tolist()
+        """Return the rows of some users, and how many of them got fallback items or nothing."""
+        stored = self.log.histories(user_ids, limit=self.generation.settings.events.max_user_events)
+        preferences = Preferences(self.log).of_many(user_ids)
+        histories = [
+            history_of(stored[user_id], preferences.get(user_id, {}), self.generation, self._read)
+            for user_id in user_ids
+        ]
+        unknown = np.array([history.is_empty for history in histories], bool)
+        chosen = np.flatnonzero(~unknown | self.serves_unknown).tolist()
         best = self.scorer.best([histories[row] for row in chosen], self.batch.k)
-        rows = _frame([user_ids[row] for row in chosen], best, self.item_ids, self.scorer.signals)
+        item_ids = self.scorer.catalog.item_ids
+        rows = _frame([user_ids[row] for row in chosen], best, item_ids, self.scorer.signals)
         n_unknown = int(unknown.sum())
         return rows, {
-            "n_popular": n_unknown if self.says_something_to_unknown else 0,
-            "n_skipped": 0 if self.says_something_to_unknown else n_unknown,
+            "n_popular": n_unknown if self.serves_unknown else 0,
+            "n_skipped": 0 if self.serves_unknown else n_unknown,
         }
 
-    def _history(self, events: Sequence[Event]) -> History:
-        contains = self.scorer.catalog.contains
-        counting = counting_events(events, self.generation, self.settings, time.time())
-        try:
-            return known_history(counting, self.generation, self.settings, contains)
-        except UnknownItemError:
-            return known_history([], self.generation, self.settings, contains)
+    def _read(self, keys: Keys) -> Items:
+        return cast(Items, self.scorer.catalog.fetch(keys))  # a history reads vectors only
 
 
 def _frame(user_ids: Sequence[str], best: Best, item_ids: pl.Series, signals: Sequence[str]) -> pl.DataFrame:
@@ -308,12 +309,12 @@ class _Parts:
         return self._folder / f"{first:012}.json"
 
 
-def _decides(generation: Generation, batch: Batch, settings: Settings) -> dict[str, Any]:
+def _decides(generation: Generation, batch: Batch) -> dict[str, Any]:
     """Return all that decides the result but the events, as plain values."""
-    chosen = settings.model_dump(mode="json", include={"events", "ranking"})
+    chosen = generation.settings.model_dump(mode="json", include={"events", "ranking"})
     asked = {"k": batch.k, "where": [repr(one) for one in batch.where], "popular": batch.popular}
     index = {
-        "block_users": block_users(settings),
+        "block": batch.sizes.block(generation.settings.ranking.sample_items),
         "generation": generation.number,
         "built_at": generation.manifest.built_at,
         "n_items": generation.index.count(),

@@ -1,51 +1,59 @@
-"""Scores of the whole catalog for many histories at once, exactly as a query scores its candidates.
+"""Scores of the whole catalog for many histories at once, exactly as a question scores its candidates.
 
 The matrices of a catalog lie in files that are mapped into memory, so any number of items can be scored
-in chunks by several threads, and no engine is asked while they work. Items are in order of their keys:
-the first ones are the sample by which a query standardises its signals.
+in chunks by several threads, and the store is not asked while they work. Items are in order of their keys:
+the first ones are the sample by which a question standardises its signals.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-from semrec.config import Settings
 from semrec.ranking.filters import meets
-from semrec.ranking.pipeline import Generation, History
-from semrec.signals.collaborative import TASTE, FoldIn
-from semrec.signals.freshness import FRESHNESS, FreshnessSignal
-from semrec.signals.item_item import NEIGHBOURS, columns_of
-from semrec.signals.popularity import POPULARITY
-from semrec.signals.standard import mean_and_factor
-from semrec.signals.text import TEXT, centre, soft_nearest
+from semrec.ranking.generation import Generation
+from semrec.ranking.history import History
+from semrec.signals import Signal
+from semrec.signals.catalog import Histories
+from semrec.signals.item_item import columns_of
+from semrec.signals.standard import seen_in, standardised
 from semrec.store import Index
-from semrec.types import Condition, Float1D, Float2D, Keys
+from semrec.types import Condition, Float1D, Float2D, Keys, Value
 
-CELLS = 1 << 21
-"""Scores of one signal that one thread holds at once: bounds the memory."""
 
-MOST_USERS = 1024
-"""Histories in one block: their items are compared with the catalog once."""
+@dataclass(frozen=True, slots=True)
+class BlockSizes:
+    """How much is done at a time; it bounds the memory and does not change the scores.
 
-READ_ITEMS = 4096
-"""Items that are read from the index at a time."""
+    Parameters
+    ----------
+    histories : most histories in one block: their items are compared with the catalog once.
+    cells : scores of one signal that one thread holds at once.
+    read_items : items that are read from the index at a time.
+    """
 
-Scorer: TypeAlias = Callable[[slice], Float2D]
-"""Rows of the catalog -> the scores of these items by one signal, float32 (n_histories, n_rows)."""
+    histories: int = 1024
+    cells: int = 1 << 21
+    read_items: int = 4096
+
+    def block(self, n_sample: int) -> int:
+        """Return how many histories are scored at once, so that their scores of the sample can be held."""
+        return max(1, min(self.histories, self.cells // n_sample))
+
+    def chunk(self, n_sample: int) -> int:
+        """Return how many items are scored at once for one block of histories."""
+        return max(1, self.cells // self.block(n_sample))
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """The sparse vectors of all items, columns of a matrix (n_items, n_items), in mapped files."""
+class ItemColumns:
+    """Sparse vectors whose entries stand for items, as columns (n_items, n_items) in mapped files."""
 
     starts: NDArray[np.int64]
     rows: NDArray[np.int32]
@@ -53,49 +61,79 @@ class Neighbours:
 
     def columns(self, items: slice) -> csc_array:
         """Return the columns of some items, float32 (n_items, n_rows)."""
-        n_items = len(self.starts) - 1
         starts = self.starts[items.start : items.stop + 1]
         entries = slice(starts[0], starts[-1])
-        shape = (n_items, len(starts) - 1)
+        shape = (len(self.starts) - 1, len(starts) - 1)
         inside = (starts - starts[0]).astype(np.int32)
         return csc_array((self.values[entries], self.rows[entries], inside), shape=shape)
 
 
 @dataclass(frozen=True)
-class CatalogMatrices:
-    """What the signals know of every item; row n of every field belongs to item n, keys ascending.
+class MappedCatalog:
+    """A catalog in mapped files, see `semrec.signals.catalog.Catalog`; keys ascend.
 
     Parameters
     ----------
     keys : uint64 (n_items,).
     item_ids : their ids.
     allowed : bool (n_items,), which may be recommended.
-    text : float32 (n_items, dim), as stored.
-    factors, neighbours, popularity : of the learned signals; None before the first fit.
-    freshness : float32 (n_items,), how new they are, NaN without a date; None where nobody wants to know.
+    matrices : dense fields, float32 (n_items, dim).
+    item_fields : sparse fields whose entries stand for items.
+    values : metadata fields.
     """
 
     keys: Keys
     item_ids: pl.Series
     allowed: NDArray[np.bool_]
-    text: Float2D
-    factors: Float2D | None = None
-    neighbours: Neighbours | None = None
-    popularity: Float1D | None = None
-    freshness: Float1D | None = None
+    matrices: Mapping[str, Float2D]
+    item_fields: Mapping[str, ItemColumns]
+    values: Mapping[str, Sequence[Value | None]]
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def contains(self, keys: Keys) -> NDArray[np.bool_]:
-        """Return bool (n,): which keys the catalog holds."""
+    def dense(self, name: str) -> Float2D:
+        """Return a dense field, float32 (n_items, dim)."""
+        return self.matrices[name]
+
+    def item_columns(self, name: str, rows: slice) -> csc_array:
+        """Return columns of a sparse field whose entries stand for items, float32 (n_items, n_rows)."""
+        return self.item_fields[name].columns(rows)
+
+    def metadata(self, field: str) -> Sequence[Value | None]:
+        """Return the values of a metadata field."""
+        return self.values[field]
+
+    def fetch(self, keys: Keys) -> MappedItems:
+        """Return some items of the catalog; keys that it does not hold are left out."""
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.asarray(self.keys[places] == keys)
+        there = self.keys[places] == keys
+        return MappedItems(self, keys[there], places[there])
 
     def chunks(self, n_items: int) -> Iterator[slice]:
         """Yield the rows of the catalog, so many at a time."""
         for first in range(0, len(self), n_items):
             yield slice(first, min(first + n_items, len(self)))
+
+
+@dataclass(frozen=True)
+class MappedItems:
+    """Some items of a mapped catalog: what a history reads.
+
+    Parameters
+    ----------
+    catalog : where they are.
+    keys : uint64 (n,).
+    places : int64 (n,), their rows.
+    """
+
+    catalog: MappedCatalog
+    keys: Keys
+    places: NDArray[np.int64]
+
+    def vectors(self, name: str) -> Float2D:
+        """Return dense vectors, float32 (n, dim)."""
+        return self.catalog.dense(name)[self.places]
 
 
 @dataclass(frozen=True)
@@ -135,140 +173,95 @@ class Best:
         )
 
 
-class BatchScorer:
+class CatalogScorer:
     """Scores the catalog of one generation for many histories; safe for several threads.
+
+    Attributes
+    ----------
+    block : most histories that are scored at once.
 
     Parameters
     ----------
-    generation : it knows the weights, the fold-in and the mean of the catalog.
+    generation : knows the signals and their weights.
     catalog : its matrices.
-    settings : how a history becomes a query of the text signal.
+    sizes : how much is done at a time.
     """
 
-    def __init__(self, generation: Generation, catalog: CatalogMatrices, settings: Settings) -> None:
-        self._learned = generation.learned
-        self._mean = np.array(generation.manifest.text_mean, np.float32)
+    def __init__(
+        self, generation: Generation, catalog: MappedCatalog, sizes: BlockSizes = BlockSizes()
+    ) -> None:
+        self._generation = generation
         self.catalog = catalog
-        self._settings = settings
-        self._popularity = np.empty(0, np.float32) if catalog.popularity is None else catalog.popularity
-        self._n_sample = min(settings.ranking.sample_items, len(catalog))
-        self._of_histories = (TEXT,) if self._learned is None else (TEXT, TASTE, NEIGHBOURS, POPULARITY)
-        self.signals = self._of_histories if catalog.freshness is None else (*self._of_histories, FRESHNESS)
-        self._chunk_items = max(1, CELLS // block_users(settings))
+        self._signals = [signal for signal in generation.signals if _scores_histories(signal, catalog)]
+        self._n_sample = min(generation.settings.ranking.sample_items, len(catalog))
+        self.block = sizes.block(generation.settings.ranking.sample_items)
+        self._chunk_items = sizes.chunk(generation.settings.ranking.sample_items)
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the signals that score histories."""
+        return tuple(signal.name for signal in self._signals)
 
     def best(self, histories: Sequence[History], k: int) -> Best:
-        """Return the best k allowed items outside each history, at most `block_users` of them.
+        """Return the best k allowed items outside each history, for at most `block` histories.
 
-        A history may say nothing: then only popularity and freshness speak.
+        A history may be empty: then only signals that need none count.
         """
-        weights = _matrix(histories, self.catalog)
-        lengths = np.array([history.length for history in histories])
-        unknown = np.array([not np.any(history.weights) for history in histories], bool)
-        scorers = self._scorers(weights)
-        standards = [self._standard(scorer, weights) for scorer in scorers]
-        found = Best.none(len(histories), len(self.signals))
+        asked = Histories(_matrix(histories, self.catalog))
+        lengths = np.array([history.length for history in histories], np.int64)
+        sample = slice(0, self._n_sample)
+        samples = [self._raw(signal, asked, sample) for signal in self._signals]
+        seen = seen_in(asked, self._n_sample)
+        found = Best.none(len(histories), len(self._signals))
         for rows in self.catalog.chunks(self._chunk_items):
-            parts = self._weighted(scorers, standards, lengths, rows)
-            if FRESHNESS in self.signals:
-                parts[-1, ~unknown] = 0
+            parts = np.stack(
+                [
+                    standardised(self._raw(signal, asked, rows), of_sample, seen)
+                    for signal, of_sample in zip(self._signals, samples, strict=True)
+                ]
+            )
+            self._weigh(parts, lengths, rows)
             scores = parts.sum(axis=0)
             scores[:, ~self.catalog.allowed[rows]] = -np.inf
-            scores[_entries(weights, rows)] = -np.inf
+            scores[asked.seen(rows)] = -np.inf
             found = found.joined(_best_of(scores, parts, rows, k), k)
         return found
 
-    def _weighted(
-        self,
-        scorers: Sequence[Scorer],
-        standards: Sequence[tuple[Float2D, Float2D]],
-        lengths: NDArray[np.integer],
-        rows: slice,
-    ) -> Float2D:
-        """Return what every signal adds to the scores, float32 (n_signals, n_histories, n_rows)."""
-        parts = np.stack([scorer(rows) for scorer in scorers])
-        for part, (mean, factor) in zip(parts, standards, strict=True):
-            part -= mean
-            part *= factor
-        given = self._settings.ranking.signal_weights
-        if FRESHNESS in self.signals:
-            parts[-1] = np.nan_to_num(parts[-1]) * np.float32(given.get(FRESHNESS, 0.0))
-        if self._learned is None:
-            parts[0] *= np.float32(given.get(TEXT, 0.0))
-            return parts
-        weights = self._learned.weights
-        evidence = np.rint(np.expm1(self._popularity[rows]))
-        columns = [weights.signals.index(signal) for signal in self._of_histories]
-        bucket = np.searchsorted(weights.history_edges, lengths, side="right") - 1
-        for one in np.unique(bucket):
-            by_item = weights.of(weights.history_edges[one], evidence)[:, columns]
-            parts[: len(columns), bucket == one] *= by_item.T[:, None]
-        return parts
+    def _raw(self, signal: Signal, histories: Histories, rows: slice) -> Float2D:
+        scores = signal.score_catalog(self.catalog, histories, rows)
+        return np.array(scores, np.float32)
 
-    def _standard(self, scorer: Scorer, weights: csr_array) -> tuple[Float2D, Float2D]:
-        sample = slice(0, self._n_sample)
-        counted = np.ones((weights.shape[0], self._n_sample), bool)
-        counted[_entries(weights, sample)] = False
-        scores = scorer(sample)
-        return mean_and_factor(scores, counted & ~np.isnan(scores))
+    def _weigh(self, parts: Float2D, lengths: NDArray[np.int64], rows: slice) -> None:
+        """Multiply what every signal says (n_signals, n_histories, n_rows) by its weight."""
+        generation, evidence = self._generation, self._evidence(rows)
+        learned = generation.learned.weights if generation.learned else None
+        buckets = learned.buckets(lengths) if learned else np.zeros(len(lengths), np.int64)
+        for bucket in np.unique(buckets):
+            own = buckets == bucket
+            weights = generation.weights({}, int(lengths[own][0]))
+            for part, signal in zip(parts, self._signals, strict=True):
+                part[own] *= weights.of_history(signal.name, evidence)
 
-    def _scorers(self, weights: csr_array) -> list[Scorer]:
-        """Return one for each of `signals`."""
-        return [self._text(weights), *self._learned_scorers(weights), *self._fresh(weights.shape[0])]
-
-    def _learned_scorers(self, weights: csr_array) -> list[Scorer]:
-        catalog, learned = self.catalog, self._learned
-        if learned is None or catalog.factors is None or catalog.neighbours is None:
-            return []
-        factors, neighbours = catalog.factors, catalog.neighbours
-        users = folded_in(learned.fold_in, factors, weights)
-        return [
-            lambda rows: users @ factors[rows].T,
-            lambda rows: (weights @ neighbours.columns(rows)).toarray(),
-            _the_same_for_all(self._popularity, len(users)),
-        ]
-
-    def _fresh(self, n_histories: int) -> list[Scorer]:
-        fresh = self.catalog.freshness
-        return [] if fresh is None else [_the_same_for_all(fresh, n_histories)]
-
-    def _text(self, weights: csr_array) -> Scorer:
-        text, mean, pooling = self.catalog.text, self._mean, self._settings.ranking.text_pooling
-        if pooling == "soft_nearest":
-            # Only what the block needs is centred, so that the file holds what the store holds.
-            used = np.unique(weights.indices)
-            own, columns = centre(text[used], mean), weights[:, used]
-            sharpness = self._settings.ranking.sharpness
-            return lambda rows: soft_nearest(own, columns, centre(text[rows], mean), sharpness)
-        totals = np.abs(weights).sum(axis=1)[:, None]
-        queries = weights @ text
-        if pooling == "centred_mean":
-            queries = queries - weights.sum(axis=1)[:, None] * mean
-        queries = (queries / np.where(totals == 0, 1, totals)).astype(np.float32)
-        return lambda rows: queries @ text[rows].T
+    def _evidence(self, rows: slice) -> Float1D:
+        """Return the number of events of items, float32 (n_rows,)."""
+        request = self._generation.evidence_request
+        if request is None:
+            return np.zeros(rows.stop - rows.start, np.float32)
+        stored = self.catalog.dense(request.vector_name)[rows]
+        return self._generation.evidence(stored @ np.asarray(request.query, np.float32))
 
 
-def _the_same_for_all(scores: Float1D, n_histories: int) -> Scorer:
-    return lambda rows: np.broadcast_to(scores[rows], (n_histories, rows.stop - rows.start))
+def _scores_histories(signal: Signal, catalog: MappedCatalog) -> bool:
+    none = Histories(csr_array((0, len(catalog)), dtype=np.float32))
+    return signal.score_catalog(catalog, none, slice(0, min(1, len(catalog)))) is not None
 
 
-def block_users(settings: Settings) -> int:
-    """Return how many histories are scored at once, so that their scores of the sample can be held."""
-    return max(1, min(MOST_USERS, CELLS // settings.ranking.sample_items))
-
-
-def folded_in(fold_in: FoldIn, factors: Float2D, weights: csr_array) -> Float2D:
-    """Return the factor of every history, float32 (n, rank); see the module of the taste signal."""
-    users = np.zeros((weights.shape[0], factors.shape[1]), np.float32)
-    for row in range(len(users)):
-        entries = slice(weights.indptr[row], weights.indptr[row + 1])
-        own, confidences = factors[weights.indices[entries]], weights.data[entries]
-        if np.any(confidences):
-            system = fold_in.system(own, np.abs(confidences))
-            users[row] = np.linalg.solve(system, own.T.astype(np.float64) @ confidences)
-    return users
-
-
-def map_catalog(generation: Generation, conditions: Sequence[Condition], folder: Path) -> CatalogMatrices:
+def map_catalog(
+    generation: Generation,
+    conditions: Sequence[Condition],
+    folder: Path,
+    sizes: BlockSizes = BlockSizes(),
+) -> MappedCatalog:
     """Write the matrices of a generation into files, and return them mapped into memory.
 
     Parameters
@@ -276,66 +269,65 @@ def map_catalog(generation: Generation, conditions: Sequence[Condition], folder:
     generation : it is read once.
     conditions : what an item must satisfy to be recommended.
     folder : where the files are written; older ones are overwritten.
+    sizes : how much is read at a time.
     """
-    index, learned = generation.index, generation.learned
+    index = generation.index
     keys = index.sample(index.count())
-    batches = [keys[first : first + READ_ITEMS] for first in range(0, len(keys), READ_ITEMS)]
+    step = sizes.read_items
+    batches = [keys[first : first + step] for first in range(0, len(keys), step)]
     item_ids, allowed = [], []
     for batch in batches:
         records = index.records(batch)
         item_ids.append(pl.Series("item_id", [record.item_id for record in records], dtype=pl.String))
         allowed.append([meets(record.metadata, conditions) for record in records])
-
-    def mapped(name: str) -> Float2D:
-        with (folder / f"{name}.f32").open("wb") as file:
-            for batch in batches:
-                np.ascontiguousarray(index.vectors(name, batch), "<f4").tofile(file)
-        return _mapped(folder / f"{name}.f32", np.float32).reshape(len(keys), -1)
-
-    matrices = CatalogMatrices(keys, pl.concat(item_ids), np.concatenate(allowed).astype(bool), mapped(TEXT))
-    if learned is None:
-        return matrices
-    return replace(
-        matrices,
-        factors=mapped(TASTE),
-        neighbours=_map_neighbours(index, batches, learned.left_out, folder),
-        popularity=mapped(POPULARITY)[:, 0],
+    return MappedCatalog(
+        keys,
+        pl.concat(item_ids),
+        np.concatenate(allowed).astype(bool),
+        {
+            field.name: _map_dense(index, field.name, batches, folder)
+            for field in generation.manifest.vectors
+            if field.kind == "dense"
+        },
+        {
+            name: _map_item_columns(index, name, batches, left_out, folder)
+            for signal in generation.signals
+            for name, left_out in signal.item_columns(generation.parameters(signal)).items()
+        },
+        {
+            field: [value for batch in batches for value in index.metadata_values(field, batch)]
+            for signal in generation.signals
+            for field in signal.metadata_fields
+        },
     )
 
 
-def with_freshness(catalog: CatalogMatrices, generation: Generation) -> CatalogMatrices:
-    """Return the catalog with how new its items are, where the settings name a field with dates.
-
-    Raises
-    ------
-    ConfigError
-        That field holds no dates.
-    """
-    fresh = [signal for signal in generation.signals if isinstance(signal, FreshnessSignal)]
-    if not fresh:
-        return catalog
-    now = time.time()
-    scores = [fresh[0].freshness(catalog.keys[rows], now) for rows in catalog.chunks(READ_ITEMS)]
-    return replace(catalog, freshness=np.concatenate(scores))
+def _map_dense(index: Index, name: str, batches: Sequence[Keys], folder: Path) -> Float2D:
+    with (folder / f"{name}.f32").open("wb") as file:
+        for batch in batches:
+            np.ascontiguousarray(index.vectors(name, batch), "<f4").tofile(file)
+    return _mapped(folder / f"{name}.f32", np.float32).reshape(sum(map(len, batches)), -1)
 
 
-def _map_neighbours(index: Index, batches: Sequence[Keys], left_out: Keys, folder: Path) -> Neighbours:
-    """Write the sparse vectors with rows of the catalog in place of their own indices."""
+def _map_item_columns(
+    index: Index, name: str, batches: Sequence[Keys], left_out: Keys, folder: Path
+) -> ItemColumns:
+    """Write sparse vectors with rows of the catalog in place of their own indices."""
     keys = np.concatenate(batches)
     stands = np.flatnonzero(~np.isin(keys, left_out))
     order = stands[np.argsort(columns_of(keys[stands]), kind="stable")]
     vocabulary = columns_of(keys[order])
     counts = [np.zeros(1, np.int64)]
-    names = [folder / f"{NEIGHBOURS}.{kind}" for kind in ("i32", "f32")]
+    names = [folder / f"{name}.{kind}" for kind in ("i32", "f32")]
     with names[0].open("wb") as rows_file, names[1].open("wb") as values_file:
         for batch in batches:
-            sparse = index.sparse_rows(NEIGHBOURS, batch)
+            sparse = index.sparse_rows(name, batch)
             places = np.minimum(np.searchsorted(vocabulary, sparse.indices), len(vocabulary) - 1)
             there = (vocabulary[places] == sparse.indices) & (sparse.values != 0)
             order[places[there]].astype("<i4").tofile(rows_file)
             sparse.values[there].astype("<f4").tofile(values_file)
             counts.append(there.sum(axis=1))
-    return Neighbours(
+    return ItemColumns(
         np.cumsum(np.concatenate(counts)), _mapped(names[0], np.int32), _mapped(names[1], np.float32)
     )
 
@@ -347,22 +339,15 @@ def _mapped(path: Path, dtype: type[np.generic]) -> np.ndarray:
     return np.memmap(path, dtype=dtype, mode="r").view(np.ndarray)
 
 
-def _matrix(histories: Sequence[History], catalog: CatalogMatrices) -> csr_array:
+def _matrix(histories: Sequence[History], catalog: MappedCatalog) -> csr_array:
     """Return the weights, float32 (n, n_items); what weighs 0 is an entry too, because it has been seen."""
     starts = np.cumsum([0, *(len(history.keys) for history in histories)])
-    none = History((), np.empty(0, np.uint64), np.empty(0, np.float32), ())
-    parts = [*histories, none]
-    rows = np.searchsorted(catalog.keys, np.concatenate([history.keys for history in parts]))
-    values = np.concatenate([history.weights for history in parts]).astype(np.float32)
+    keys = np.concatenate([np.empty(0, np.uint64), *(history.keys for history in histories)])
+    values = np.concatenate([np.empty(0, np.float32), *(history.weights for history in histories)])
+    rows = np.searchsorted(catalog.keys, keys)
     shape = (len(histories), len(catalog))
-    return csr_array((values, rows.astype(np.int32), starts.astype(np.int32)), shape=shape)
-
-
-def _entries(weights: csr_array, rows: slice) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the places of all entries in these columns, counted from the first of them."""
-    users = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
-    inside = (weights.indices >= rows.start) & (weights.indices < rows.stop)
-    return users[inside], weights.indices[inside] - rows.start
+    parts = (values.astype(np.float32), rows.astype(np.int32), starts.astype(np.int32))
+    return csr_array(parts, shape=shape)
 
 
 def _best_of(scores: Float2D, parts: Float2D, rows: slice, k: int) -> Best:

@@ -7,15 +7,47 @@ positive ones, so what speaks for an item adds up to 1, and what speaks against 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from semrec.signals.blend import Contributions
+from semrec.signals.blend import ScoredPart
+from semrec.signals.signal import Origin
+from semrec.store.protocol import Items
 from semrec.types import Float1D, Float2D
 
-SMALLEST_VOICE = np.float32(1e-6)
-"""Part of all that is said of an item, below which nothing speaks for it: rounding, not a reason."""
+SMALLEST_PART = np.float32(1e-6)
+"""Share of the absolute contributions below which the positive ones are rounding errors, not reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """What each reason of one part of a question adds to the scores: float32 (n_items, n_terms)."""
+
+    signal: str
+    origin: Origin
+    values: Float2D
+
+
+def contributions(parts: Sequence[ScoredPart], items: Items) -> list[Contributions]:
+    """Return what every reason adds to the score of every item, in units of the score.
+
+    Parameters
+    ----------
+    parts : those of the items.
+    items : the items, with the stored fields that the parts name.
+    """
+    return [
+        Contributions(
+            part.query.signal,
+            part.query.origin,
+            np.nan_to_num(
+                (part.query.terms(items, part.raw) - part.query.offsets) * part.factors[:, None], copy=False
+            ),
+        )
+        for part in parts
+        if np.any(part.factors)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +60,8 @@ class Reasons:
     history : positions of the liked items of the history that contributed most, largest first; all speak
         for the item.
     shares, contributions : of those items, float32; contributions are in units of the score.
-    by : the signal by which each of them speaks loudest.
-    by_text : whether the query text speaks louder than any item of the history.
+    by : the signal by which each of them counts most.
+    by_text : whether the query text counts more than any item of the history.
     """
 
     signals: dict[str, float]
@@ -40,35 +72,31 @@ class Reasons:
     by_text: bool
 
 
-def reasons(
-    parts: Sequence[Contributions], chosen: np.ndarray, liked: np.ndarray, n_named: int
-) -> list[Reasons]:
-    """Return the reasons for each chosen candidate.
+def reasons(parts: Sequence[Contributions], n_items: int, liked: np.ndarray, n_named: int) -> list[Reasons]:
+    """Return the reasons for each of `n_items` items.
 
-    What is unlike a disliked item gains by that, but nobody recommends it "because of" the disliked one:
+    What is unlike a disliked item gains by that, but is not recommended "because of" the disliked one:
     such gains count among the shares and are not named.
 
     Parameters
     ----------
-    parts : what each reason adds to each candidate's score.
-    chosen : int64 (n,), rows of `parts`.
+    parts : what each reason adds to each item's score.
     liked : bool (n_history,), which items of the history may be named.
     n_named : most items of the history to name.
     """
-    parts = [replace(part, values=part.values[chosen]) for part in parts]
     n_history = len(liked)
-    signals, signal_totals = by_signal(parts, len(chosen))
+    signals, signal_totals = by_signal(parts, n_items)
     signal_shares = shares(signal_totals).tolist()
-    totals = by_reason(parts, len(chosen), n_history)
+    totals = by_reason(parts, n_items, n_history)
     reason_shares = shares(totals)
-    by = loudest_signals(parts, len(chosen), n_history)
+    by = strongest_signals(parts, n_items, n_history)
     by_history = totals[:, :n_history]
     named = liked & (by_history > 0)
-    loudest = np.argsort(np.where(named, -by_history, np.inf), axis=1, kind="stable")[:, :n_named]
+    strongest = np.argsort(np.where(named, -by_history, np.inf), axis=1, kind="stable")[:, :n_named]
     by_text = totals[:, n_history] >= totals.max(axis=1)
     found = []
     for row, n_may in enumerate(named.sum(axis=1).tolist()):
-        history = loudest[row, :n_may]
+        history = strongest[row, :n_may]
         found.append(
             Reasons(
                 signals=dict(zip(signals, signal_shares[row], strict=True)),
@@ -96,7 +124,7 @@ def shares(values: Float2D) -> Float2D:
     """
     said = np.abs(values).sum(axis=1, keepdims=True)
     speaks_for = np.maximum(values, 0).sum(axis=1, keepdims=True)
-    whole = np.where(speaks_for > SMALLEST_VOICE * said, speaks_for, said)
+    whole = np.where(speaks_for > SMALLEST_PART * said, speaks_for, said)
     return (values / np.where(whole == 0, np.float32(1), whole)).astype(np.float32)
 
 
@@ -131,13 +159,13 @@ def by_reason(parts: Sequence[Contributions], n_candidates: int, n_history: int)
     return totals
 
 
-def loudest_signals(parts: Sequence[Contributions], n_candidates: int, n_history: int) -> np.ndarray:
-    """Return the signal by which each item of the history speaks loudest, str (n_candidates, n_history)."""
+def strongest_signals(parts: Sequence[Contributions], n_candidates: int, n_history: int) -> np.ndarray:
+    """Return the signal by which each item of the history counts most, str (n_candidates, n_history)."""
     own = [part for part in parts if part.origin == "history"]
     if not own:
         return np.full((n_candidates, n_history), "", dtype=object)
-    loudest = np.argmax([part.values for part in own], axis=0)
-    return np.array([part.signal for part in own], dtype=object)[loudest]
+    strongest = np.argmax([part.values for part in own], axis=0)
+    return np.array([part.signal for part in own], dtype=object)[strongest]
 
 
 def nearest_pair(left: Float2D, right: Float2D) -> tuple[int, int]:

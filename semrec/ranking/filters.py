@@ -95,10 +95,11 @@ def _number(name: str, value: Any) -> float:
 
 def meets(metadata: Mapping[str, Value], conditions: Iterable[Condition]) -> bool:
     """Tell whether an item with this metadata satisfies all conditions, as the store would."""
-    return all(_meets(metadata.get(condition.field), condition) for condition in conditions)
+    return all(holds(condition, metadata.get(condition.field)) for condition in conditions)
 
 
-def _meets(stored: Value | None, condition: Condition) -> bool:
+def holds(condition: Condition, stored: Value | None) -> bool:
+    """Tell whether a value meets a condition, as the store would."""
     values = stored if isinstance(stored, tuple) else () if stored is None else (stored,)
     if isinstance(condition, Range):
         return any(_is_within(value, condition) for value in values)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from semrec.signals import SIGNALS, Signal, signal_named
 from semrec.types import Because, Interest, Recommendation
 
 QUOTE_CHARACTERS = 120
 
-COLLABORATIVE = ("taste", "neighbours")
-"""Signals that know what is used together, not what reads alike."""
-
-FOR_ALL = {"popularity": "Many use this.", "freshness": "It is new."}
-"""What signals say that know the item but not the user."""
-
-LOUD = 0.25
-"""Share from which one of them is a reason, when there is no other."""
+ENOUGH_SHARE = 0.25
+"""Share from which a signal without a history is a reason, when there is no other."""
 
 SMALLEST_SHARE = 0.01
 """Reasons below this are not worth a word."""
@@ -24,13 +19,13 @@ SMALLEST_SHARE = 0.01
 def reason_sentence(recommendation: Recommendation) -> str:
     """Return why an item was recommended, in one or two sentences; empty without reasons."""
     because = tuple(reason for reason in recommendation.because if reason.share >= SMALLEST_SHARE)
-    sentences = []
-    if together := tuple(reason for reason in because if reason.signal in COLLABORATIVE):
-        sentences.append(f"Those who use {named(together)} also use this.")
-    if alike := tuple(reason for reason in because if reason.signal not in COLLABORATIVE):
-        sentences.append(f"Because of {named(alike)}.")
+    sentences = [template.format(items=named(reasons)) for template, reasons in _by_template(because).items()]
     if not because:
-        sentences += [said for name, said in FOR_ALL.items() if recommendation.signals.get(name, 0.0) > LOUD]
+        sentences += [
+            signal.sentence
+            for signal in SIGNALS
+            if signal.sentence and recommendation.signals.get(signal.name, 0.0) > ENOUGH_SHARE
+        ]
     passages = recommendation.passages
     if passages:
         item = quote(without_title(passages.item, recommendation.title))
@@ -44,6 +39,16 @@ def reason_sentence(recommendation: Recommendation) -> str:
     ):  # worse than the average item, in a small or filtered catalog
         sentences.append("Nothing speaks for it; it is the best of what is left.")
     return " ".join(sentences)
+
+
+def _by_template(because: Sequence[Because]) -> dict[str, tuple[Because, ...]]:
+    """Return the reasons by the sentence of their signal: what is used together first, as it says more."""
+    found: dict[str, tuple[Because, ...]] = {}
+    for reason in because:
+        signal = signal_named(reason.signal)
+        template = signal.because if signal else Signal.because
+        found[template] = (*found.get(template, ()), reason)
+    return dict(sorted(found.items(), key=lambda pair: pair[0] == Signal.because))
 
 
 def without_title(passage: str, title: str) -> str:
@@ -65,9 +70,15 @@ def interests_in_words(interests: Sequence[Interest], most: int = 4) -> str:
 
 
 def signal_shares(recommendation: Recommendation) -> str:
-    """Return the share of every signal: `text 71 %, words 29 %`."""
+    """Return the share of every signal by its label: `text 71 %, words 29 %`."""
     ordered = sorted(recommendation.signals.items(), key=lambda signal: -signal[1])
-    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in ordered)
+    return ", ".join(f"{label_of(name)} {100 * share:.0f} %" for name, share in ordered)
+
+
+def label_of(name: str) -> str:
+    """Return the label of a signal for people; its name if it is not registered."""
+    signal = signal_named(name)
+    return signal.label if signal else name
 
 
 def quote(passage: str, characters: int = QUOTE_CHARACTERS) -> str:

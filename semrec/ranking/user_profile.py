@@ -8,14 +8,22 @@ was used before stays seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from semrec.ranking.pipeline import Generation, History
-from semrec.ranking.profile import central_items, find_interests
-from semrec.types import Event, Float1D
+from semrec.ranking.generation import Generation
+from semrec.ranking.history import (
+    History,
+    apply_preferences,
+    counting_events,
+    interest_weights,
+    interests_of,
+    known_history,
+)
+from semrec.ranking.profile import central_items
+from semrec.types import Event
 
 NAMED_ITEMS = 3
 """Central items that tell what an interest is about."""
@@ -80,75 +88,51 @@ class DeletedUser:
     preferences: int
 
 
-def interests_of(history: History, generation: Generation, max_interests: int) -> np.ndarray:
-    """Return the interest of every item of a history, see `find_interests`."""
-    return find_interests(generation.text_signal.centred(history.keys), history.weights, max_interests)
-
-
-def wanted(history: History, interests: np.ndarray, preferences: Mapping[str, float]) -> Float1D:
-    """Return how much a user wants of every interest, float32 (n_interests,); 1 where nothing is said.
-
-    Parameters
-    ----------
-    history, interests : see `interests_of`.
-    preferences : weights by item, the oldest first: the latest of an interest holds.
-    """
-    weights = np.ones(int(interests.max(initial=-1)) + 1, np.float32)
-    places = {item_id: place for place, item_id in enumerate(history.item_ids)}
-    for item_id, weight in preferences.items():
-        place = places.get(item_id)
-        if place is not None and interests[place] >= 0:
-            weights[interests[place]] = weight
-    return weights
-
-
-def preferred(history: History, interests: np.ndarray, weights: Float1D) -> History:
-    """Return the history with the items of every interest scaled; what counts against stays as it is."""
-    scales = np.append(weights, np.float32(1))[interests]  # -1, no interest, is the one at the end
-    return replace(history, weights=(history.weights * scales).astype(np.float32))
-
-
 def describe_user(
     user_id: str,
-    events: Sequence[Event],
-    history: History,
-    generation: Generation,
+    stored: Sequence[Event],
     preferences: Mapping[str, float],
+    generation: Generation,
     *,
-    max_interests: int,
     recent: int,
 ) -> UserProfile:
     """Return the profile of a user.
 
     Parameters
     ----------
-    events : those that count, oldest first.
-    history : the same as known items.
-    preferences : see `wanted`.
-    max_interests : most interests.
-    recent : latest events to tell.
+    stored : the user's events in the log, oldest first.
+    preferences : see `interest_weights`.
+    generation : knows the items.
+    recent : latest events to list.
     """
-    interests = interests_of(history, generation, max_interests)
-    weights = wanted(history, interests, preferences)
-    scaled = preferred(history, interests, weights)
-    centred = generation.text_signal.centred(history.keys)
+    events = counting_events(stored, generation)
+    index = generation.index
+    history = known_history(
+        events, generation, lambda keys: index.fetch(keys, generation.history_fields, records=True)
+    )
+    interests = interests_of(history, generation)
+    weights = interest_weights(history, interests, preferences)
+    scaled = apply_preferences(history, interests, weights)
     total = float(np.maximum(scaled.weights, 0).sum()) or 1.0
-    groups = [central_items(centred, interests, interest) for interest in range(len(weights))]
-    named = [group[:NAMED_ITEMS] for group in groups]
-    found = iter(generation.index.records(history.keys[np.concatenate([np.empty(0, np.int64), *named])]))
+    groups = [central_items(history.centred, interests, interest) for interest in range(len(weights))]
     return UserProfile(
         user_id,
         tuple(
             UserInterest(
                 item_id=history.item_ids[group[0]],
-                titles=tuple(next(found).title for _ in central),
+                titles=_titles(history, group[:NAMED_ITEMS]),
                 item_ids=tuple(history.item_ids[place] for place in group),
                 share=float(scaled.weights[group].sum()) / total,
                 weight=float(weight),
             )
-            for group, central, weight in zip(groups, named, weights, strict=True)
+            for group, weight in zip(groups, weights, strict=True)
         ),
         tuple(reversed(events[len(events) - min(recent, len(events)) :])),
         len(events),
         history.unknown,
     )
+
+
+def _titles(history: History, places: np.ndarray) -> tuple[str, ...]:
+    records = history.items.records(places.tolist()) if history.items else []
+    return tuple(record.title for record in records)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from semrec.ranking.explanation import by_signal
+from semrec.ranking.filters import holds
 from semrec.ranking.pipeline import Candidates
-from semrec.signals.blend import best_first
+from semrec.signals.blend import best_first, signal_totals
 from semrec.types import AnyOf, Condition, Value
 
 Verdict = Literal[
@@ -98,34 +98,15 @@ class Rules:
 
 def fault(condition: Condition, value: Value | None) -> str:
     """Return in words why a value does not meet a condition; empty when it does, as the store would say."""
+    if holds(condition, value):
+        return ""
     has = "it has none" if value is None else f"it is {_written(value)}"
     if isinstance(condition, AnyOf):
-        values = value if isinstance(value, tuple) else () if value is None else (value,)
-        if any(_equal(own, asked) for own in values for asked in condition.values):
-            return ""
         return f"{condition.field} must be {' or '.join(map(str, condition.values))}, but {has}"
     words = {"gte": "at least", "gt": "more than", "lte": "at most", "lt": "less than"}
     bounds = {name: bound for name in words if (bound := getattr(condition, name)) is not None}
-    if _within(value, bounds):
-        return ""
     told = " and ".join(f"{words[name]} {bound:g}" for name, bound in bounds.items())
     return f"{condition.field} must be {told}, but {has}"
-
-
-def _within(value: Value | None, bounds: Mapping[str, float]) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    holds = {
-        "gte": lambda bound: value >= bound,
-        "gt": lambda bound: value > bound,
-        "lte": lambda bound: value <= bound,
-        "lt": lambda bound: value < bound,
-    }
-    return all(holds[name](bound) for name, bound in bounds.items())
-
-
-def _equal(own: object, asked: object) -> bool:
-    return own == asked and isinstance(own, bool) == isinstance(asked, bool)
 
 
 def _written(value: Value) -> str:
@@ -135,37 +116,37 @@ def _written(value: Value) -> str:
 def judge(
     item_id: str,
     title: str,
-    key: int,
     candidates: Candidates,
     *,
+    place: int,
     chosen: np.ndarray,
-    chosen_ids: Sequence[str],
+    last: tuple[int, str] | None,
     was_found: bool,
 ) -> WhyNot:
     """Return where an item stands that no rule keeps out.
 
     Parameters
     ----------
-    key : the item's, one of the candidates'.
+    item_id, title : the item.
     candidates : what the searches found, and the item.
-    chosen : int64 (k,), positions of the candidates that were recommended, in order.
-    chosen_ids : their ids.
+    place : position of the item among the candidates.
+    chosen : int64 (k,), positions of the candidates that were recommended.
+    last : position and id of the last one that was recommended; None without any.
     was_found : whether a search proposed the item.
     """
     order = best_first(candidates.scores, candidates.keys)
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(1, len(order) + 1)
-    place = int(np.searchsorted(candidates.keys, np.uint64(key)))
-    signals, adds = by_signal(candidates.parts, len(order))
+    totals = signal_totals(candidates.parts)
 
     def standing(of: int, named: str) -> Standing:
-        score = float(candidates.scores[of])
-        return Standing(named, score, dict(zip(signals, adds[of].tolist(), strict=True)), int(ranks[of]))
+        adds = {signal: float(values[of]) for signal, values in totals.items()}
+        return Standing(named, float(candidates.scores[of]), adds, int(ranks[of]))
 
     own = standing(place, item_id)
-    last = standing(int(chosen[-1]), chosen_ids[-1]) if len(chosen) else None
-    verdict, reason = _verdict(own, last, int(np.sum(chosen == place)) > 0, was_found, len(chosen))
-    return WhyNot(item_id, title, verdict, reason, (), own, last, len(order))
+    least = standing(*last) if last else None
+    verdict, reason = _verdict(own, least, bool(np.isin(place, chosen)), was_found, len(chosen))
+    return WhyNot(item_id, title, verdict, reason, (), own, least, len(order))
 
 
 def _verdict(

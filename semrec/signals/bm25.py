@@ -1,4 +1,4 @@
-"""The `words` signal: items that use the same words, by BM25.
+"""The `bm25` signal: items that use the same words.
 
 It finds names, numbers and rare terms that a sentence encoder blurs. Vectors come from the store's own
 tokeniser, which cuts Chinese and Japanese into words too.
@@ -6,17 +6,21 @@ tokeniser, which cuts Chinese and Japanese into words too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semrec.signals.signal import Question, Signal, SignalQuery
+from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
 from semrec.store.bm25 import Bm25Encoder
-from semrec.store.protocol import Index, ScoreQuery, Search, SparseVector, VectorField
-from semrec.types import Float2D, Keys
+from semrec.store.protocol import Hits, ScoreQuery, Search, SparseVector, VectorField
 
-WORDS = "words"
-WORDS_FIELDS = (VectorField(WORDS, "sparse", idf=True),)
+if TYPE_CHECKING:
+    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.fitting import EncodedItems
+
+BM25 = "bm25"
 
 BEST_MATCH = 6.0
 """Standard deviations that an item with all words of a query lies above the average item.
@@ -27,43 +31,75 @@ six deviations out; the best word match is put beside it.
 """
 
 
-def item_vectors(texts: Sequence[str]) -> list[SparseVector]:
-    """Return the BM25 vector of every text."""
-    return Bm25Encoder().encode_documents(texts)
+@dataclass(frozen=True, kw_only=True)
+class Bm25Query(SignalQuery):
+    """The words of one text.
+
+    Parameters
+    ----------
+    words : weight 1 for every word.
+    """
+
+    words: SparseVector
+
+    def after_search(self, probes: Sequence[Hits]) -> SignalQuery | None:
+        """Return the part on the scale that the best item of the catalog gives; None if no item matches."""
+        (best,) = probes
+        if not len(best.scores) or best.scores[0] <= 0 or best.vectors is None:
+            return None
+        (vector,) = best.vectors
+        matched_words = vector.indices if isinstance(vector, SparseVector) else np.empty(0)
+        # A match of one word out of five ("and") is not as good as one of all five.
+        share = float(np.isin(self.words.indices, matched_words).mean())
+        return replace(self, scale=float(best.scores[0]) / (BEST_MATCH * share))
 
 
-class WordsSignal(Signal):
-    """The signal on one generation."""
+class Bm25Signal(Signal):
+    """The signal on one catalog."""
 
-    name = WORDS
+    name = BM25
+    label = "words"
+    source = "text"
+    default_weight = 0.5
+    learns_weight = False
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
+    def __init__(self) -> None:
         self._encoder = Bm25Encoder()
 
+    @classmethod
+    def open(cls, context: SignalContext) -> Bm25Signal:
+        """Open the signal on a catalog."""
+        return cls()
+
+    @classmethod
+    def catalog_fields(cls, dimension: int, *, quantized: bool = False) -> tuple[VectorField, ...]:
+        """Return the words of an item; the store adds the inverse document frequency."""
+        return (VectorField(BM25, "sparse", idf=True),)
+
+    @classmethod
+    def catalog_vectors(cls, items: EncodedItems) -> Mapping[str, Sequence[SparseVector]]:
+        """Return the BM25 vector of every text."""
+        return {BM25: Bm25Encoder().encode_documents(items.texts)}
+
     def ask(self, question: Question) -> list[SignalQuery]:
-        """Return one part for the text; none when no item has any of its words."""
+        """Return one part for a text that has words."""
         if question.text is None:
             return []
-        query = self._encoder.encode_query(question.text)
-        if len(query.indices) == 0:
+        words = self._encoder.encode_query(question.text)
+        if len(words.indices) == 0:
             return []
-        best = self._index.search([Search(WORDS, query, 1)])[0]
-        if len(best.scores) == 0 or best.scores[0] <= 0:
-            return []
-        # A match of one word out of five ("and") is not as good as one of all five.
-        matched = np.isin(query.indices, self._index.sparse_vectors(WORDS, best.keys)[0].indices).mean()
+        part = Bm25Query(
+            BM25,
+            "text",
+            np.zeros(1, np.float32),
+            1.0,
+            searches=(Search(BM25, words, question.limit),),
+            probes=(Search(BM25, words, 1, with_vector=True),),
+            requests=(ScoreQuery(BM25, words),),
+            words=words,
+        )
+        return [part]
 
-        def terms(keys: Keys) -> Float2D:
-            return self._index.scores([ScoreQuery(WORDS, query)], keys)[0, :, None]
-
-        return [
-            SignalQuery(
-                WORDS,
-                "text",
-                (Search(WORDS, query, question.limit),),
-                terms,
-                np.zeros(1, np.float32),
-                float(best.scores[0]) / (BEST_MATCH * float(matched)),
-            )
-        ]
+    def score_catalog(self, catalog: Catalog, histories: Histories, rows: slice) -> None:
+        """Return None: a history has no words."""
+        return

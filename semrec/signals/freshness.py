@@ -1,4 +1,4 @@
-"""The `freshness` signal: what is new, for those of whom nothing is known.
+"""The `freshness` signal: what is new, for users without a history.
 
     score(i) = -log₂(1 + age(i) / half life)
 
@@ -13,20 +13,23 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semrec.errors import ConfigError
 from semrec.events.dates import iso_seconds
-from semrec.signals.signal import Question, Signal, SignalQuery
+from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import standard
-from semrec.signals.text import TEXT
-from semrec.store.protocol import FieldType, Index, Search
+from semrec.store.protocol import TEXT, FieldType, Search
 from semrec.types import AnyOf, Condition, Float1D, Float2D, Keys, Range, Value
+
+if TYPE_CHECKING:
+    from semrec.config import Settings
+    from semrec.signals.catalog import Catalog, Histories
 
 FRESHNESS = "freshness"
 
@@ -84,45 +87,105 @@ class DatedSample:
     share: float
 
 
-class FreshnessSignal(Signal):
-    """The signal on one generation.
+def freshness_of(values: Sequence[Value | None], now: float, half_life_days: float) -> Float1D:
+    """Return the score of items by their dates, float32 (n,), at most 0; NaN for an item without a date.
+
+    Dates still to come count as today.
 
     Parameters
     ----------
-    index : the generation.
-    n_items : how many items it holds.
-    sample : keys of the items by which scores are standardised.
+    values : dates as they are stored.
+    now : unix seconds.
+    half_life_days : age at which an item is half as fresh as a new one.
+    """
+    seconds = np.array([seconds_of(value) for value in values], np.float64)
+    days = np.maximum(now - seconds, 0) / SECONDS_A_DAY
+    return (-np.log2(1 + days / half_life_days)).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreshnessQuery(SignalQuery):
+    """How new items are at one time.
+
+    Parameters
+    ----------
+    now : unix seconds.
+    half_life_days : age at which an item is half as fresh as a new one.
+    """
+
+    now: float
+    half_life_days: float
+
+    def score(self, raw: Float2D, values: Sequence[Value | None]) -> Float1D:
+        """Return the score of items, float32 (n,); NaN without a date: neither new nor old."""
+        return freshness_of(values, self.now, self.half_life_days)
+
+
+class FreshnessSignal(Signal):
+    """The signal on one catalog.
+
+    Parameters
+    ----------
     fields : the metadata fields and their types.
     field : the one that holds the date of an item.
     half_life_days : age at which an item is half as fresh as a new one.
     middle : float32 (dim,), the mean text vector: where to look when all items are as good.
+    n_items : how many items the catalog holds.
+    sample : keys of the items by which scores are standardised.
+    metadata_values : (field, keys) -> values.
     now : returns unix seconds.
 
-    The field is looked at when somebody asks, not before: a catalog that brings it may be on its way.
+    The field is read when a question needs it, not before: the next catalog may bring it.
     """
 
     name = FRESHNESS
+    label = "freshness"
+    source = "metadata"
+    sentence = "It is new."
+    fallback = "new"
+    impersonal = True
+    default_weight = 0.5
+    learns_weight = False
 
     def __init__(
         self,
-        index: Index,
-        n_items: int,
-        sample: Keys,
         fields: Mapping[str, FieldType],
         *,
         field: str,
         half_life_days: float,
         middle: Float1D,
+        n_items: int,
+        sample: Keys,
+        metadata_values: Callable[[str, Keys], Sequence[Value | None]],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._index = index
-        self._n_items = n_items
-        self._keys = sample
         self._fields = fields
         self._field = field
+        self.metadata_fields = (field,)
         self._half_life = half_life_days
         self._middle = middle
+        self._n_items = n_items
+        self._keys = sample
+        self._metadata_values = metadata_values
         self._now = now
+
+    @classmethod
+    def open(cls, context: SignalContext) -> FreshnessSignal:
+        """Open the signal on a catalog."""
+        return cls(
+            context.fields,
+            field=context.settings.ranking.freshness_field or "",
+            half_life_days=context.settings.ranking.freshness_half_life_days,
+            middle=context.text_mean,
+            n_items=context.n_items,
+            sample=context.sample.keys if context.sample else np.empty(0, np.uint64),
+            metadata_values=context.metadata_values,
+        )
+
+    @classmethod
+    def is_wanted(cls, settings: Settings) -> bool:
+        """Tell whether the settings name a field with dates."""
+        return settings.ranking.freshness_field is not None
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part, unless a text or a history says what is wanted.
@@ -134,41 +197,39 @@ class FreshnessSignal(Signal):
         """
         if question.text is not None or np.any(question.weights):
             return []
-        now = self._now()
-        sample = self._dated_sample
-        offsets, scale = standard(
-            self._freshness(sample.seconds, now)[:, None], sample.keys, question.history
-        )
-
-        def terms(keys: Keys) -> Float2D:
-            fresh = self.freshness(keys, now)[:, None]
-            return np.where(np.isnan(fresh), offsets, fresh)  # without a date: neither new nor old
-
-        everywhere = Search(TEXT, self._middle, question.limit)
+        now, sample = self._now(), self._dated_sample
+        scores = freshness_of(sample.values, now, self._half_life)[:, None]
         recent = Search(TEXT, self._middle, question.limit, where=self._recent(question.limit))
-        return [SignalQuery(FRESHNESS, "catalog", (recent, everywhere), terms, offsets, scale)]
+        part = FreshnessQuery(
+            FRESHNESS,
+            "catalog",
+            *standard(scores, sample.keys, question.history),
+            searches=(recent, Search(TEXT, self._middle, question.limit)),
+            metadata_field=self._field,
+            now=now,
+            half_life_days=self._half_life,
+        )
+        return [part]
 
-    def freshness(self, keys: Keys, now: float) -> Float1D:
-        """Return the score of items at a time, float32 (n,), at most 0; NaN for an item without a date.
-
-        Parameters
-        ----------
-        keys : uint64 (n,).
-        now : unix seconds.
+    def score_catalog(self, catalog: Catalog, histories: Histories, rows: slice) -> Float2D:
+        """Score items of a catalog for histories that say nothing, float32 (n, n_rows); NaN for the others.
 
         Raises
         ------
         ConfigError
             There is no such field, or it holds no dates.
         """
-        _ = self._dated_sample  # raises where there are no dates
-        return self._freshness(np.array([seconds_of(value) for value in self._values(keys)]), now)
+        if not histories.known.all():
+            _ = self._dated_sample  # raises where there are no dates
+        now: float = histories.prepared("now", self._now)
+        scores = freshness_of(catalog.metadata(self._field)[rows], now, self._half_life)
+        return np.where(histories.known[:, None], np.float32(np.nan), scores)
 
     @cached_property
     def _dated_sample(self) -> DatedSample:
         """The items of the sample that have a date."""
         _check_field(self._field, self._fields)
-        values = self._values(self._keys)
+        values = self._metadata_values(self._field, self._keys)
         dates = np.array([seconds_of(value) for value in values])
         dated = np.flatnonzero(~np.isnan(dates))
         if len(values) and not len(dated):
@@ -186,16 +247,8 @@ class FreshnessSignal(Signal):
             len(self._keys) / max(self._n_items, len(self._keys), 1),
         )
 
-    def _values(self, keys: Keys) -> list[Value | None]:
-        return [record.metadata.get(self._field) for record in self._index.records(keys)]
-
-    def _freshness(self, dates: np.ndarray, now: float) -> Float1D:
-        """Return the score of items of these dates, float32 (n,); those still to come are as of today."""
-        days = np.maximum(now - dates, 0) / SECONDS_A_DAY
-        return (-np.log2(1 + days / self._half_life)).astype(np.float32)
-
     def _recent(self, n_items: int) -> tuple[Condition, ...]:
-        """Return what about so many of the newest items of the catalog meet, as far as the sample tells."""
+        """Return conditions that about so many of the newest items meet, as far as the sample tells."""
         sample = self._dated_sample
         n_newest = max(FEWEST_RECENT, round(n_items * sample.share))
         values = sample.values[:n_newest]

@@ -1,4 +1,4 @@
-"""The `neighbours` signal: items that go with those of the history, by an item-item linear model.
+"""The `item_item` signal: items that are used together, by an item-item linear model.
 
     score(i) = Σ_h w_h · B[h, i]
 
@@ -8,23 +8,33 @@ of B as a sparse vector, so a history is a sparse query and no user is stored an
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semrec.signals.signal import Question, Signal, SignalQuery
+from semrec.signals.fitting import Fitted, Parameters, ScoreHistories, TrainingData, Trial
+from semrec.signals.popularity import POPULARITY, events_of
+from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import standard
-from semrec.store.protocol import Index, Search, SparseRows, SparseVector, VectorField
+from semrec.store.protocol import Items, ScoreQuery, Search, SparseRows, SparseVector, VectorField
 from semrec.store.sparse_rows import entries_at
 from semrec.types import Float1D, Float2D, Keys
 
 if TYPE_CHECKING:
-    from scipy.sparse import csc_array
+    from scipy.sparse import csc_array, csr_array
 
-NEIGHBOURS = "neighbours"
-MOST_NEIGHBOURS = 200
-NEIGHBOURS_FIELDS = (VectorField(NEIGHBOURS, "sparse", most=MOST_NEIGHBOURS),)
+    from semrec.signals.catalog import Catalog, Histories
+
+ITEM_ITEM = "item_item"
+MAX_ENTRIES = 200
+"""Weights that an item keeps."""
+
+DEFAULT_REG = 200.0
+REGS = (10.0, 50.0, 200.0, 500.0)
+"""λ to try."""
 
 
 def columns_of(keys: Keys) -> np.ndarray:
@@ -41,50 +51,80 @@ def clashing(keys: Keys) -> Keys:
     return np.delete(keys, first)
 
 
-class NeighboursSignal(Signal):
-    """The signal on one generation.
+@dataclass(frozen=True, kw_only=True)
+class ItemItemQuery(SignalQuery):
+    """The weights of one history.
 
     Parameters
     ----------
-    index : the generation.
-    sample : keys of the items by which scores are standardised.
-    left_out : keys that do not stand inside the sparse vectors, see `clashing`.
-    evidence : returns the number of events of each item. One without any stands in no sparse vector; an item
-        that came after the fit may share its index with one that does. None: all were learned from.
+    columns : uint32 (n_history,), the indices that stand for its items.
+    weights : float32 (n_history,).
     """
 
-    name = NEIGHBOURS
+    columns: np.ndarray
+    weights: Float1D
 
-    def __init__(
-        self,
-        index: Index,
-        sample: Keys,
-        left_out: Keys,
-        evidence: Callable[[Keys], Float1D] | None = None,
-    ) -> None:
-        self._index = index
-        self._evidence = evidence
+    def terms(self, items: Items, scores: Float1D) -> Float2D:
+        """Return w_h·B[h, i] of stored items, float32 (n, n_history)."""
+        return weights_from(items.sparse_rows(ITEM_ITEM), self.columns) * self.weights
+
+
+class ItemItemSignal(Signal):
+    """The signal on one catalog.
+
+    Parameters
+    ----------
+    left_out : keys that do not stand inside the sparse vectors, see `clashing`.
+    sample : a fixed sample of the catalog; None where only `score_catalog` is used.
+    """
+
+    name = ITEM_ITEM
+    label = "used together"
+    source = "events"
+    is_fitted = True
+    because = "People who use {items} also use this."
+    warm_prior = 0.5
+    cold_prior = 0.45
+    history_fields = (POPULARITY,)
+    sample_fields = (ITEM_ITEM,)
+    tunes_half_life = True
+
+    def __init__(self, left_out: Keys, sample: Items | None = None) -> None:
         self._left_out = left_out
-        self._sample_keys = sample
-        self._vocabulary, self._sample = _by_column(index.sparse_rows(NEIGHBOURS, sample))
+        if sample is not None:
+            self._sample_keys = sample.keys
+            self._vocabulary, self._sample = _by_column(sample.sparse_rows(ITEM_ITEM))
+
+    @classmethod
+    def open(cls, context: SignalContext) -> ItemItemSignal:
+        """Open the signal on a catalog."""
+        return cls(np.asarray(context.parameters["left_out"], np.uint64), context.sample)
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part for the history, where given."""
         if not len(question.history):
             return []
         columns = columns_of(question.history)
-        counts = ~np.isin(question.history, self._left_out)
-        if self._evidence:
-            counts &= self._evidence(question.history) > 0
+        # An item without events stands in no sparse vector; it may share its index with one that does.
+        events = events_of(question.vectors(POPULARITY)[:, 0])
+        counts = ~np.isin(question.history, self._left_out) & (events > 0)
         weights = np.where(counts, question.weights, 0).astype(np.float32)
         query = SparseVector(columns[counts], weights[counts])
+        part = ItemItemQuery(
+            ITEM_ITEM,
+            "history",
+            *standard(self._sample_terms(columns) * weights, self._sample_keys, question.history),
+            searches=(Search(ITEM_ITEM, query, question.limit),) if counts.any() else (),
+            requests=(ScoreQuery(ITEM_ITEM, query),) if counts.any() else (),
+            fields=(ITEM_ITEM,),
+            columns=columns,
+            weights=weights,
+        )
+        return [part]
 
-        def terms(keys: Keys) -> Float2D:
-            return weights_from(self._index.sparse_rows(NEIGHBOURS, keys), columns) * weights
-
-        searches = (Search(NEIGHBOURS, query, question.limit),) if counts.any() else ()
-        scale = standard(self._sample_terms(columns) * weights, self._sample_keys, question.history)
-        return [SignalQuery(NEIGHBOURS, "history", searches, terms, *scale)]
+    def score_catalog(self, catalog: Catalog, histories: Histories, rows: slice) -> Float2D:
+        """Score items of a catalog for many histories, float32 (n, n_rows)."""
+        return _scores(catalog.item_columns(ITEM_ITEM, rows), histories.weights)
 
     def _sample_terms(self, columns: np.ndarray) -> Float2D:
         """Return B[h, i] for the items of the sample, float32 (n_sample, n_history)."""
@@ -94,6 +134,53 @@ class NeighboursSignal(Signal):
             there = self._vocabulary[places] == columns
             found[:, there] = self._sample[:, places[there]].toarray()
         return found
+
+    # -- what is stored ----------------------------------------------------------------------------------
+
+    @classmethod
+    def item_columns(cls, parameters: Parameters) -> Mapping[str, Keys]:
+        """Return the field of the weights, with the keys that do not stand in it."""
+        return {ITEM_ITEM: np.asarray(parameters["left_out"], np.uint64)}
+
+    @classmethod
+    def point_vectors(cls, fitted: Fitted, keys: Keys) -> Mapping[str, Sequence[SparseVector]]:
+        """Return the sparse vectors of the items."""
+        left_out = np.asarray(fitted.parameters["left_out"], np.uint64)
+        return {ITEM_ITEM: list(_sparse_vectors(fitted.vectors[ITEM_ITEM], keys, left_out))}
+
+    # -- learning ----------------------------------------------------------------------------------------
+
+    @classmethod
+    def tune(cls, trial: Trial) -> Mapping[str, Any]:
+        """Choose λ and the half life of events first, then by what weights are kept."""
+        from semrec.signals.models import ease
+
+        models = {}
+
+        def trained() -> Iterator[tuple[float, ScoreHistories]]:
+            for reg in REGS:
+                models[reg] = ease.train_each(trial.data.user_items, reg, tuple(ease.WORTHS))
+                yield reg, partial(_scores, models[reg][ease.FIRST_WORTH])
+
+        reg = trial.choose_half_life(trained())
+        if reg is None:
+            return {}
+        by_worth = {worth: trial.ndcg(partial(_scores, model)) for worth, model in models[reg].items()}
+        return {"reg": reg, "kept_by": max(by_worth, key=lambda worth: by_worth[worth])}
+
+    @classmethod
+    def fit(cls, data: TrainingData, options: Mapping[str, Any], seed: int) -> Fitted:
+        """Train the weights, and predict those of items without events from their text."""
+        from semrec.mathematics.rows import centre
+        from semrec.signals.models import ease, near_items, text_map
+
+        reg, kept_by = options.get("reg", DEFAULT_REG), options.get("kept_by", ease.FIRST_WORTH)
+        trained = ease.train(data.user_items, reg, kept_by)
+        text = centre(data.text_vectors, text_map.mean_vector(data.text_vectors))
+        columns = near_items.predict_columns(text, trained, data.events)
+        left_out = clashing(data.keys) if data.keys is not None else np.empty(0, np.uint64)
+        fields = (VectorField(ITEM_ITEM, "sparse", most=MAX_ENTRIES),)
+        return Fitted(fields, {ITEM_ITEM: columns}, {"left_out": left_out})
 
 
 def weights_from(rows: SparseRows, columns: np.ndarray) -> Float2D:
@@ -114,9 +201,25 @@ def weights_from(rows: SparseRows, columns: np.ndarray) -> Float2D:
     return found
 
 
+def _scores(columns: csc_array, histories: csr_array) -> Float2D:
+    """Return Σ_h w_h·B[h, i], float32 (n, n_columns)."""
+    scores: Float2D = (histories @ columns).toarray().astype(np.float32, copy=False)
+    return scores
+
+
+def _sparse_vectors(weights: csc_array, keys: Keys, left_out: Keys) -> Iterator[SparseVector]:
+    """Yield the column of every item with the indices that stand for items."""
+    columns = columns_of(keys)
+    stands = ~np.isin(keys, left_out)
+    for start, end in zip(weights.indptr[:-1], weights.indptr[1:], strict=True):
+        others, values = weights.indices[start:end], weights.data[start:end]
+        chosen = np.flatnonzero(stands[others])[:MAX_ENTRIES]
+        yield SparseVector(columns[others[chosen]], values[chosen].astype(np.float32))
+
+
 def _by_column(rows: SparseRows) -> tuple[np.ndarray, csc_array]:
     """Return the indices that occur, ascending, and a matrix (n_items, n_indices) of the values."""
-    from scipy.sparse import csc_array  # here, because an index without events does without it
+    from scipy.sparse import csc_array
 
     item, entry = np.nonzero(rows.values)
     vocabulary, column = np.unique(rows.indices[item, entry], return_inverse=True)

@@ -1,16 +1,20 @@
-"""What a generation must know of its models to answer; `fit` writes it into the manifest."""
+"""What `fit` learned besides the vectors of the items; the manifest of a generation keeps it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from semrec.signals import SIGNALS
 from semrec.signals.blend import BlendWeights
-from semrec.signals.collaborative import FoldIn, TextMap
-from semrec.types import Keys
+from semrec.signals.fitting import Parameters
+from semrec.store.protocol import Manifest
+
+_WEIGHTS = TypeAdapter(BlendWeights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,48 +23,61 @@ class LearnedSettings:
 
     Parameters
     ----------
-    fold_in : of the taste signal.
-    left_out : keys that do not stand in the sparse vectors of neighbours.
-    weights : of the blend, for queries with a history.
+    weights : of the blend, for questions with a history.
     half_life_events : events after which one counts half; None: order does not matter.
     rating_scale : the lowest and the highest rating that occurred; None without ratings.
-    text_map : taste from text, for new items and for texts; None in what an older semrec has written.
+    parameters : of each fitted signal, by its name.
     """
 
-    fold_in: FoldIn
-    left_out: Keys
     weights: BlendWeights
     half_life_events: float | None
     rating_scale: tuple[float, float] | None
-    text_map: TextMap | None = None
+    parameters: Mapping[str, Parameters]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values; keys are strings, because JSON numbers end at 53 bits."""
-        return {
-            "fold_in": self.fold_in.to_dict(),
-            "left_out": [str(key) for key in self.left_out.tolist()],
+    @classmethod
+    def of(cls, manifest: Manifest) -> LearnedSettings | None:
+        """Return what the manifest of a generation keeps; None before the first fit."""
+        stored: Any = manifest.models.get("learned")
+        if not isinstance(stored, Mapping):
+            return None
+        parameters: dict[str, dict[str, Any]] = {
+            name: dict(values) for name, values in stored["parameters"].items()
+        }
+        for place, array in manifest.arrays.items():
+            signal, _, name = place.partition(".")
+            parameters[signal][name] = array
+        scale = stored["rating_scale"]
+        return cls(
+            _WEIGHTS.validate_python(stored["weights"]),
+            stored["half_life_events"],
+            (scale[0], scale[1]) if scale else None,
+            parameters,
+        )
+
+    def stored_in(self, manifest: Manifest) -> Manifest:
+        """Return the manifest with this in it: numbers in its JSON, arrays beside it."""
+        plain: dict[str, dict[str, Any]] = {}
+        arrays: dict[str, np.ndarray] = {}
+        for signal, parameters in self.parameters.items():
+            plain[signal] = {}
+            for name, value in parameters.items():
+                if isinstance(value, np.ndarray):
+                    arrays[f"{signal}.{name}"] = value
+                else:
+                    plain[signal][name] = value
+        learned = {
             "weights": asdict(self.weights),
             "half_life_events": self.half_life_events,
             "rating_scale": self.rating_scale,
-            "text_map": self.text_map.to_dict() if self.text_map else None,
+            "parameters": plain,
         }
+        return replace(manifest, models={"learned": learned}, arrays=arrays)
 
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> LearnedSettings:
-        """Return what `to_dict` wrote."""
-        weights = stored["weights"]
-        scale = stored["rating_scale"]
-        text_map = stored.get("text_map")
-        return cls(
-            FoldIn.from_dict(stored["fold_in"]),
-            np.array([int(key) for key in stored["left_out"]], np.uint64),
-            BlendWeights(
-                tuple(weights["signals"]),
-                tuple(weights["history_edges"]),
-                tuple(weights["evidence_edges"]),
-                tuple(tuple(tuple(cell) for cell in row) for row in weights["table"]),
-            ),
-            stored["half_life_events"],
-            (scale[0], scale[1]) if scale else None,
-            TextMap.from_dict(text_map) if text_map else None,
-        )
+    def without_text(self) -> tuple[LearnedSettings, list[str]]:
+        """Return this for text vectors of another encoder, and what is lost, in words."""
+        kept, notes = dict(self.parameters), []
+        for signal in SIGNALS:
+            if signal.name in kept:
+                kept[signal.name], note = signal.without_text(kept[signal.name])
+                notes += [note] if note else []
+        return replace(self, parameters=kept), notes

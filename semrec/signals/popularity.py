@@ -1,48 +1,96 @@
 """The `popularity` signal: what many used, whoever asks.
 
-It is the reason that is left when little is known of a user, and it says how much evidence an item has.
+It is the reason that is left when little is known of a user, and it tells how much evidence an item has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
-from semrec.signals.signal import Question, Signal, SignalQuery
-from semrec.signals.standard import standard
-from semrec.store.protocol import Index, Search, VectorField
-from semrec.types import Float1D, Float2D, Keys
+from semrec.signals.fitting import Fitted, Parameters, TrainingData
+from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
+from semrec.signals.standard import LinearStandard
+from semrec.store.protocol import Items, ScoreQuery, Search, VectorField
+from semrec.types import Float1D, Float2D
+
+if TYPE_CHECKING:
+    from semrec.signals.catalog import Catalog, Histories
 
 POPULARITY = "popularity"
-POPULARITY_FIELDS = (VectorField(POPULARITY, "dense", 1, "dot"),)
+
+_DIRECTION = np.ones((1, 1), np.float32)
 
 
-def item_vectors(events: Float1D) -> Float2D:
+def stored_popularity(events: Float1D) -> Float2D:
     """Return what is stored of items with so many events each: log(1 + n), float32 (n_items, 1)."""
     return np.log1p(events)[:, None].astype(np.float32)
 
 
+def events_of(stored: Float1D) -> Float1D:
+    """Return the number of events of items by what is stored of them, float32 (n,)."""
+    return np.rint(np.expm1(stored))
+
+
 class PopularitySignal(Signal):
-    """The signal on one generation."""
+    """The signal on one catalog."""
 
     name = POPULARITY
+    label = "popularity"
+    source = "events"
+    is_fitted = True
+    sentence = "Many use this."
+    fallback = "popular"
+    impersonal = True
+    warm_prior = 0.05
+    scores_new_items = False
+    history_fields = (POPULARITY,)
+    sample_fields = (POPULARITY,)
 
-    def __init__(self, index: Index, sample: Keys) -> None:
-        self._index = index
-        self._sample_keys = sample
-        self._sample = index.vectors(POPULARITY, sample)
+    evidence_request = ScoreQuery(POPULARITY, _DIRECTION[0])
+
+    def __init__(self, sample: Items | None = None) -> None:
+        if sample is not None:
+            self._standard = LinearStandard(sample.keys, sample.vectors(POPULARITY))
+
+    @classmethod
+    def open(cls, context: SignalContext) -> PopularitySignal:
+        """Open the signal on a catalog."""
+        return cls(context.sample)
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part, unless a text says what is wanted."""
         if question.text is not None:
             return []
-        searches = (Search(POPULARITY, np.ones(1, np.float32), question.limit),)
+        part = SignalQuery(
+            POPULARITY,
+            "catalog",
+            *self._standard.of(_DIRECTION, question.history),
+            searches=(Search(POPULARITY, _DIRECTION[0], question.limit),),
+            requests=(self.evidence_request,),
+        )
+        return [part]
 
-        def terms(keys: Keys) -> Float2D:
-            return self._index.vectors(POPULARITY, keys)
+    def score_catalog(self, catalog: Catalog, histories: Histories, rows: slice) -> Float2D:
+        """Score items of a catalog for many histories, float32 (n, n_rows)."""
+        scores = catalog.dense(POPULARITY)[rows, 0]
+        return np.broadcast_to(scores, (len(histories), len(scores)))
 
-        scale = standard(self._sample, self._sample_keys, question.history)
-        return [SignalQuery(POPULARITY, "catalog", searches, terms, *scale)]
+    def evidence(self, raw: Float1D) -> Float1D:
+        """Return the number of events of items, float32 (n,)."""
+        return events_of(raw)
 
-    def evidence(self, keys: Keys) -> Float1D:
-        """Return how many events each item has, float32 (n,)."""
-        return np.rint(np.expm1(self._index.vectors(POPULARITY, keys)[:, 0]))
+    @classmethod
+    def fit(cls, data: TrainingData, options: Mapping[str, Any], seed: int) -> Fitted:
+        """Count the events of every item."""
+        fields = (VectorField(POPULARITY, "dense", 1, "dot"),)
+        return Fitted(fields, {POPULARITY: stored_popularity(data.events)})
+
+    @classmethod
+    def new_item_vectors(
+        cls, parameters: Parameters, text_vectors: Float2D
+    ) -> Mapping[str, Sequence[Float1D]]:
+        """Return the popularity of items without events."""
+        return {POPULARITY: list(stored_popularity(np.zeros(len(text_vectors), np.float32)))}

@@ -16,25 +16,23 @@ whatever the text says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from semrec.mathematics.rows import centre as centre
-from semrec.mathematics.rows import unit_rows as unit_rows
-from semrec.signals.signal import Question, Signal, SignalQuery
-from semrec.signals.standard import standard
-from semrec.store.protocol import PASSAGES as PASSAGES
-from semrec.store.protocol import TEXT as TEXT
-from semrec.store.protocol import Index, Search, VectorField
-from semrec.types import Float1D, Float2D, Keys
+from semrec.mathematics.rows import centre, unit_rows
+from semrec.signals.signal import LinearQuery, Question, Signal, SignalContext, SignalQuery
+from semrec.signals.standard import LinearStandard, standard
+from semrec.store.protocol import PASSAGES, TEXT, Hits, Items, ScoreQuery, Search, VectorField
+from semrec.types import Float1D, Float2D, Keys, Value
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_NO_HISTORY = np.empty(0, np.uint64)
+    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.fitting import EncodedItems
 
 SHARPNESS = 5.0
 """β of the soft nearest score, unless the settings say otherwise."""
@@ -44,18 +42,7 @@ CHUNK_CELLS = 1 << 22
 
 Pooling = Literal["soft_nearest", "centred_mean", "mean"]
 
-
-def text_fields(dimension: int, *, quantized: bool = False) -> tuple[VectorField, ...]:
-    """Return what is kept of every item: one vector to search by, one per passage to explain with.
-
-    Parameters
-    ----------
-    dimension : of the encoder.
-    quantized : search in int8, see `VectorField`.
-    """
-    return VectorField(TEXT, "dense", dimension, "cosine", quantized=quantized), VectorField(
-        PASSAGES, "multi", dimension, "cosine"
-    )
+_NO_HISTORY = np.empty(0, np.uint64)
 
 
 def item_vectors(passage_vectors: Sequence[Float2D]) -> Float2D:
@@ -72,52 +59,161 @@ def item_vectors(passage_vectors: Sequence[Float2D]) -> Float2D:
     return unit_rows(np.stack([vectors.mean(axis=0) for vectors in passage_vectors]))
 
 
-def soft_nearest(
-    text: Float2D, histories: csr_array, targets: Float2D, sharpness: float = SHARPNESS
-) -> Float2D:
+def soft_nearest(own: Float2D, weights: csr_array, targets: Float2D, sharpness: float = SHARPNESS) -> Float2D:
     """Return Σ_h w_h·exp(β·cos(x_h, x_i)) of many histories and items at once, float32 (n, n_targets).
 
     Parameters
     ----------
-    text : float32 (n_items, dim), centred unit vectors.
-    histories : float32 (n, n_items), the weights w.
+    own : float32 (n_used, dim), centred unit vectors of the items that occur in histories.
+    weights : float32 (n, n_used), the weights w.
     targets : float32 (n_targets, dim), centred unit vectors of the items that are scored.
     sharpness : β.
     """
-    used = np.unique(histories.indices)
-    columns = histories[:, used].tocsc()
-    scores = np.zeros((histories.shape[0], len(targets)), np.float32)
+    columns = weights.tocsc()
+    scores = np.zeros((weights.shape[0], len(targets)), np.float32)
     step = max(1, CHUNK_CELLS // max(1, len(targets)))
-    for first in range(0, len(used), step):
+    for first in range(0, len(own), step):
         some = slice(first, first + step)
-        scores += columns[:, some] @ np.exp(np.float32(sharpness) * (text[used[some]] @ targets.T))
+        scores += columns[:, some] @ np.exp(np.float32(sharpness) * (own[some] @ targets.T))
+    return scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftNearestQuery(SignalQuery):
+    """Soft nearest of one history.
+
+    The store scores uncentred vectors x_i, so the cosine of centred vectors is put together from two scores:
+    cos(x_h - μ, x_i - μ) = (c_h·x_i - c_h·μ) / |x_i - μ| with c_h the centred unit vector of history item h,
+    and |x_i - μ|² = 1 - 2·μ·x_i + |μ|².
+
+    Parameters
+    ----------
+    centred : float32 (n_history, dim), c_h.
+    weights : float32 (n_history,).
+    interests : int64 (n_history,), -1 for none.
+    around : of each search the interest that it looks around; -1 for the whole history.
+    mean : float32 (dim,), μ.
+    spread : mean of |x_i - μ| over the catalog.
+    sharpness : β.
+    """
+
+    centred: Float2D
+    weights: Float1D
+    interests: np.ndarray
+    around: tuple[int, ...]
+    mean: Float1D
+    spread: float
+    sharpness: np.float32
+
+    def estimate(self, keys: Keys, hits: Sequence[Hits]) -> Float1D:
+        """Return the score as if the items of an interest were all as near as their mean, float32 (n,).
+
+        Σ_h w_h·exp(β·cos_h) over an interest is at least W·exp(β·mean cosine) (Jensen's inequality). The mean
+        cosine comes from the search around the interest; a candidate that this search did not find is at most
+        as near as its last hit.
+        """
+        total = np.zeros(len(keys), np.float32)
+        several = max(self.around, default=-1) >= 0
+        for search, found, interest in zip(self.searches, hits, self.around, strict=True):
+            if several and interest < 0:
+                continue  # the interests say the same in more detail
+            members = self.interests == interest if several else self._speaking()
+            weight = self.weights[members].sum()
+            if not weight or not len(found.keys) or not isinstance(search.query, np.ndarray):
+                continue
+            scores = np.linalg.norm(search.query) * _scores_at(keys, found)
+            cosines = (scores - search.query @ self.mean) / (weight * self.spread)
+            total += weight * np.exp(self.sharpness * np.clip(cosines, -1, 1))
+        return total
+
+    def score(self, raw: Float2D, values: Sequence[Value | None]) -> Float1D:
+        """Return the score of items, float32 (n,), see the class."""
+        counts = self.weights != 0
+        length = np.linalg.norm(self.mean)
+        spread = np.sqrt(np.maximum(1 - 2 * length * raw[0] + length**2, 1e-12))
+        cosines = (raw[1:] - (self.centred[counts] @ self.mean)[:, None]) / spread
+        total: Float1D = self.weights[counts] @ np.exp(self.sharpness * cosines)
+        return total
+
+    def terms(self, items: Items, scores: Float1D) -> Float2D:
+        """Return w_h·exp(β·cos) of stored items, float32 (n, n_history)."""
+        return self.terms_of(centre(items.vectors(TEXT), self.mean))
+
+    def _speaking(self) -> np.ndarray:
+        """Return the liked items of the history; where there are none, the disliked ones."""
+        liked: np.ndarray = self.weights > 0
+        return liked if liked.any() else self.weights < 0
+
+    def terms_of(self, centred: Float2D) -> Float2D:
+        """Return the terms of centred vectors (n, dim), float32 (n, n_history)."""
+        terms: Float2D = self.weights * np.exp(centred @ (self.sharpness * self.centred).T)
+        return terms
+
+
+def _scores_at(keys: Keys, found: Hits) -> Float1D:
+    """Return the scores of hits at given keys (ascending); the last score where a key was not found."""
+    scores = np.full(len(keys), found.scores[-1], np.float32)
+    places = np.minimum(np.searchsorted(keys, found.keys), len(keys) - 1)
+    there = keys[places] == found.keys
+    scores[places[there]] = found.scores[there]
     return scores
 
 
 class TextSignal(Signal):
-    """The signal on one generation.
+    """The signal on one catalog.
 
     Parameters
     ----------
-    index : the generation.
     mean : float32 (dim,), the catalog mean μ.
-    sample : keys of the items by which scores are standardised.
+    sample : a fixed sample of the catalog; None where only `score_catalog` is used.
     pooling : how a history becomes a query; `centred_mean` and `mean` are simpler and worse.
     sharpness : β of the soft nearest score.
     """
 
-    name = TEXT
+    name = "text"
+    label = "text"
+    source = "text"
+    default_weight = 1.0
+    warm_prior = 0.25
+    cold_prior = 0.3
+    history_fields = (TEXT,)
+    sample_fields = (TEXT,)
 
     def __init__(
-        self, index: Index, mean: Float1D, sample: Keys, *, pooling: Pooling, sharpness: float
+        self, mean: Float1D, sample: Items | None = None, *, pooling: Pooling, sharpness: float
     ) -> None:
-        self._index = index
         self._mean = mean
         self._pooling = pooling
         self._sharpness = np.float32(sharpness)
-        self._sample_keys = sample
-        self._sample = index.vectors(TEXT, sample)
-        self._centred_sample = centre(self._sample, mean)
+        if sample is not None:
+            vectors = sample.vectors(TEXT)
+            self._sample_keys = sample.keys
+            self._standard = LinearStandard(sample.keys, vectors)
+            self._centred_sample = centre(vectors, mean)
+            self._spread = float(np.linalg.norm(vectors - mean, axis=1).mean()) if len(vectors) else 1.0
+
+    @classmethod
+    def open(cls, context: SignalContext) -> TextSignal:
+        """Open the signal on a catalog."""
+        settings = context.settings
+        return cls(
+            context.text_mean,
+            context.sample,
+            pooling=settings.ranking.text_pooling,
+            sharpness=settings.ranking.sharpness,
+        )
+
+    @classmethod
+    def catalog_fields(cls, dimension: int, *, quantized: bool = False) -> tuple[VectorField, ...]:
+        """Return one vector to search by, and one per passage to explain with."""
+        return VectorField(TEXT, "dense", dimension, "cosine", quantized=quantized), VectorField(
+            PASSAGES, "multi", dimension, "cosine"
+        )
+
+    @classmethod
+    def catalog_vectors(cls, items: EncodedItems) -> Mapping[str, Sequence[Float2D]]:
+        """Return the vectors of items and of their passages."""
+        return {TEXT: list(item_vectors(items.passage_vectors)), PASSAGES: items.passage_vectors}
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part for the text and one for the history, where given."""
@@ -126,11 +222,32 @@ class TextSignal(Signal):
         by_text = self._ask_text(question.text_vector, question.limit)
         if not len(question.history):
             return [by_text]
-        by_history = self._ask_history(
-            question, "centred_mean" if self._pooling == "soft_nearest" else self._pooling
-        )
+        pooling = "centred_mean" if self._pooling == "soft_nearest" else self._pooling
+        by_history = self._ask_history(question, pooling)
         near_both = self._near_both(question.text_vector, by_text.scale, by_history, question.limit)
         return [replace(by_text, searches=(*by_text.searches, *near_both)), by_history]
+
+    def score_catalog(self, catalog: Catalog, histories: Histories, rows: slice) -> Float2D:
+        """Score items of a catalog for many histories, float32 (n, n_rows)."""
+        text, weights = catalog.dense(TEXT), histories.weights
+        if self._pooling == "soft_nearest":
+            own, used = histories.prepared("text own", lambda: self._own_vectors(text, weights))
+            return soft_nearest(own, used, centre(text[rows], self._mean), float(self._sharpness))
+        queries: Float2D = histories.prepared("text queries", lambda: self._pooled(text, weights))
+        return queries @ text[rows].T
+
+    def _own_vectors(self, text: Float2D, weights: csr_array) -> tuple[Float2D, csr_array]:
+        """Return centred vectors of the items that histories hold, and the weights over these items."""
+        used = np.unique(weights.indices)
+        return centre(text[used], self._mean), weights[:, used]
+
+    def _pooled(self, text: Float2D, weights: csr_array) -> Float2D:
+        """Return the weighted mean of every history's vectors, float32 (n, dim)."""
+        totals = np.abs(weights).sum(axis=1)[:, None]
+        pooled = weights @ text
+        if self._pooling == "centred_mean":
+            pooled = pooled - weights.sum(axis=1)[:, None] * self._mean
+        return (pooled / np.where(totals == 0, 1, totals)).astype(np.float32)
 
     def _near_both(
         self, text_vector: Float1D, scale: float, by_history: SignalQuery, limit: int
@@ -142,53 +259,71 @@ class TextSignal(Signal):
             if isinstance(search.query, np.ndarray)
         ]
 
-    def centred(self, keys: Keys) -> Float2D:
-        """Return the items' vectors as seen from the middle of the catalog, float32 (n, dim), unit length."""
-        return centre(self._index.vectors(TEXT, keys), self._mean)
-
     def _ask_text(self, text_vector: Float1D, limit: int) -> SignalQuery:
-        def terms(keys: Keys) -> Float2D:
-            return (self._index.vectors(TEXT, keys) @ text_vector)[:, None]
-
-        searches = (Search(TEXT, text_vector, limit),)
-        scale = standard((self._sample @ text_vector)[:, None], self._sample_keys, _NO_HISTORY)
-        return SignalQuery(TEXT, "text", searches, terms, *scale)
+        directions = text_vector[:, None]
+        return LinearQuery(
+            self.name,
+            "text",
+            *self._standard.of(directions, _NO_HISTORY),
+            searches=(Search(TEXT, text_vector, limit),),
+            requests=(ScoreQuery(TEXT, text_vector),),
+            fields=(TEXT,),
+            directions=directions,
+            length=float(np.linalg.norm(text_vector)),
+        )
 
     def _ask_history(self, question: Question, pooling: Pooling) -> SignalQuery:
-        rows = self._index.vectors(TEXT, question.history)
         if pooling == "soft_nearest":
-            terms_of, queries = self._soft_nearest(centre(rows, self._mean), question)
-            sample = self._centred_sample
-        else:
-            members = rows if pooling == "mean" else rows - self._mean
-            total = np.abs(question.weights).sum() or np.float32(1)
-            weighted = question.weights[:, None] * members / total
-            terms_of, queries = (lambda vectors: vectors @ weighted.T), [weighted.sum(axis=0)]
-            sample = self._sample
+            return self._soft_nearest(question)
+        vectors = question.vectors(TEXT)
+        members = vectors if pooling == "mean" else vectors - self._mean
+        total = np.abs(question.weights).sum() or np.float32(1)
+        directions = (question.weights[:, None] * members / total).T
+        query = directions.sum(axis=1)
+        length = float(np.linalg.norm(query))
+        part = LinearQuery(
+            self.name,
+            "history",
+            *self._standard.of(directions, question.history),
+            requests=(ScoreQuery(TEXT, query),) if length else (),
+            fields=(TEXT,),
+            directions=directions,
+            length=length,
+        )
+        searches = (Search(TEXT, query, 4 * question.limit),) if length else ()
+        return replace(part, searches=searches)
 
-        def terms(keys: Keys) -> Float2D:
-            return terms_of(
-                self.centred(keys) if pooling == "soft_nearest" else self._index.vectors(TEXT, keys)
-            )
-
-        # Few searches may look far, many need not: each finds what is near one interest.
-        limit = max(question.limit // 2, 4 * question.limit // len(queries))
-        searches = tuple(Search(TEXT, query, limit) for query in queries if np.any(query))
-        scale = standard(terms_of(sample), self._sample_keys, question.history)
-        return SignalQuery(TEXT, "history", searches, terms, *scale)
-
-    def _soft_nearest(
-        self, centred: Float2D, question: Question
-    ) -> tuple[Callable[[Float2D], Float2D], list[Float1D]]:
-        """Return the function from centred vectors (n, dim) to terms (n, n_history), and where to search.
+    def _soft_nearest(self, question: Question) -> SignalQuery:
+        """Return the part of a history.
 
         Candidates are looked for around the whole history and around each interest. Stored vectors are not
         centred, but need not be: (q - μ)·x and (q - μ)·(x - μ) differ by a constant.
         """
-        sharpened = (self._sharpness * centred).T
-        queries: list[Float1D] = [question.weights @ centred]
-        n_interests = int(question.interests.max()) + 1
+        centred, weights, interests = question.centred, question.weights, question.interests
+        around: dict[int, Float1D] = {-1: weights @ centred}
+        n_interests = int(interests.max()) + 1
         if n_interests > 1:
-            member = question.interests[None, :] == np.arange(n_interests)[:, None]
-            queries.extend((member * question.weights).astype(np.float32) @ centred)
-        return (lambda vectors: question.weights * np.exp(vectors @ sharpened)), queries
+            member = interests[None, :] == np.arange(n_interests)[:, None]
+            around |= enumerate((member * weights).astype(np.float32) @ centred)
+        # A few searches may look far, many need not: each finds what is near one interest.
+        limit = max(question.limit // 2, 4 * question.limit // len(around))
+        around = {interest: query for interest, query in around.items() if np.any(query)}
+        scored = [self._mean, *centred[weights != 0]]
+        part = SoftNearestQuery(
+            self.name,
+            "history",
+            np.empty(0, np.float32),
+            1.0,
+            searches=tuple(Search(TEXT, query, limit) for query in around.values()),
+            requests=tuple(ScoreQuery(TEXT, vector) for vector in scored),
+            fields=(TEXT,),
+            centred=centred,
+            weights=weights,
+            interests=interests,
+            around=tuple(around),
+            mean=self._mean,
+            spread=self._spread,
+            sharpness=self._sharpness,
+        )
+        offsets, scale = standard(part.terms_of(self._centred_sample), self._sample_keys, question.history)
+        return replace(part, offsets=offsets, scale=scale)

@@ -19,7 +19,7 @@ from semrec.encoder.shared import SharedEncoder
 from semrec.encoder.speeds import Speeds
 from semrec.encoder.truncated import cut, with_dimension
 from semrec.errors import EncoderError
-from semrec.signals.text import unit_rows
+from semrec.mathematics.rows import unit_rows
 from semrec.store import Manifest
 from semrec.types import Float1D, Float2D, Precision
 from semrec.workspace.query_cache import TextVectors

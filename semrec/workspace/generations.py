@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semrec.errors import StoreError
-from semrec.ranking.pipeline import signal_names
+from semrec.ranking.generation import present_signals
 from semrec.store import Store
 from semrec.store.build import building, check
 from semrec.workspace.session import OpenWorkspace
@@ -101,6 +101,6 @@ def describe(workspace: OpenWorkspace) -> dict[str, Any]:
         "dimension": manifest.dimension,
         "template": manifest.template,
         "fields": dict(manifest.fields),
-        "signals": signal_names(manifest),
+        "signals": [signal.name for signal in present_signals(manifest, workspace.settings)],
         "built_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(manifest.built_at)),
     }

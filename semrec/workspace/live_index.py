@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semrec.errors import SemrecError
-from semrec.ranking.pipeline import Generation
+from semrec.ranking.generation import Generation
 from semrec.store import Point, Record
 from semrec.types import Keys
 

@@ -16,9 +16,9 @@ from semrec import events
 from semrec.config import Settings
 from semrec.encoder import Encoder
 from semrec.errors import StoreError, StoreLockedError, StoreUnavailableError, WorkspaceError
-from semrec.ranking.pipeline import Generation, read_generation
-from semrec.signals.text import TEXT
+from semrec.ranking.generation import Generation, read_generation
 from semrec.store import Index, Manifest, Search, Store, open_store
+from semrec.store.protocol import TEXT
 from semrec.workspace.encoders import Encoders
 from semrec.workspace.folder import MARKER, Workspace, find_workspace, make_workspace
 from semrec.workspace.live_index import Gated, Held, LiveGeneration

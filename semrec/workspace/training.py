@@ -14,8 +14,8 @@ from semrec.events.log import AppendReport
 from semrec.indexer.event_mapping import EventMapping
 from semrec.indexer.event_source import open_events
 from semrec.indexer.rejects import Reject
-from semrec.signals.text import TEXT
 from semrec.store.build import building
+from semrec.store.protocol import TEXT
 from semrec.workspace.folder import find_workspace
 from semrec.workspace.session import OpenWorkspace
 
@@ -50,7 +50,9 @@ def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] 
         catalog = catalog_items(index)
         events = workspace.event_log(create=False).frame()
         interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
-        report = fit_generation(store, index, manifest, catalog, interactions, seed=seed, progress=progress)
+        report = fit_generation(
+            store, index, manifest, catalog, interactions, workspace.settings, seed=seed, progress=progress
+        )
         workspace.forget_changes()
     workspace.follow()
     return report
@@ -69,20 +71,22 @@ def evaluate(
 ) -> Study:
     """Measure the recommender on events; see `Recommender.study`."""
     from semrec.evaluation.evaluate_recommender import study
-    from semrec.learning.fit import catalog_items
+    from semrec.learning.fit import catalog_items, stored_vectors
 
-    with workspace.reading() as (index, _):
+    with workspace.reading() as (index, manifest):
         catalog = catalog_items(index)
         texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
-        vectors = index.vectors(TEXT, catalog.keys)
+        vectors = stored_vectors(index, manifest, catalog)
     events = open_events(source, mapping or EventMapping())
     interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
     if interactions.shortage:
         raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
     return study(
         interactions,
-        vectors,
+        vectors.pop(TEXT),
         texts,
+        workspace.settings,
+        others=vectors,
         split=split,
         k=k,
         seed=seed,

@@ -256,7 +256,15 @@ def test_fit_tells_what_was_learned(loaded):
     assert status == 0
     assert f"learned from {N_EVENTS:,} events of {N_USERS} users" in out
     assert "generation 2 answers now" in out
-    for word in ("text", "taste", "neighbours", "popularity", "blend", "NDCG@10 alone", "adds to the blend"):
+    for word in (
+        "text",
+        "collaborative",
+        "item_item",
+        "popularity",
+        "blend",
+        "NDCG@10 alone",
+        "adds to the blend",
+    ):
         assert word in " ".join(out.split())
     assert json.loads(invoke("info", "-w", loaded, "--json")[1])["current"] == 2
 
@@ -266,7 +274,7 @@ def test_fit_as_json(loaded):
     report = json.loads(out)
     assert status == 0
     assert (report["generation"], report["n_users"], report["n_events"]) == (2, N_USERS, N_EVENTS)
-    assert set(report["learning"]["gain"]) == {"text", "taste", "neighbours", "popularity"}
+    assert set(report["learning"]["gain"]) == {"text", "collaborative", "item_item", "popularity"}
     assert report["cleaning"]["used"] == N_EVENTS
 
 
@@ -394,7 +402,7 @@ def test_a_user_never_seen_gets_what_is_popular(fitted):
 def test_a_user_never_seen_with_a_text_gets_the_text(fitted):
     found = answer("--user", "stranger", "--text", "red square", "-k", 3, "-w", fitted)
     assert "has no events" in found["notes"][0]
-    assert set(found["recommendations"][0]["signals"]) <= {"text", "words"}
+    assert set(found["recommendations"][0]["signals"]) <= {"text", "bm25"}
 
 
 def test_a_user_without_any_log(bare):

@@ -267,11 +267,11 @@ def test_ratings_of_which_none_is_above_0_are_left_out(interactions):
 def test_weights_are_named_by_the_lengths_they_are_for(measured):
     assert list(measured.weights) == ["0", "1", "2–3", "4–7", "8–15", "16–31", "32–63", "64+"]
     for by_signal in measured.weights.values():
-        assert list(by_signal) == ["text", "taste", "neighbours", "popularity"]
+        assert list(by_signal) == ["text", "collaborative", "item_item", "popularity"]
         assert sum(by_signal.values()) == pytest.approx(1, abs=1e-5)
     assert measured.weights["0"]["popularity"] == 1
     long = measured.weights["4–7"]
-    assert long["taste"] + long["neighbours"] > long["text"] + long["popularity"]
+    assert long["collaborative"] + long["item_item"] > long["text"] + long["popularity"]
 
 
 def test_the_labels_are_those_of_the_edges():

@@ -142,7 +142,7 @@ def test_what_changed_while_another_process_learned_is_in_its_generation(tmp_pat
         shop.follow()
         assert shop.generation == 2
         assert found(shop, "new", "i1", "i2") == {"new": "square thing", "i1": "other"}
-        assert "taste" in shop.info()["signals"]
+        assert "collaborative" in shop.info()["signals"]
         assert "new" in {item.item_id for item in shop.recommend(text="square")}
 
 

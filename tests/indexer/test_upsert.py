@@ -296,7 +296,7 @@ def assert_same(shop, fresh, where):
         assert shop.info()[name] == fresh.info()[name]
     for question in ({"text": "red square"}, {"text": "green", "where": where}):
         # Engines know how rare a word is only roughly until the next build: they count what was replaced.
-        mine, others = (one.recommend(**question, weights={"words": 0}) for one in (shop, fresh))
+        mine, others = (one.recommend(**question, weights={"bm25": 0}) for one in (shop, fresh))
         assert [item.item_id for item in mine] == [item.item_id for item in others]
         np.testing.assert_allclose(
             [item.score for item in mine], [item.score for item in others], rtol=1e-4, atol=1e-5

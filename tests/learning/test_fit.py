@@ -49,7 +49,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect i
 CLUBS, CLUB_SIZE, N_USERS = 6, 10, 120
 START, DAY = 1_600_000_000.0, 86_400.0
 TEXTS = ("red round", "red square", "green round", "green square", "blue", "red green blue")
-SIGNALS = {"text", "taste", "neighbours", "popularity"}
+SIGNALS = {"text", "collaborative", "item_item", "popularity"}
 
 
 def of_club(club):
@@ -200,7 +200,7 @@ def test_items_that_are_used_together_are_recommended(shop):
         for item in answer:
             loudest = item.because[0]
             assert loudest.item_id in history
-            assert loudest.signal in ("taste", "neighbours")
+            assert loudest.signal in ("collaborative", "item_item")
             assert f"Those who use {loudest.title}" in reason_sentence(item)
             assert "also use this." in reason_sentence(item)
             assert set(item.signals) <= SIGNALS
@@ -218,11 +218,11 @@ def test_new_items_are_recommended_by_text_and_predicted_taste(shop):
     assert "new-round" in ids(answer)
     assert not {"new-red", "new-other"} & set(ids(answer)[: ids(answer).index("new-round")])
     new = answer[ids(answer).index("new-round")]
-    assert new.signals.get("text", 0) + new.signals.get("taste", 0) > 0.5
+    assert new.signals.get("text", 0) + new.signals.get("collaborative", 0) > 0.5
     assert new.signals.get("popularity", 0) <= 0
     assert new.because[0].item_id in of_club(0)[:4]
     index = shop._open_generation().index
-    factors = index.vectors("taste", item_keys(["new-round", "0-5", "3-5"]))
+    factors = index.vectors("collaborative", item_keys(["new-round", "0-5", "3-5"]))
     assert factors[0].any()
     assert factors[0] @ factors[1] > factors[0] @ factors[2]
 
@@ -246,7 +246,12 @@ def test_everything_else_is_taken_over(shop):
     assert set(new_points) == set(old_points)
     for item_id, point in new_points.items():
         assert point.record == old_points[item_id].record
-        assert set(point.vectors) == {*old_points[item_id].vectors, "taste", "neighbours", "popularity"}
+        assert set(point.vectors) == {
+            *old_points[item_id].vectors,
+            "collaborative",
+            "item_item",
+            "popularity",
+        }
         np.testing.assert_array_equal(point.vectors["passages"], old_points[item_id].vectors["passages"])
         np.testing.assert_array_equal(
             point.vectors["words"].values, old_points[item_id].vectors["words"].values
@@ -413,7 +418,7 @@ def odd_weights():
         for row in range(len(edges))
     ]
     return BlendWeights(
-        ("text", "taste", "neighbours", "popularity"),
+        ("text", "collaborative", "item_item", "popularity"),
         edges,
         (0, 1, 12),
         tuple(tuple(tuple(cell) for cell in row) for row in table),
@@ -612,7 +617,7 @@ def test_a_user_and_a_text(shop):
     assert rank("new-red", both) < rank("new-red", alone)
     unseen = [item for item in of_club(4) if item in ids(both)]
     assert min(rank(item, both) for item in unseen) <= min(rank(item, by_text) for item in unseen)
-    assert {"text", "neighbours"} & set(both[0].signals)
+    assert {"text", "item_item"} & set(both[0].signals)
 
 
 def test_a_user_who_says_nothing(indexed):
@@ -709,7 +714,10 @@ def test_the_manifest_holds_what_was_learned(shop):
     stored = shop._workspace.store().manifest(2).models["learned"]
     read = LearnedSettings.from_dict(stored)
     assert read.to_dict() == shop._open_generation().learned.to_dict()
-    assert len(read.fold_in.gram) == shop._open_generation().index.vectors("taste", shop_keys(shop)).shape[1]
+    assert (
+        len(read.fold_in.gram)
+        == shop._open_generation().index.vectors("collaborative", shop_keys(shop)).shape[1]
+    )
     assert shop._workspace.store().manifest(1).models == {}
 
 
@@ -726,9 +734,9 @@ def test_models_survive_a_new_generation(fitted, tmp_path):
         assert set(before) & set(ids(shop.recommend(user="u4")))
         after = stored_vectors(shop)
         for key, vectors in learned.items():
-            for name in ("taste", "popularity"):
+            for name in ("collaborative", "popularity"):
                 np.testing.assert_array_equal(after[key][name], vectors[name])
-            np.testing.assert_array_equal(after[key]["neighbours"].values, vectors["neighbours"].values)
+            np.testing.assert_array_equal(after[key]["item_item"].values, vectors["item_item"].values)
 
 
 def test_a_new_item_gets_the_taste_of_its_text_and_a_changed_one_keeps_its_own(fitted, tmp_path):
@@ -739,12 +747,14 @@ def test_a_new_item_gets_the_taste_of_its_text_and_a_changed_one_keeps_its_own(f
         after = stored_vectors(shop)
         text_map = shop._open_generation().learned.text_map
         np.testing.assert_allclose(
-            after["later"]["taste"], text_map.predicted_taste(after["later"]["text"][None])[0], atol=1e-6
+            after["later"]["collaborative"],
+            text_map.predicted_taste(after["later"]["text"][None])[0],
+            atol=1e-6,
         )
         assert after["later"]["popularity"].tolist() == [0]
-        assert len(after["later"]["neighbours"].values) == 0
+        assert len(after["later"]["item_item"].values) == 0
         changed = after[known.item_id]
-        np.testing.assert_array_equal(changed["taste"], own["taste"])
+        np.testing.assert_array_equal(changed["collaborative"], own["collaborative"])
         np.testing.assert_array_equal(changed["popularity"], own["popularity"])
         assert not np.array_equal(changed["text"], own["text"])
 
@@ -757,7 +767,7 @@ def test_another_encoder_says_that_new_items_have_no_taste_until_the_next_fit(fi
     ) as shop:
         report = shop.index([*catalog(), Item("later", "", "green round")])
         assert "new items have none until the next run of: semrec fit" in report.notes[-1]
-        assert not stored_vectors(shop)["later"]["taste"].any()
+        assert not stored_vectors(shop)["later"]["collaborative"].any()
 
 
 def stored_vectors(shop):
@@ -848,16 +858,16 @@ def test_new_items_have_the_taste_that_the_stored_map_tells(shop):
     new = keys[generation.popularity_signal.evidence(keys) == 0]
     assert len(new)
     told = generation.learned.text_map.predicted_taste(generation.index.vectors("text", new))
-    np.testing.assert_allclose(told, generation.index.vectors("taste", new), atol=1e-5)
+    np.testing.assert_allclose(told, generation.index.vectors("collaborative", new), atol=1e-5)
 
 
 def test_a_text_asks_for_taste_where_that_is_wanted(shop):
     plain, both = (
         shop.recommend(text="red square", k=5),
-        shop.recommend(text="red square", k=5, weights={"taste": 1.0}),
+        shop.recommend(text="red square", k=5, weights={"collaborative": 1.0}),
     )
-    assert "taste" not in plain[0].signals
-    assert any("taste" in found.signals for found in both)
+    assert "collaborative" not in plain[0].signals
+    assert any("collaborative" in found.signals for found in both)
     assert all(
         sum(share for share in found.signals.values() if share > 0) == pytest.approx(1) for found in both
     )
@@ -887,11 +897,11 @@ def test_a_signal_of_weight_0_is_not_searched_by(searched, edge):
     assert set(names) == {"text", "words"}
     assert values(answer) == values(edge.recommend(text="red square", k=4))
     names.clear()
-    shop.recommend(text="red square", k=4, weights={"taste": 0.1})
-    assert set(names) == {"text", "words", "taste"}
+    shop.recommend(text="red square", k=4, weights={"collaborative": 0.1})
+    assert set(names) == {"text", "words", "collaborative"}
     names.clear()
-    shop.recommend(user="u0", k=4, weights={"text": 0, "taste": 0})
-    assert {"neighbours"} <= set(names) <= {"neighbours", "popularity"}
+    shop.recommend(user="u0", k=4, weights={"text": 0, "collaborative": 0})
+    assert {"item_item"} <= set(names) <= {"item_item", "popularity"}
     names.clear()
     shop.recommend(user="nobody", k=4)
     assert set(names) == {"popularity"}
@@ -901,7 +911,7 @@ def test_a_signal_of_weight_0_is_searched_by_where_the_others_find_too_little(se
     """An item without events is no neighbour of any."""
     shop, names = searched
     answer = shop.recommend(
-        history=["new-red"], k=20, weights={"text": 0, "taste": 0, "popularity": 0, "neighbours": 1}
+        history=["new-red"], k=20, weights={"text": 0, "collaborative": 0, "popularity": 0, "item_item": 1}
     )
     assert len(answer) == 20
     assert "text" in names

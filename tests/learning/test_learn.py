@@ -6,10 +6,10 @@ from event_data import checkerboard, random_events, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-
-from semrec.learning import TrainingData, ease, learn, scores, selection
 from semrec.learning.cold import centred_text
 from semrec.learning.ials import taste_terms
+
+from semrec.learning import TrainingData, ease, learn, scores, selection
 from semrec.learning.scoring import ages, standardise, with_recency
 from semrec.signals.text import soft_nearest
 
@@ -106,7 +106,7 @@ def test_the_report_tells_what_was_chosen_and_what_it_brings(board):
     _, _, models = board
     report = models.report
     assert report.chosen["neighbours_reg"] in selection.EASE_REGS
-    assert set(report.gain) == {"text", "taste", "neighbours", "popularity"}
+    assert set(report.gain) == {"text", "collaborative", "item_item", "popularity"}
     assert report.warm["blend"] >= max(report.warm[s] for s in report.gain) - 0.01
     assert json.loads(json.dumps(report.to_dict()))["n_validation"]["warm"] == 60
 
@@ -135,8 +135,10 @@ def test_the_blend_is_what_one_computes_for_one_query(board):
     ridge = models.reg * (len(history) + models.alpha * 40) ** models.nu
     terms = {
         "text": np.exp(5 * text @ text[history].T),
-        "taste": taste_terms(models.factors, models.factors[history], ones, models.gram, models.alpha, ridge),
-        "neighbours": models.neighbours.toarray()[history].T,
+        "collaborative": taste_terms(
+            models.factors, models.factors[history], ones, models.gram, models.alpha, ridge
+        ),
+        "item_item": models.neighbours.toarray()[history].T,
         "popularity": np.log1p(models.events)[:, None],
     }
     weights = models.weights.of(len(history), models.events)

@@ -20,10 +20,12 @@ import semrec.workspace.encoders
 from semrec import Item, Recommender
 from semrec.config import Settings
 from semrec.errors import ConfigError, QueryError, StoreError, UnknownFieldError
-from semrec.ranking import catalog_scores as batch_scoring
+from semrec.ranking.all_users import Batch, recommend_all
+from semrec.ranking.catalog_scores import BlockSizes
+from semrec.ranking.filters import parse_where
 
 WORDS = ("red", "green", "blue", "round", "square")
-N_ITEMS, N_USERS, SIGNALS = 60, 50, ("text", "taste", "neighbours", "popularity")
+N_ITEMS, N_USERS, SIGNALS = 60, 50, ("text", "collaborative", "item_item", "popularity")
 
 
 def shop_items():
@@ -91,12 +93,16 @@ def fitted(made, tmp_path):
     return shutil.copytree(made / "fitted", tmp_path / "fitted")
 
 
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Many blocks of users and chunks of items, although the shop is small."""
-    monkeypatch.setattr(batch_scoring, "MOST_USERS", 8)
-    monkeypatch.setattr(batch_scoring, "CELLS", 8 * 2048)
-    monkeypatch.setattr(batch_scoring, "READ_ITEMS", 17)
+SMALL = BlockSizes(histories=8, cells=8 * 2048, read_items=17)
+"""Many blocks of users and chunks of items, although the shop is small."""
+
+
+def in_small_blocks(recommender, output, k=10, where=None, progress=None, sizes=SMALL):
+    """Do what `Recommender.recommend_all` does, in small blocks."""
+    log = recommender.event_log(create=False)
+    with recommender.reading() as generation:
+        batch = Batch(k, parse_where(where, generation.manifest.fields), sizes=sizes)
+        return recommend_all(generation, log, output, batch, progress)
 
 
 def users_of(events):
@@ -135,11 +141,10 @@ def check_equal(file, recommender, users, *, k, **options):
     "options",
     [{}, {"events": {"half_life_days": 30}, "ranking": {"sharpness": 3.0, "sample_items": 13}}],
 )
-@pytest.mark.usefixtures("small_blocks")
-def test_every_user_gets_what_recommend_gives(fitted, tmp_path, options, monkeypatch):
-    monkeypatch.setattr(batch_scoring, "CELLS", 8 * options.get("ranking", {}).get("sample_items", 2048))
+def test_every_user_gets_what_recommend_gives(fitted, tmp_path, options):
+    sizes = BlockSizes(8, 8 * options.get("ranking", {}).get("sample_items", 2048), 17)
     with open_shop(fitted, **options) as recommender:
-        report = recommender.recommend_all(tmp_path / "recs.parquet", k=7)
+        report = in_small_blocks(recommender, tmp_path / "recs.parquet", k=7, sizes=sizes)
         check_equal(report.output, recommender, users_of(shop_events()), k=7)
     n_users = len(users_of(shop_events()))
     assert (report.n_users, report.n_popular, report.n_skipped) == (n_users, 3, 0)
@@ -195,12 +200,11 @@ def test_users_nobody_knows_may_be_left_out(fitted, tmp_path):
 
 
 @pytest.mark.parametrize(("workspace", "got"), [("loaded", "new"), ("fitted", "popular and new")])
-@pytest.mark.usefixtures("small_blocks")
 def test_users_nobody_knows_get_what_is_new_where_dates_are_known(made, tmp_path, workspace, got):
     with open_shop(
         made / workspace, ranking={"freshness_field": "day", "freshness_half_life_days": 30}
     ) as recommender:
-        report = recommender.recommend_all(tmp_path / "recs.parquet", k=5)
+        report = in_small_blocks(recommender, tmp_path / "recs.parquet", k=5)
         check_equal(report.output, recommender, users_of(shop_events()), k=5)
     assert report.n_popular == 3
     assert f"3 users without events on known items got what is {got}." in report.notes
@@ -263,17 +267,16 @@ def stop_after(n_users):
     return progress
 
 
-@pytest.mark.usefixtures("small_blocks")
 def test_a_run_that_was_stopped_goes_on(fitted, tmp_path):
     output = tmp_path / "recs.parquet"
     with open_shop(fitted) as recommender:
-        whole = recommender.recommend_all(tmp_path / "whole.parquet")
+        whole = in_small_blocks(recommender, tmp_path / "whole.parquet")
         with pytest.raises(StopError):
-            recommender.recommend_all(output, progress=stop_after(16))
+            in_small_blocks(recommender, output, progress=stop_after(16))
         assert not output.exists()
         (output.parent / "recs.parquet.parts" / "000000000000.parquet.new").write_text("torn")
         heard = []
-        report = recommender.recommend_all(output, progress=lambda *said: heard.append(said))
+        report = in_small_blocks(recommender, output, progress=lambda *said: heard.append(said))
         assert report.n_resumed >= 16
         assert heard[-1] == (report.n_users, report.n_users)
         assert len(heard) == (report.n_users - report.n_resumed + 7) // 8
@@ -282,36 +285,34 @@ def test_a_run_that_was_stopped_goes_on(fitted, tmp_path):
     assert not (tmp_path / "recs.parquet.parts").exists()
 
 
-@pytest.mark.usefixtures("small_blocks")
 def test_after_a_change_an_unfinished_run_is_begun_anew(fitted, tmp_path):
     output = tmp_path / "recs.parquet"
     output.write_text("the old one")
     with open_shop(fitted) as recommender:
         with pytest.raises(StopError):
-            recommender.recommend_all(output, progress=stop_after(16))
+            in_small_blocks(recommender, output, progress=stop_after(16))
         recommender.fit(seed=1)
         with pytest.raises(StopError):
-            recommender.recommend_all(output, progress=stop_after(16))
+            in_small_blocks(recommender, output, progress=stop_after(16))
         assert output.read_text() == "the old one"
-        report = recommender.recommend_all(output, k=3)
+        report = in_small_blocks(recommender, output, k=3)
     assert report.n_resumed == 0
     assert "begun anew, because this has changed since: k." in report.notes[0]
     assert report.generation == 3
     assert pl.read_parquet(output)["rank"].max() == 3
 
 
-def test_a_killed_process_leaves_what_it_finished(fitted, tmp_path, monkeypatch):
+def test_a_killed_process_leaves_what_it_finished(fitted, tmp_path):
     output = tmp_path / "recs.parquet"
     script = textwrap.dedent(f"""
         import pathlib, sys, time
         sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}
-        from test_all_users import batch_scoring, open_shop
-        batch_scoring.MOST_USERS = 8
+        from test_all_users import in_small_blocks, open_shop
         def progress(done, total):
             print(done, flush=True)
             time.sleep(60 if done >= 16 else 0)
         with open_shop(pathlib.Path({str(fitted)!r})) as recommender:
-            recommender.recommend_all({str(output)!r}, progress=progress)
+            in_small_blocks(recommender, pathlib.Path({str(output)!r}), progress=progress)
     """)
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     done = 0
@@ -323,9 +324,8 @@ def test_a_killed_process_leaves_what_it_finished(fitted, tmp_path, monkeypatch)
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
-    monkeypatch.setattr(batch_scoring, "MOST_USERS", 8)
     with open_shop(fitted) as recommender:
-        report = recommender.recommend_all(output)
+        report = in_small_blocks(recommender, output)
     assert report.n_resumed >= 16
     assert pl.read_parquet(output)["user_id"].n_unique() == report.n_users
 

@@ -8,8 +8,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from semrec.ranking.explanation import SMALLEST_VOICE, by_reason, by_signal, nearest_pair, reasons, shares
-from semrec.signals.blend import Contributions
+from semrec.ranking.explanation import (
+    SMALLEST_PART,
+    Contributions,
+    by_reason,
+    by_signal,
+    nearest_pair,
+    reasons,
+    shares,
+)
 
 LIKED = np.ones(3, bool)
 
@@ -22,21 +29,22 @@ def parts():
     """One candidate; three items of a history by two signals, and a text by one."""
     return [
         Contributions("text", "history", float32([2, 0.5, -1])),
-        Contributions("taste", "history", float32([1, 0.5, 0])),
+        Contributions("collaborative", "history", float32([1, 0.5, 0])),
         Contributions("text", "text", float32([1])),
     ]
 
 
 def reasons_of(parts, liked=LIKED, n_named=3):
     """The reasons for the first candidate."""
-    (why,) = reasons(parts, np.array([0]), liked, n_named)
+    parts = [Contributions(part.signal, part.origin, part.values[:1]) for part in parts]
+    (why,) = reasons(parts, 1, liked, n_named)
     return why
 
 
 def test_the_reasons_of_one_candidate_by_hand():
     why = reasons_of(parts())
-    # Signals: text 2 + 0.5 - 1 + 1 = 2.5, taste 1.5, of 4.
-    assert why.signals == pytest.approx({"text": 0.625, "taste": 0.375})
+    # Signals: text 2 + 0.5 - 1 + 1 = 2.5, collaborative 1.5, of 4.
+    assert why.signals == pytest.approx({"text": 0.625, "collaborative": 0.375})
     # Reasons: items 3, 1 and -1, the text 1; what speaks for it adds up to 5.
     assert why.history.tolist() == [0, 1]
     np.testing.assert_allclose(why.shares, [0.6, 0.2])
@@ -55,7 +63,7 @@ def test_at_most_so_many_items_are_named():
 
 
 def test_the_text_is_the_reason_when_no_item_is_louder():
-    loud = [*parts(), Contributions("words", "text", float32([2]))]
+    loud = [*parts(), Contributions("bm25", "text", float32([2]))]
     assert reasons_of(loud).by_text
 
 
@@ -74,7 +82,7 @@ def test_an_item_that_everything_speaks_against():
 
 def test_text_and_history_of_one_signal_count_together():
     names, totals = by_signal(parts(), 1)
-    assert names == ["text", "taste"]
+    assert names == ["text", "collaborative"]
     assert totals.tolist() == [[2.5, 1.5]]
 
 
@@ -85,16 +93,17 @@ def test_after_the_history_come_the_text_and_the_catalog():
 def test_every_candidate_has_its_own_reasons():
     two = [
         Contributions("text", "history", float32([2, 1], [-1, 3])),
-        Contributions("taste", "history", float32([0, 2], [1, 0])),
+        Contributions("collaborative", "history", float32([0, 2], [1, 0])),
         Contributions("popularity", "catalog", float32([1], [9])),
     ]
-    second, first = reasons(two, np.array([1, 0]), np.ones(2, bool), n_named=3)
+    first, second = reasons(two, 2, np.ones(2, bool), n_named=3)
     assert first.history.tolist() == [1, 0]  # 3 and 2
-    assert first.by == ("taste", "text")
+    assert first.by == ("collaborative", "text")
     assert second.history.tolist() == [1]  # 3; the other one is 0
     assert second.by == ("text",)
-    assert second.signals == pytest.approx({"text": 2 / 12, "taste": 1 / 12, "popularity": 9 / 12})
-    assert reasons(two, np.empty(0, np.int64), np.ones(2, bool), n_named=3) == []
+    assert second.signals == pytest.approx({"text": 2 / 12, "collaborative": 1 / 12, "popularity": 9 / 12})
+    none = [Contributions(part.signal, part.origin, part.values[:0]) for part in two]
+    assert reasons(none, 0, np.ones(2, bool), n_named=3) == []
 
 
 def test_without_any_signal_there_are_no_reasons():
@@ -112,10 +121,10 @@ def test_what_speaks_for_an_item_adds_up_to_one(values):
     assert found.dtype == np.float32
     assert (np.sign(found) * np.sign(values) >= 0).all()
     speaks_for, said = values[values > 0].sum(dtype=np.float64), np.abs(values).sum(dtype=np.float64)
-    if speaks_for > 2 * SMALLEST_VOICE * said:
+    if speaks_for > 2 * SMALLEST_PART * said:
         assert found[found > 0].sum() == pytest.approx(1, abs=1e-4)
         assert found.max() <= 1 + 1e-6
-    elif speaks_for < SMALLEST_VOICE / 2 * said:
+    elif speaks_for < SMALLEST_PART / 2 * said:
         assert found.sum() == pytest.approx(-1, abs=1e-4)
 
 

@@ -63,7 +63,7 @@ def test_what_is_said_to_all_is_said_where_nothing_else_is(signals, sentence):
 
 
 def test_signals_are_told_loudest_first():
-    item = Recommendation("f", "F", 2.0, signals={"words": 0.294, "text": 0.706})
+    item = Recommendation("f", "F", 2.0, signals={"bm25": 0.294, "text": 0.706})
     assert signal_shares(item) == "text 71 %, words 29 %"
 
 

@@ -105,7 +105,7 @@ def test_the_terms_add_up_to_the_fold_in(signal, case):
     history, weights = case
     query = ask(signal, history, weights)
     terms = query.terms(keys(*range(N_ITEMS)))
-    assert (query.signal, query.origin, terms.dtype) == ("taste", "history", np.float32)
+    assert (query.signal, query.origin, terms.dtype) == ("collaborative", "history", np.float32)
     assert terms.shape == (N_ITEMS, len(history))
     user = plain_user(FACTORS, history, weights, fold_in_of(FACTORS))
     np.testing.assert_allclose(terms.sum(axis=1), FACTORS @ user, atol=1e-5)
@@ -115,7 +115,6 @@ def test_the_terms_add_up_to_the_fold_in(signal, case):
 def test_the_fold_in_of_learning_is_the_same():
     """What is trained with one and served with the other must not differ."""
     from scipy.sparse import csr_array
-
     from semrec.learning.ials import fold_in
 
     own = fold_in_of(FACTORS, alpha=0.2, reg=0.05, nu=0.7)

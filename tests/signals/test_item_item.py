@@ -169,7 +169,7 @@ def test_terms_are_weights_of_the_model(signal, case):
     query = ask(signal, history, weights)
     terms = query.terms(KEYS)
     plain = [[w * B[h, i] for h, w in zip(history, weights, strict=True)] for i in range(N_ITEMS)]
-    assert (query.signal, query.origin, terms.dtype) == ("neighbours", "history", np.float32)
+    assert (query.signal, query.origin, terms.dtype) == ("item_item", "history", np.float32)
     np.testing.assert_allclose(terms, plain, rtol=1e-6)
 
 

@@ -11,19 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from semrec.service.app_state import StateDep
 from semrec.service.auth import READ
 from semrec.service.schemas import HealthOut, ReadyOut, SignalOut
+from semrec.signals import Signal, signal_named
 from semrec.version import __version__
-
-SIGNALS = {
-    signal.name: signal
-    for signal in (
-        SignalOut(name="text", label="text", source="text"),
-        SignalOut(name="words", label="words", source="text"),
-        SignalOut(name="taste", label="taste", source="events"),
-        SignalOut(name="neighbours", label="used together", source="events"),
-        SignalOut(name="popularity", label="popularity", source="events", personal=False),
-        SignalOut(name="freshness", label="freshness", source="metadata", personal=False),
-    )
-}
 
 router = APIRouter(tags=["health"])
 
@@ -44,7 +33,7 @@ async def ready(state: StateDep) -> ReadyOut:
         items=facts["items"],
         encoder=facts["encoder"],
         fields=facts["fields"],
-        signals=[SIGNALS[name] for name in facts["signals"]],
+        signals=[_described(signal) for name in facts["signals"] if (signal := signal_named(name))],
     )
 
 
@@ -58,3 +47,9 @@ async def metrics(state: StateDep) -> Response:
     gauges.stale.set(state.recommender.stale is not None)
     gauges.kept_texts.set(state.recommender.n_texts)
     return Response(generate_latest(gauges.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _described(signal: type[Signal]) -> SignalOut:
+    return SignalOut(
+        name=signal.name, label=signal.label, source=signal.source, personal=not signal.impersonal
+    )

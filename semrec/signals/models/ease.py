@@ -1,4 +1,4 @@
-"""Neighbours: the item-item linear model (EASE), kept sparse.
+"""The item-item linear model (EASE), kept sparse.
 
 EASE (Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019):
 
@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from semrec.learning.ials import single_thread
+from semrec.signals.models.ials import single_thread
 from semrec.types import Float1D
 
 KEEP = 200
@@ -32,7 +32,7 @@ WORTHS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "positive size and use": lambda weights, root_counts: weights.clamp(min=0) * root_counts,
     "positive size": lambda weights, root_counts: weights.clamp(min=0),
 }
-"""What a weight is worth, by (weights, √n_h): the largest are kept, and none that is worth 0.
+"""The value of a weight, by (weights, √n_h): the largest are kept, and none that is worth 0.
 
 Measured on validation parts (NDCG@10, λ as chosen): with √n is best on debian_deps (0.485 against 0.472),
 positive without it on citeulike_a (0.187 against 0.182; all weights 0.189), size on ml_latest_small (0.113

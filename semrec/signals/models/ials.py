@@ -1,4 +1,4 @@
-"""Taste: implicit matrix factorisation (iALS) with frequency-scaled regularisation.
+"""Implicit matrix factorisation (iALS) with frequency-scaled regularisation.
 
 Rendle, Krichene, Zhang, Koren: "Revisiting the Performance of iALS on Item Recommendation Benchmarks"
 (RecSys 2022). For users u, items i and events S the objective is
@@ -7,7 +7,7 @@ Rendle, Krichene, Zhang, Koren: "Revisiting the Performance of iALS on Item Reco
       + Σ_u λ·(c_u + α·|I|)^ν·|x_u|² + Σ_i λ·(c_i + α·|U|)^ν·|v_i|²,
 
 where c_u and c_i are the sums of the confidences of a row and of a column. Every half epoch solves one side
-exactly, so the objective never rises. No user factors are kept: a history is folded in by one K×K solve.
+exactly, so the objective never rises. No user factors are kept: see `semrec.signals.models.fold_in`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from semrec.types import Float1D, Float2D
+from semrec.types import Float2D
 
 BATCH_CELLS = 1 << 15
 """Gathered factor rows (rows times padded length) in one batch: bounds the memory."""
@@ -31,7 +31,7 @@ BATCH_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class TasteConfig:
+class IalsOptions:
     """How to factorise.
 
     Parameters
@@ -66,7 +66,7 @@ def single_thread() -> Iterator[None]:
 
 def train(
     user_items: sparse.csr_array,
-    config: TasteConfig,
+    config: IalsOptions,
     seed: int,
     progress: Callable[[int], None] | None = None,
     device: str = "cpu",
@@ -99,7 +99,7 @@ def train(
     return factors
 
 
-def solve_rows(rows: sparse.csr_array, other: torch.Tensor, out: torch.Tensor, config: TasteConfig) -> None:
+def solve_rows(rows: sparse.csr_array, other: torch.Tensor, out: torch.Tensor, config: IalsOptions) -> None:
     """Write the exact minimiser of every row's factor into `out`, with the factors of the other side fixed.
 
     Parameters
@@ -107,21 +107,10 @@ def solve_rows(rows: sparse.csr_array, other: torch.Tensor, out: torch.Tensor, c
     rows : (n_rows, n_others) confidences; below 0 an event says that the user does not want the item.
     other : (n_others, rank), float32 or float64.
     out : (n_rows, rank), overwritten.
-    """
-    solve_with(rows, other, other.T @ other, out, config)
-
-
-def solve_with(
-    rows: sparse.csr_array,
-    other: torch.Tensor,
-    gram: torch.Tensor,
-    out: torch.Tensor,
-    config: TasteConfig,
-) -> None:
-    """Do what `solve_rows` does with a given Gram matrix (rank, rank) of the other side.
 
     Every worker solves its own rows on one thread, so the result does not depend on how many there are.
     """
+    gram = other.T @ other
     n_workers = torch.get_num_threads()
     with (
         single_thread(),
@@ -136,7 +125,7 @@ def _solve_in(
     other: torch.Tensor,
     gram: torch.Tensor,
     out: torch.Tensor,
-    config: TasteConfig,
+    config: IalsOptions,
 ) -> None:
     base = config.alpha * gram
     values, basis = torch.linalg.eigh(base.double())
@@ -159,60 +148,8 @@ def _solve_in(
         pass  # an error of a worker is raised here
 
 
-def fold_in(
-    histories: sparse.csr_array, factors: Float2D, gram: Float2D, alpha: float, reg: float, nu: float
-) -> Float2D:
-    """Return the user factors of many histories: u = A⁻¹·Σ_h c_h·v_h.
-
-    A = α·gram + Σ_h |c_h|·v_h·v_hᵀ + ridge·I, ridge = reg·(Σ|c| + α·n_items)^ν.
-
-    Parameters
-    ----------
-    histories : (n, n_items) confidences.
-    factors : float32 (n_items, rank).
-    gram : float32 (rank, rank).
-
-    Returns
-    -------
-    float32 (n, rank).
-    """
-    config = TasteConfig(rank=factors.shape[1], alpha=alpha, reg=reg, nu=nu)
-    out = torch.zeros(histories.shape[0], factors.shape[1])
-    solve_with(histories, torch.from_numpy(factors), torch.from_numpy(gram), out, config)
-    folded: Float2D = out.numpy()
-    return folded
-
-
-def taste_terms(
-    candidates: Float2D,
-    history: Float2D,
-    confidences: Float1D,
-    gram: Float2D,
-    alpha: float,
-    ridge: float,
-) -> Float2D:
-    """Return what each item of a history adds to each candidate's score: c_h·v_iᵀ·A⁻¹·v_h.
-
-    Parameters
-    ----------
-    candidates : float32 (n, rank), factors of the candidates.
-    history : float32 (m, rank), factors of the items of the history.
-    confidences : float32 (m,).
-    ridge : see `fold_in`.
-
-    Returns
-    -------
-    float32 (n, m); a row sums to the candidate's score.
-    """
-    known = history.astype(np.float64)
-    left = alpha * gram.astype(np.float64) + (known * np.abs(confidences)[:, None]).T @ known
-    left[np.diag_indices_from(left)] += ridge
-    terms: Float2D = (candidates @ np.linalg.solve(left, known.T) * confidences).astype(np.float32)
-    return terms
-
-
 def objective(
-    user_items: sparse.csr_array, users: torch.Tensor, items: torch.Tensor, config: TasteConfig
+    user_items: sparse.csr_array, users: torch.Tensor, items: torch.Tensor, config: IalsOptions
 ) -> float:
     """Return the loss that no half epoch may raise, in float64."""
     x, v = users.double(), items.double()
@@ -230,7 +167,7 @@ def objective(
     return float(seen + everything) + ridges
 
 
-def _penalty(rows: sparse.csr_array, factors: torch.Tensor, config: TasteConfig) -> float:
+def _penalty(rows: sparse.csr_array, factors: torch.Tensor, config: IalsOptions) -> float:
     evidence = rows.sum(axis=1, dtype=np.float64)
     return float(config.ridge(evidence, rows.shape[1]) @ (factors.cpu().numpy() ** 2).sum(axis=1))
 

@@ -5,9 +5,9 @@ from event_data import random_events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from semrec.learning.ials import TasteConfig
 
 from semrec.learning import ials
-from semrec.learning.ials import TasteConfig
 
 
 @pytest.fixture

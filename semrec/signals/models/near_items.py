@@ -1,4 +1,4 @@
-"""Cold items: taste and neighbours told from their text, handed over as evidence grows."""
+"""Items without events: their item-item weights predicted from the items whose text is nearest."""
 
 from __future__ import annotations
 
@@ -7,73 +7,23 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from semrec.learning.ease import KEEP
-from semrec.learning.ials import single_thread
-from semrec.signals.collaborative import TextMap, centred_unit
+from semrec.signals.models.ease import KEEP
+from semrec.signals.models.ials import single_thread
 from semrec.types import Float1D, Float2D
-
-TRUST_HALF = 5.0
-"""Events at which an item counts half when the map from text to taste is learned."""
-
-TEXT_REG = 10.0
-HANDOVER_HALF = 3.0
-"""Events at which an item's own factor counts as much as the predicted one."""
 
 NEAR = 100
 SHARPNESS = 5.0
 NOISE = 1.0
-"""Of the kernel regression that tells neighbours from text: kernel exp(SHARPNESS·(cos - 1)), ridge NOISE."""
+"""Of the kernel regression that predicts columns: kernel exp(SHARPNESS·(cos - 1)), ridge NOISE."""
 
 LESS_SURE = 0.3
-"""What a weight told from text counts next to a trained one: EASE, too, trusts items with few events less."""
+"""What a predicted weight counts next to a trained one: EASE, too, trusts items with few events less."""
 
 SELF_WEIGHT = 0.3
-"""What it counts that a near item itself is in the history, next to its neighbours."""
+"""What it counts that a near item itself is in the history, next to its own column."""
 
 
-def centred_text(vectors: Float2D) -> Float2D:
-    """Return text vectors minus their mean, of unit length; a vector that is the mean becomes 0."""
-    return centred_unit(vectors, _middle(vectors))
-
-
-def learn_text_map(
-    text_vectors: Float2D, factors: Float2D, events: Float1D, reg: float = TEXT_REG
-) -> TextMap:
-    """Learn to tell an item's taste from its text, by a weighted ridge regression.
-
-    W = argmin Σ_i g_i·|v_i - [x_i, 1]·W|² + reg·|W|² with g_i = n_i / (n_i + TRUST_HALF): the factor of
-    an item with few events is mostly noise and teaches little.
-
-    Parameters
-    ----------
-    text_vectors : float32 (n_items, dim), unit length, as the encoder gives them; x_i are these, centred.
-    factors : float32 (n_items, rank), trained.
-    events : float32 (n_items,).
-
-    Returns
-    -------
-    TextMap
-        Of weights 0 when no item has events.
-    """
-    centre, known = _middle(text_vectors), events > 0
-    if not known.any():
-        return TextMap(centre, np.zeros((len(centre) + 1, factors.shape[1]), np.float32))
-    text = centred_unit(text_vectors[known], centre)
-    rows = np.column_stack([text, np.ones(len(text))]).astype(np.float64)
-    trusted = rows * (events[known] / (events[known] + TRUST_HALF))[:, None]
-    left = rows.T @ trusted
-    left[np.diag_indices_from(left)] += reg
-    weights = np.linalg.solve(left, trusted.T @ factors[known])
-    return TextMap(centre, weights.astype(np.float32))
-
-
-def hand_over(factors: Float2D, predicted: Float2D, events: Float1D, half: float = HANDOVER_HALF) -> Float2D:
-    """Return n/(n + half) of the own factor plus the rest of the predicted one."""
-    own = (events / (events + half))[:, None].astype(np.float32)
-    return own * factors + (1 - own) * predicted
-
-
-def predict_neighbours(
+def predict_columns(
     text: Float2D, model: sparse.csc_array, events: Float1D, keep: int = KEEP
 ) -> sparse.csc_array:
     """Give items without events the weights of the items whose text is nearest.
@@ -124,11 +74,6 @@ def shares(text: Float2D, cold: NDArray[np.integer], warm: NDArray[np.integer]) 
     return sparse.csr_array(
         (np.concatenate(rows), np.concatenate(places), indptr), shape=(len(cold), len(text))
     )
-
-
-def _middle(vectors: Float2D) -> Float1D:
-    mean: Float1D = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return mean
 
 
 def largest(columns: sparse.csc_array, keep: int) -> sparse.csc_array:

@@ -1,0 +1,124 @@
+"""One generation that answers: its index, its manifest, and its signals, opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from semrec.config import USUAL_SCALE, Settings
+from semrec.mathematics.rows import centre
+from semrec.signals import SIGNALS, Signal, SignalContext, default_weights
+from semrec.signals.blend import QuestionWeights
+from semrec.signals.fitting import Parameters
+from semrec.signals.learned import LearnedSettings
+from semrec.store import Index, Manifest, Store
+from semrec.store.protocol import TEXT, Items, ScoreQuery
+from semrec.types import Float1D, Float2D
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation that answers.
+
+    Parameters
+    ----------
+    number, index, manifest : the generation.
+    settings : of the process.
+    signals : those that it has, in the order of `SIGNALS`.
+    learned : what `fit` learned; None before.
+    """
+
+    number: int
+    index: Index
+    manifest: Manifest
+    settings: Settings
+    signals: tuple[Signal, ...]
+    learned: LearnedSettings | None
+
+    @property
+    def history_fields(self) -> tuple[str, ...]:
+        """The stored fields that are read of the items of a history."""
+        names = [name for signal in self.signals for name in signal.history_fields]
+        return tuple(dict.fromkeys([TEXT, *names]))
+
+    @property
+    def rating_scale(self) -> tuple[float, float]:
+        """The scale of ratings: that of the settings, else the one that was learned from."""
+        learned = self.learned.rating_scale if self.learned else None
+        return self.settings.events.rating_scale or learned or USUAL_SCALE
+
+    def parameters(self, signal: Signal) -> Parameters:
+        """Return what `fit` learned for a signal, besides vectors; empty for one that is not fitted."""
+        return self.learned.parameters.get(signal.name, {}) if self.learned else {}
+
+    @property
+    def _evidence_signal(self) -> Signal | None:
+        return next((signal for signal in self.signals if signal.evidence_request), None)
+
+    @property
+    def evidence_request(self) -> ScoreQuery | None:
+        """The query whose scores tell how many events items have; None before the first fit."""
+        signal = self._evidence_signal
+        return signal.evidence_request if signal else None
+
+    def evidence(self, raw: Float1D) -> Float1D:
+        """Return the number of events of items by their scores of `evidence_request`, float32 (n,)."""
+        signal = self._evidence_signal
+        return signal.evidence(raw) if signal else np.zeros_like(raw)
+
+    def centred(self, items: Items) -> Float2D:
+        """Return the text vectors of items minus the catalog mean, float32 (n, dim), unit length."""
+        return centre(items.vectors(TEXT), np.array(self.manifest.text_mean, np.float32))
+
+    def weights(self, asked: Mapping[str, float], n_history: int) -> QuestionWeights:
+        """Return the weights of a question.
+
+        Parameters
+        ----------
+        asked : weights that the request asks for.
+        n_history : items of the history that count.
+        """
+        given = {**default_weights(), **self.settings.ranking.signal_weights}
+        return QuestionWeights(given, self.learned.weights if self.learned else None, asked, n_history)
+
+
+def open_generation(store: Store, number: int, settings: Settings) -> Generation:
+    """Open a generation with all its signals."""
+    return read_generation(number, store.open(number), store.manifest(number), settings)
+
+
+def read_generation(number: int, index: Index, manifest: Manifest, settings: Settings) -> Generation:
+    """Return an open generation with all its signals, as its items are now."""
+    learned = LearnedSettings.of(manifest)
+    present = present_signals(manifest, settings)
+    names = dict.fromkeys(name for signal in present for name in signal.sample_fields)
+    sample = index.fetch(index.sample(settings.ranking.sample_items), tuple(names))
+    context = SignalContext(
+        settings=settings,
+        text_mean=np.array(manifest.text_mean, np.float32),
+        n_items=manifest.n_items,
+        fields=manifest.fields,
+        sample=sample,
+        metadata_values=index.metadata_values,
+    )
+    parameters = learned.parameters if learned else {}
+    opened = tuple(
+        signal.open(replace(context, parameters=parameters.get(signal.name, {}))) for signal in present
+    )
+    return Generation(number, index, manifest, settings, opened, learned)
+
+
+def present_signals(manifest: Manifest, settings: Settings) -> list[type[Signal]]:
+    """Return the signals that a generation with this manifest has, in the order of `SIGNALS`."""
+    learned = LearnedSettings.of(manifest)
+    stored = {field.name for field in manifest.vectors}
+    fitted = set(learned.parameters) if learned else set()
+    return [
+        signal
+        for signal in SIGNALS
+        if stored.issuperset((*signal.sample_fields, *signal.history_fields))
+        and (signal.name in fitted or not signal.is_fitted)
+        and signal.is_wanted(settings)
+    ]

@@ -1,0 +1,116 @@
+"""What signals are made and fitted from: encoded items, training data, a validation trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+
+from semrec.store.protocol import VectorField
+from semrec.types import Float1D, Float2D, Item, Keys
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array, csr_array
+
+Parameters: TypeAlias = Mapping[str, "int | float | str | np.ndarray | None"]
+"""What a fitted signal needs to answer, besides the vectors of the items."""
+
+ScoreHistories: TypeAlias = "Callable[[csr_array], Float2D]"
+"""Histories (n, n_items) -> scores float32 (n, n_items)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedItems:
+    """Items and the vectors of their passages: entry n of every field belongs to item n.
+
+    Parameters
+    ----------
+    items : the items.
+    texts : what of each item was encoded.
+    passage_vectors : for each item float32 (n_passages, dim), unit length, at least one passage.
+    """
+
+    items: Sequence[Item]
+    texts: Sequence[str]
+    passage_vectors: Sequence[Float2D]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What users did, and what is stored of the items.
+
+    Parameters
+    ----------
+    user_items : float32 (n_users, n_items), positive confidences.
+    order : same pattern, when each event happened (time or position, bigger is later); None: not known.
+    text_vectors : float32 (n_items, dim), unit length, as the encoder gives them.
+    vectors : other dense fields that indexing has written, by name: float32 (n_items, dim of the field).
+    keys : uint64 (n_items,), the items' keys in the store; None where nothing is stored.
+    """
+
+    user_items: csr_array
+    order: csr_array | None
+    text_vectors: Float2D
+    vectors: Mapping[str, Float2D] = field(default_factory=dict)
+    keys: Keys | None = None
+
+    @property
+    def events(self) -> Float1D:
+        """Number of events of every item, float32 (n_items,)."""
+        return np.bincount(self.user_items.indices, minlength=self.user_items.shape[1]).astype(np.float32)
+
+    def sorted(self) -> TrainingData:
+        """Return the same with sorted columns in every row, vectors as float32."""
+        order = None if self.order is None else sorted_csr(self.order)
+        text_vectors = np.asarray(self.text_vectors, np.float32)
+        return replace(self, user_items=sorted_csr(self.user_items), order=order, text_vectors=text_vectors)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was learned for one signal.
+
+    Parameters
+    ----------
+    fields : the stored fields of every item.
+    vectors : by field: dense float32 (n_items, dim), or sparse (n_items, n_items) whose column n is stored
+        with item n.
+    parameters : what it needs besides, to answer.
+    """
+
+    fields: tuple[VectorField, ...]
+    vectors: Mapping[str, Float2D | csc_array]
+    parameters: Parameters = field(default_factory=dict)
+
+
+class Trial(Protocol):
+    """A validation part: what remains to train on, and how much of the rest a model finds.
+
+    Attributes
+    ----------
+    data : the training part.
+    seed : of everything random.
+    """
+
+    data: TrainingData
+    seed: int
+
+    def ndcg(self, score: ScoreHistories) -> float:
+        """Return NDCG@10 of a model on the hidden events, with the half life that was chosen."""
+
+    def choose_half_life(self, models: Iterable[tuple[Any, ScoreHistories]]) -> Any:
+        """Return the label of the model that finds most with any half life, and keep that half life.
+
+        None if no model finds anything.
+        """
+
+
+def sorted_csr(matrix: csr_array) -> csr_array:
+    """Return the matrix as CSR with sorted columns; the input stays as it is."""
+    from scipy.sparse import csr_array
+
+    result = csr_array(matrix, copy=not matrix.has_sorted_indices)
+    result.sort_indices()
+    return result

@@ -1,0 +1,1 @@
+"""The mathematics of the fitted signals: arrays in, arrays out."""
