@@ -30,6 +30,7 @@ from pathlib import Path
 import qdrant_edge as qe
 
 from semrec.errors import StoreError, StoreLockedError, WorkspaceError
+from semrec.files.atomic import write_atomically
 from semrec.store import edge_optimize
 from semrec.store.copying import allocated_bytes, copy_folder
 from semrec.store.edge_files import (
@@ -39,7 +40,6 @@ from semrec.store.edge_files import (
     release_memory,
     require_space,
     shard_path,
-    write_atomically,
     write_manifest,
 )
 from semrec.store.edge_index import EdgeIndex, load_index

@@ -1,9 +1,8 @@
-"""The files of an embedded store, and writes that survive a crash."""
+"""The files of an embedded store: paths, manifests, space on the disk, and their errors."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from semrec.errors import StoreError
+from semrec.files.atomic import write_atomically
 from semrec.store.manifests import arrays_digest, dump_manifest, load_manifest
 from semrec.store.owner import locked_error
 from semrec.store.protocol import Manifest
@@ -64,21 +64,6 @@ def _read_arrays(folder: Path, digest: str) -> bytes:
 
 def _arrays_path(folder: Path, digest: str) -> Path:
     return folder / f"manifest-{digest}.safetensors"
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file so that after any crash it is the old or the new one, complete."""
-    draft = path.with_name(path.name + ".tmp")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def require_space(folder: Path, n_bytes: int = 0) -> None:

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
 import safetensors
 import safetensors.numpy
-from pydantic import TypeAdapter
 
 from semrec.errors import StoreError
 from semrec.store.protocol import Manifest
+from semrec.types import from_plain, to_plain
 
 _VERSION = 1
 _ARRAYS = "arrays"
-_MANIFEST = TypeAdapter(Manifest)
 
 
 def dump_manifest(manifest: Manifest) -> tuple[str, bytes]:
@@ -34,7 +34,7 @@ def dump_manifest(manifest: Manifest) -> tuple[str, bytes]:
     if manifest.arrays:
         contiguous = {name: np.ascontiguousarray(array) for name, array in manifest.arrays.items()}
         arrays = safetensors.numpy.save(contiguous)
-    values = _MANIFEST.dump_python(manifest, mode="json", exclude={_ARRAYS})
+    values = to_plain(replace(manifest, arrays={}))
     values[_ARRAYS] = arrays_digest(arrays) if arrays else None
     return json.dumps(values, ensure_ascii=False, allow_nan=False), arrays
 
@@ -72,7 +72,7 @@ def load_manifest(text: str, read_arrays: Callable[[str], bytes], where: str) ->
             if arrays_digest(data) != digest:
                 raise ValueError("its arrays do not belong to it")
             arrays = safetensors.numpy.load(data)
-        return _MANIFEST.validate_python(values | {_ARRAYS: arrays})
+        return from_plain(Manifest, values | {_ARRAYS: arrays})
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise StoreError(f"{where} has a damaged manifest ({reason}); index again") from error
