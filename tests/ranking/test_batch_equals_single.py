@@ -12,7 +12,7 @@ from toy import ToyEncoder
 from semrec import Item, Recommender
 from semrec.config import Settings
 from semrec.ranking.sentences import reason_sentence, signal_shares
-from semrec.signals import SIGNALS, LinearQuery, Signal, SignalContext, register
+from semrec.signals import SIGNALS, Signal, SignalContext, SignalQuery, register
 from semrec.signals.standard import LinearStandard
 from semrec.store import ScoreQuery, Search, VectorField
 
@@ -52,14 +52,12 @@ class Brevity(Signal):
 
     def ask(self, question):
         query = self.direction[:, 0]
-        part = LinearQuery(
+        part = SignalQuery(
             self.name,
             "catalog",
             *self._standard.of(self.direction, question.history),
             searches=(Search("brevity", query, question.limit),),
             requests=(ScoreQuery("brevity", query),),
-            fields=("brevity",),
-            directions=self.direction,
         )
         return [part]
 
