@@ -34,7 +34,7 @@ from semrec.config import Settings
 from semrec.encoder import Encoder, load_encoder, precisions
 from semrec.encoder.choice import (
     SAMPLE_ITEMS,
-    WORDS,
+    SETTING_NAMES,
     KnownItems,
     fastest_encoder,
     known_item_gains,
@@ -43,7 +43,7 @@ from semrec.encoder.choice import (
 from semrec.encoder.passages import Chunker
 from semrec.encoder.sentence_transformer import SentenceTransformerEncoder
 from semrec.encoder.speeds import Speeds
-from semrec.encoder.truncated import truncated
+from semrec.encoder.truncated import truncate_rows
 from semrec.evaluation import SPLITS, Split, evaluate
 from semrec.evaluation.run import Recommend
 from semrec.indexer.generation_builder import Batch, item_points
@@ -193,7 +193,7 @@ def measure_speed(
         )
         for size in BATCH_SIZES
     }
-    name = f"auto ({WORDS[chosen.precision]})"
+    name = f"auto ({SETTING_NAMES[chosen.precision]})"
     chosen.encode_documents(texts[:32])
     model.encode(list(texts[:32]), show_progress_bar=False)
     seconds = seconds_in_turn({**calls, name: partial(chosen.encode_documents, texts)}, rounds)
@@ -293,9 +293,9 @@ def measure_quality(reference: Encoder, chosen: Encoder, texts: Texts, split: Sp
     cosines = (exact * other).sum(axis=1)
     report("encode", "cosine to float32, mean of all passages", float(cosines.mean()), "cosine")
     report("encode", "cosine to float32, smallest", float(cosines.min()), "cosine")
-    name = WORDS[chosen.precision]
+    name = SETTING_NAMES[chosen.precision]
     variants = {"float32": exact, name: other}
-    variants |= {f"float32 cut to {d} of {exact.shape[1]}": truncated(exact, d) for d in DIMENSIONS}
+    variants |= {f"float32 cut to {d} of {exact.shape[1]}": truncate_rows(exact, d) for d in DIMENSIONS}
     report_losses(
         {case: by_soft_nearest(in_order_of(split, texts, v), split) for case, v in variants.items()},
         split,

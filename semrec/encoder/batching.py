@@ -1,4 +1,4 @@
-"""Texts of like length are encoded together, so that little padding is computed."""
+"""Batches of texts with similar lengths, so that little padding is computed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from semrec.types import Float2D
 
 
 class BatchedEncoder(Encoder):
-    """What encoders share that count tokens themselves; see `Encoder` for their attributes.
+    """Base of encoders that count tokens with a tokenizer; see `Encoder` for the attributes.
 
     Parameters
     ----------
-    counter : a tokenizer for counting alone: the one that encodes truncates, and is busy in another thread.
+    counter : a tokenizer that only counts. The tokenizer that encodes cuts texts, and may be in use in
+        another thread.
     """
 
     def __init__(self, counter: Tokenizer) -> None:
@@ -26,40 +27,40 @@ class BatchedEncoder(Encoder):
 
     @abstractmethod
     def _encode(self, texts: Sequence[str], prompt: str, progress: Callable[[int], None] | None) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length, of the texts with the prompt before them."""
+        """Return float32 (n, dimension), rows of unit length; the prompt is put before each text."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of every text, without prompt and special tokens."""
+        """See `Encoder.count_tokens`."""
         if not texts:
             return []
         encoded = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(tokens) for tokens in encoded]
 
     def encode_queries(self, texts: Sequence[str]) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; (0, dimension) for no texts."""
+        """See `Encoder.encode_queries`."""
         return self._encode(texts, self.query_prompt, None)
 
     def encode_documents(
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""
+        """See `Encoder.encode_documents`."""
         return self._encode(texts, self.document_prompt, progress)
 
 
 def token_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Group texts of like length, so that a padded batch holds at most `batch_tokens` tokens.
+    """Group texts of similar length, so that a padded batch has at most `batch_tokens` tokens.
 
-    Small budgets keep a batch inside the processor's cache and leave little padding; a text that is
-    longer than the budget is a batch of its own.
+    Small batches fit into the processor's cache and need little padding. A text that is longer than
+    `batch_tokens` is a batch of its own.
 
     Parameters
     ----------
     lengths : tokens of every text.
-    batch_tokens : the budget, padding included.
+    batch_tokens : most tokens of a batch, padding included.
 
     Yields
     ------
-    Positions of the texts of one batch; all batches together hold each position once, longest first.
+    Positions of the texts of one batch; each position is in one batch, the longest texts come first.
     """
     batch: list[int] = []
     longest = 0

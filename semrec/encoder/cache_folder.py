@@ -1,13 +1,12 @@
-"""What lies in the cache folder, for people: passage vectors and ONNX exports, counted and cleared."""
+"""The content of the cache folder, counted and cleared: passage vectors, ONNX exports, measured speeds."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from semrec.encoder.cache_file import (
     FILES,
@@ -22,22 +21,23 @@ from semrec.encoder.cache_file import (
 )
 from semrec.encoder.speeds import FILE as SPEEDS
 from semrec.errors import ConfigError
+from semrec.types import Plain
 
 EXPORTS = "onnx"
-"""The folder in it with encoders exported to ONNX: a file or a folder each, named by fingerprint."""
+"""Folder of the encoders exported to ONNX, each a file or a folder named by its fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
-class CacheFacts:
-    """What lies in a cache folder.
+class CacheFacts(Plain):
+    """The content of a cache folder.
 
     Parameters
     ----------
-    folder : where.
-    passage_bytes : size of the passage cache on the disk, with files that only another version can read.
-    encoders : what it holds, the last used first.
+    folder : the folder.
+    passage_bytes : size of the passage cache on the disk, including files of other versions.
+    encoders : what the passage cache holds of each encoder, the last used first.
     exports : names of the encoders exported to ONNX.
-    export_bytes : their size.
+    export_bytes : size of these exports.
     """
 
     folder: Path
@@ -48,17 +48,13 @@ class CacheFacts:
 
     @property
     def n_passages(self) -> int:
-        """Vectors of all encoders."""
+        """Number of vectors of all encoders."""
         return sum(one.n_passages for one in self.encoders)
 
     @property
     def n_bytes(self) -> int:
-        """Everything."""
+        """Size of passages and exports."""
         return self.passage_bytes + self.export_bytes
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return {**asdict(self), "folder": str(self.folder)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +67,7 @@ class Cleared:
 
 
 def cache_facts(folder: Path) -> CacheFacts:
-    """Return what lies in a cache folder; one that is not there holds nothing, and is not made."""
+    """Return the content of a cache folder; a missing folder is empty, and is not created."""
     encoders: list[CachedVectors] = []
     for path in _readable(folder):
         with closing(connect(path)) as connection:
@@ -87,17 +83,18 @@ def cache_facts(folder: Path) -> CacheFacts:
 
 
 def clear_cache(folder: Path, fingerprint: str | None = None) -> Cleared:
-    """Remove what is cached. Who uses it at this moment goes on undisturbed.
+    """Clear the cache; processes that use it at this moment are not disturbed.
 
     Parameters
     ----------
     folder : the cache folder.
-    fingerprint : how the fingerprint of an encoder begins, as it is or as `short` shows it; None: everything.
+    fingerprint : the beginning of the fingerprint of an encoder, in full or as `short` shows it; None: clear
+        everything.
 
     Raises
     ------
     ConfigError
-        There is nothing of such an encoder, or it cannot be removed.
+        Nothing is cached of such an encoder, or the cache cannot be removed.
     """
     before = cache_facts(folder)
     try:
@@ -119,18 +116,18 @@ def clear_cache(folder: Path, fingerprint: str | None = None) -> Cleared:
 
 
 def short(fingerprint: str) -> str:
-    """Return a fingerprint as people see it: 12 digits of the hash, and the precision where one is named."""
+    """Return a fingerprint for display: 12 digits of the hash, and the precision if it is not float32."""
     digits, dash, precision = fingerprint.partition("-")
     return digits[:12] + dash + precision
 
 
 def _clear_encoder(folder: Path, fingerprint: str) -> None:
     facts = cache_facts(folder)
-    stored = [one.fingerprint for one in facts.encoders if _begins(one.fingerprint, fingerprint)]
-    exports = [path for path in _exports(folder) if _begins(path.name, fingerprint)]
+    stored = [one.fingerprint for one in facts.encoders if _matches(one.fingerprint, fingerprint)]
+    exports = [path for path in _exports(folder) if _matches(path.name, fingerprint)]
     if not (stored or exports):
         raise ConfigError(
-            f"the cache in {folder} holds nothing of an encoder {fingerprint!r}. What it holds: semrec cache"
+            f"the cache in {folder} has no encoder {fingerprint!r}. To list its content: semrec cache"
         )
     for path in _readable(folder):
         with closing(connect(path)) as connection:
@@ -139,12 +136,12 @@ def _clear_encoder(folder: Path, fingerprint: str) -> None:
     _remove_exports(exports)
 
 
-def _begins(fingerprint: str, given: str) -> bool:
+def _matches(fingerprint: str, given: str) -> bool:
     return bool(given) and (fingerprint.startswith(given) or short(fingerprint).startswith(given))
 
 
 def _readable(folder: Path) -> list[Path]:
-    """Return the files of the cache that this version can read."""
+    """Return the files of the passage cache that have this version."""
     readable = []
     for path in files(folder):
         with suppress(sqlite3.Error):

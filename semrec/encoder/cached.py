@@ -1,4 +1,4 @@
-"""An encoder that looks passages up in the cache before it encodes them."""
+"""An encoder with the passage cache: stored passages are not encoded again."""
 
 from __future__ import annotations
 
@@ -14,34 +14,31 @@ import numpy as np
 from semrec.config import Settings
 from semrec.encoder.encoder import Encoder
 from semrec.encoder.passage_cache import PassageCache
+from semrec.encoder.wrapper import EncoderWrapper
 from semrec.types import Float1D, Float2D
 
 
-class CachedEncoder(Encoder):
-    """An encoder that encodes no passage twice; a context manager, see `Encoder` for its attributes.
+class CachedEncoder(EncoderWrapper):
+    """An encoder that encodes each passage once; a context manager. Queries are not stored.
 
     Parameters
     ----------
-    encoder : makes the vectors that are not known yet.
-    cache : where they are kept; it is closed with the context.
+    encoder : encodes the passages that are not in the cache.
+    cache : stores the vectors; it is closed with the context.
 
     Attributes
     ----------
     n_encoded : passages that were encoded.
-    n_cached : passages whose vectors were there already, from the cache or from the same batch.
+    n_cached : passages whose vectors were known, from the cache or from the same batch.
     """
 
     def __init__(self, encoder: Encoder, cache: PassageCache) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._cache = cache
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="semrec-cache")
         self._writing: Future[None] | None = None
-        self._in_writing: dict[bytes, Float1D] = {}
+        self._being_written: dict[bytes, Float1D] = {}
         self.n_encoded = self.n_cached = 0
-        self.name, self.fingerprint, self.device = encoder.name, encoder.fingerprint, encoder.device
-        self.precision = encoder.precision
-        self.dimension, self.passage_tokens = encoder.dimension, encoder.passage_tokens
-        self.query_prompt, self.document_prompt = encoder.query_prompt, encoder.document_prompt
 
     def __enter__(self) -> CachedEncoder:
         return self
@@ -54,25 +51,17 @@ class CachedEncoder(Encoder):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is wrong with the cache, in words; complete after the context."""
+        """What is wrong with the cache, in words; complete once the context is closed."""
         return tuple(self._cache.notes)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of every text, without prompt and special tokens."""
-        return self._encoder.count_tokens(texts)
-
-    def encode_queries(self, texts: Sequence[str]) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; queries are not kept."""
-        return self._encoder.encode_queries(texts)
 
     def encode_documents(
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""
+        """See `Encoder.encode_documents`."""
         keys = passage_keys(self._encoder, texts)
         found, vectors = self._cache.get(keys, self.dimension)
         for row in np.flatnonzero(~found):
-            if (vector := self._in_writing.get(keys[row])) is not None:
+            if (vector := self._being_written.get(keys[row])) is not None:
                 vectors[row], found[row] = vector, True
         missing = {keys[row]: texts[row] for row in np.flatnonzero(~found).tolist()}
         n_cached = len(texts) - len(missing)
@@ -81,22 +70,24 @@ class CachedEncoder(Encoder):
             progress(n_cached)
         if missing:
             encoded = self._encoder.encode_documents(list(missing.values()), progress)
-            made = dict(zip(missing, encoded, strict=True))
+            by_key = dict(zip(missing, encoded, strict=True))
             for row in np.flatnonzero(~found):
-                vectors[row] = made[keys[row]]
-            self._keep(made, encoded)
+                vectors[row] = by_key[keys[row]]
+            self._store(by_key, encoded)
         return vectors
 
-    def _keep(self, made: dict[bytes, Float1D], encoded: Float2D) -> None:
-        """Write in another thread while the next passages are encoded; until then they are known here."""
+    def _store(self, by_key: dict[bytes, Float1D], encoded: Float2D) -> None:
+        """Write vectors in another thread, while the next passages are encoded."""
         if self._writing:
             self._writing.result()
-        self._in_writing = made
-        self._writing = self._writer.submit(self._cache.put, list(made), encoded, self.fingerprint, self.name)
+        self._being_written = by_key
+        self._writing = self._writer.submit(
+            self._cache.put, list(by_key), encoded, self.fingerprint, self.name
+        )
 
 
 class LazyEncoder:
-    """Loads an encoder, with the passage cache before it, when it is first called for; a context manager.
+    """Loads an encoder with the passage cache at the first call; a context manager.
 
     Parameters
     ----------
@@ -105,7 +96,7 @@ class LazyEncoder:
 
     Attributes
     ----------
-    loaded : the encoder; None when nobody has called for it.
+    loaded : the encoder; None before the first call.
     """
 
     def __init__(self, load: Callable[[], Encoder], settings: Settings) -> None:
@@ -132,17 +123,17 @@ class LazyEncoder:
 
 
 def cached(encoder: Encoder, settings: Settings) -> CachedEncoder:
-    """Return the encoder with the passage cache of the settings before it; a context manager."""
+    """Return the encoder with the passage cache of the settings; a context manager."""
     return CachedEncoder(encoder, PassageCache(settings.cache.folder, settings.cache.mb))
 
 
 def passage_keys(encoder: Encoder, passages: Sequence[str]) -> list[bytes]:
-    """Return the key of every passage: 16 bytes of BLAKE2b of all that decides its vector."""
-    decides = json.dumps([encoder.fingerprint, encoder.dimension, encoder.document_prompt])
-    begun = hashlib.blake2b(f"{len(decides)}|{decides}".encode(), digest_size=16)
+    """Return the key of every passage: 16 bytes of BLAKE2b of everything that determines its vector."""
+    common = json.dumps([encoder.fingerprint, encoder.dimension, encoder.document_prompt])
+    common_digest = hashlib.blake2b(f"{len(common)}|{common}".encode(), digest_size=16)
     keys = []
     for passage in passages:
-        whole = begun.copy()
-        whole.update(passage.encode("utf-8", "surrogatepass"))
-        keys.append(whole.digest())
+        digest = common_digest.copy()
+        digest.update(passage.encode("utf-8", "surrogatepass"))
+        keys.append(digest.digest())
     return keys

@@ -1,4 +1,4 @@
-"""Which encoder makes an index: the fastest one that finds what float32 finds."""
+"""Choice of an encoder for an index: the fastest one whose search quality is close to that of float32."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from semrec.mathematics.ndcg import ndcg
 from semrec.types import Float2D, Item, Precision
 
 ENOUGH_ITEMS = 400
-"""A smaller catalog is encoded before a measurement would be paid back, and tells little."""
+"""Smaller catalogs use float32: a measurement takes longer than it saves, and says little."""
 
 SAMPLE_ITEMS = 160
-"""Items that are measured on: enough to see a broken encoder, few enough to cost seconds."""
+"""Items in the measurement: enough to notice a broken encoder, and few enough to take only seconds."""
 
 LEAST_QUALITY = 0.99
-"""Share of float32's NDCG@10 that a cheaper encoder has to reach."""
+"""A faster encoder must reach this share of the NDCG@10 of float32."""
 
 LONGEST_DOCUMENT = 400
-"""Characters of a sample's document: what is measured has to be short."""
+"""Characters of a document in the measurement, so that it takes little time."""
 
 TIMED_ITEMS, ROUNDS = 64, 4
-"""The encoders are timed on so many of them in turn, so that all meet the same machine."""
+"""Items and rounds of the timing. The encoders take turns, so that other load on the machine meets all."""
 
-WORDS: dict[Precision, str] = {"float32": "torch", "bfloat16": "torch-bf16", "int8": "onnx-int8"}
-"""What a precision is called by `Settings.encoder`."""
+SETTING_NAMES: dict[Precision, str] = {"float32": "torch", "bfloat16": "torch-bf16", "int8": "onnx-int8"}
+"""The name of each precision in the encoder setting."""
 
 Load = Callable[[Precision], Encoder]
-"""Loads an encoder in a precision, or raises `EncoderError`."""
+"""Loads an encoder in this precision, or raises `EncoderError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An encoder, and why it is this one, in words."""
+    """The chosen encoder, and the reasons, in words."""
 
     encoder: Encoder
     notes: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class KnownItems:
-    """A search whose answers are known: query n, a part of item n, should find the rest of item n."""
+    """A search with known answers: query n is a part of item n and should find document n, the rest of it."""
 
     queries: Sequence[str]
     documents: Sequence[str]
@@ -61,20 +61,20 @@ def fastest_encoder(
     items: Sequence[Item],
     speeds: Speeds,
 ) -> Choice:
-    """Return the fastest of some encoders that finds what float32 finds; float32 itself is one of them.
+    """Return the fastest encoder whose search quality is close to that of float32, or float32 itself.
 
     Parameters
     ----------
-    load : loads one.
-    reference : loads float32 to compare with.
-    candidates : tells which precisions to consider besides float32; asked when nothing is known of speeds.
-    items : of the catalog; with fewer than `ENOUGH_ITEMS` it is float32, and nothing else is loaded.
-    speeds : what was measured on this machine before.
+    load : loads an encoder.
+    reference : loads the encoder in float32, to compare with.
+    candidates : returns the precisions to consider besides float32; called if no speeds are known.
+    items : of the catalog; for fewer than `ENOUGH_ITEMS` float32 is chosen, and nothing else is loaded.
+    speeds : earlier measurements on this machine.
 
     Raises
     ------
     EncoderError
-        Not even float32 can be loaded.
+        The encoder cannot be loaded in float32.
     """
     load = cache(load)
     sample = known_items(items)
@@ -92,27 +92,27 @@ def fastest_encoder(
             speeds.store(rates)
     faster = [precision for precision in rates if rates[precision] > rates["float32"]]
     chosen = _first_good(load, sorted(faster, key=lambda one: -rates[one]), reference, sample, notes)
-    told = ", ".join(f"{WORDS[precision]} {rate:.0f}" for precision, rate in rates.items())
     chosen = chosen or load("float32")
-    return Choice(chosen, (*notes, f"encoder: {WORDS[chosen.precision]} (texts/s: {told})"))
+    in_words = ", ".join(f"{SETTING_NAMES[precision]} {rate:.0f}" for precision, rate in rates.items())
+    return Choice(chosen, (*notes, f"encoder: {SETTING_NAMES[chosen.precision]} (texts/s: {in_words})"))
 
 
-def asked_encoder(
+def requested_encoder(
     load: Load, reference: Callable[[], Encoder], precision: Precision, items: Sequence[Item]
 ) -> Choice:
-    """Return the encoder in the precision that is asked for, or in float32 where that one is no good.
+    """Return the encoder in the requested precision, or in float32 if its search quality is too low.
 
     Parameters
     ----------
-    load : loads it.
-    reference : loads float32 to compare with.
-    precision : what is asked for.
-    items : of the catalog; with fewer than `ENOUGH_ITEMS` what can be loaded is trusted.
+    load : loads the encoder.
+    reference : loads the encoder in float32, to compare with.
+    precision : the requested one.
+    items : of the catalog; for fewer than `ENOUGH_ITEMS` the quality is not measured.
 
     Raises
     ------
     EncoderError
-        Not even float32 can be loaded.
+        The encoder cannot be loaded in float32 either.
     """
     load = cache(load)
     if precision == "float32":
@@ -121,12 +121,12 @@ def asked_encoder(
     sample = known_items(items if len(items) >= ENOUGH_ITEMS else ())
     chosen = _first_good(load, [precision], reference, sample, notes)
     if chosen is None:
-        return Choice(load("float32"), (*notes, f"encoder: {WORDS['float32']}"))
+        return Choice(load("float32"), (*notes, f"encoder: {SETTING_NAMES['float32']}"))
     return Choice(chosen)
 
 
 def known_items(items: Sequence[Item]) -> KnownItems:
-    """Return a search for items: by the title, or where there is none, for the second half by the first."""
+    """Return a search for items by their titles; an item without title or text is split into two halves."""
     pairs = []
     for item in items[:SAMPLE_ITEMS]:
         query, document = item.title.strip(), item.text.strip()
@@ -145,8 +145,8 @@ def known_item_gains(scores: Float2D) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    scores : float32 (n, n), row q holds the scores of all documents; the right one for q is document q. A
-        tied document ranks before it.
+    scores : float32 (n, n), the scores of all documents for each query; document q is relevant to query q.
+        A tied document ranks before the relevant one.
 
     Returns
     -------
@@ -157,10 +157,10 @@ def known_item_gains(scores: Float2D) -> NDArray[np.float64]:
 
 
 def measure(encoders: Sequence[Encoder], documents: Sequence[str]) -> dict[Precision, float]:
-    """Return how many texts a second each encoder encodes, by its precision."""
+    """Return the speed of each encoder in texts a second, by precision."""
     seconds = np.zeros(len(encoders))
     for encoder in encoders:
-        encoder.encode_documents(documents[:2])  # the first call of all sets things up
+        encoder.encode_documents(documents[:2])  # the first call is slower
     for turn in range(ROUNDS):
         for place, encoder in enumerate(encoders):
             started = time.perf_counter()
@@ -171,45 +171,45 @@ def measure(encoders: Sequence[Encoder], documents: Sequence[str]) -> dict[Preci
 
 
 def quality(encoder: Encoder, sample: KnownItems) -> float:
-    """Return the NDCG@10 of an encoder's search for known items."""
+    """Return the mean NDCG@10 of a search for known items."""
     scores = encoder.encode_queries(sample.queries) @ encoder.encode_documents(sample.documents).T
     return float(known_item_gains(scores).mean())
 
 
-def _loaded(load: Load, wanted: Sequence[Precision], notes: list[str]) -> list[Encoder]:
-    """Return the encoders that can be loaded, and tell of the others; the first one must be."""
-    encoders = [load(wanted[0])]
-    for precision in wanted[1:]:
+def _loaded(load: Load, precisions: Sequence[Precision], notes: list[str]) -> list[Encoder]:
+    """Return the encoders that can be loaded, at least the first one; add a note for each other one."""
+    encoders = [load(precisions[0])]
+    for precision in precisions[1:]:
         try:
             encoders.append(load(precision))
         except EncoderError as error:
-            notes.append(f"{error} Not used: {WORDS[precision]}.")
+            notes.append(f"{error} Not used: {SETTING_NAMES[precision]}.")
     return encoders
 
 
 def _first_good(
     load: Load,
-    wanted: Sequence[Precision],
+    precisions: Sequence[Precision],
     reference: Callable[[], Encoder],
     sample: KnownItems,
     notes: list[str],
 ) -> Encoder | None:
-    """Return the first encoder that passes the gate, and tell why others do not; None: none does."""
-    bar = None
-    for precision in wanted:
+    """Return the first encoder that is good enough; add a note for each other one. None: none is."""
+    expected = None
+    for precision in precisions:
         try:
             encoder = load(precision)
         except EncoderError as error:
-            notes.append(f"{error} Not used: {WORDS[precision]}.")
+            notes.append(f"{error} Not used: {SETTING_NAMES[precision]}.")
             continue
         if not sample.queries:
             return encoder
-        bar = bar or quality(reference(), sample)
+        expected = expected or quality(reference(), sample)
         found = quality(encoder, sample)
-        if found >= LEAST_QUALITY * bar:
+        if found >= LEAST_QUALITY * expected:
             return encoder
         notes.append(
-            f"{WORDS[precision]} is refused: on {len(sample.queries)} items of the catalog its "
-            f"NDCG@10 is {found:.3f}, that of float32 {bar:.3f}"
+            f"{SETTING_NAMES[precision]} is not good enough: on {len(sample.queries)} items of the catalog "
+            f"its NDCG@10 is {found:.3f}, that of float32 {expected:.3f}"
         )
     return None

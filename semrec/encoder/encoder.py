@@ -1,4 +1,4 @@
-"""What semrec asks of a sentence encoder."""
+"""The interface of sentence encoders."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from semrec.types import Float2D, Precision
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors of unit length.
+    """Converts texts to vectors of unit length.
 
     Attributes
     ----------
-    name : hub name or path it was loaded from; `bundled` for the bundled model.
-    fingerprint : hash of weights, tokenizer and configuration, with the precision unless it is float32;
-        equal fingerprints give vectors that may be compared.
-    precision : the numbers it computes with.
+    name : hub name or folder it was loaded from; `bundled` for the bundled model.
+    fingerprint : hash of weights, tokenizer and configuration, with the precision unless it is float32.
+        Vectors of encoders with equal fingerprints can be compared.
+    precision : what it computes in.
     dimension : length of the vectors.
-    passage_tokens : longest document text the encoder reads whole, in tokens, prompt and special
-        tokens already taken off.
+    passage_tokens : longest document text that the encoder reads to the end, in tokens, without prompt and
+        special tokens.
     query_prompt, document_prompt : put before every text; may be empty.
     device : where it computes, for messages.
     """
@@ -42,4 +42,4 @@ class Encoder(Protocol):
     def encode_documents(
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""
+        """Return float32 (n, dimension), rows of unit length; `progress` is called with each batch's size."""

@@ -1,4 +1,4 @@
-"""Fingerprints of encoders: what tells whether their vectors can be compared. Nothing heavy is loaded."""
+"""Fingerprints of encoders: equal fingerprints mean comparable vectors. No model is loaded."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from semrec.encoder.model_path import model_path
 from semrec.types import Precision
 
 FINGERPRINT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
-"""What decides the vectors: weights, configuration, vocabulary."""
+"""Files that determine the vectors: weights, configuration, vocabulary."""
 
 
 def known_fingerprint(name: str, precision: Precision) -> str | None:
-    """Return the fingerprint that the encoder of this name has; None when only loading it tells.
+    """Return the fingerprint of the encoder of this name; None if only loading the encoder tells.
 
     Parameters
     ----------
     name : a hub name, a folder, or `bundled`.
-    precision : the numbers it computes with.
+    precision : what it computes in.
 
     Raises
     ------
     EncoderError
-        It can only be a folder, and is not there.
+        The name can only be a folder, and the folder does not exist.
     """
     folder = Path(model_path(name))
     return with_precision(folder_fingerprint(folder), precision) if folder.is_dir() else None
@@ -40,5 +40,5 @@ def folder_fingerprint(folder: Path) -> str:
 
 
 def with_precision(fingerprint: str, precision: Precision) -> str:
-    """Return the fingerprint of an encoder that computes with these numbers."""
+    """Return the fingerprint of the same model in another precision."""
     return fingerprint if precision == "float32" else f"{fingerprint}-{precision}"

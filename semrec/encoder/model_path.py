@@ -1,4 +1,4 @@
-"""Where the files of a model are; loads nothing."""
+"""Where the files of a model are; nothing is loaded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def model_path(name: str) -> str:
     Raises
     ------
     EncoderError
-        It can only be a folder, and is not there.
+        The name can only be a folder, and the folder does not exist.
     """
     path = str(bundled_model()) if name == BUNDLED else name
     if looks_like_folder(path) and not Path(path).is_dir():
-        raise EncoderError(f"cannot load the encoder {name!r}: there is no such folder.")
+        raise EncoderError(f"cannot load the encoder {name!r}: the folder does not exist.")
     return path
 
 

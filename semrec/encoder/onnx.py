@@ -1,11 +1,11 @@
-"""Sentence encoders on onnxruntime, in int8 or float32: no torch is needed once the export is made."""
+"""Sentence encoders on onnxruntime, in int8 or float32. Once a model is exported, torch is not needed."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,39 +17,39 @@ from semrec.encoder.digest import sha256_of
 from semrec.encoder.fingerprint import with_precision
 from semrec.errors import EncoderError
 from semrec.mathematics.rows import unit_rows
-from semrec.types import Float2D, Precision
+from semrec.types import Float2D, Plain, Precision
 
 MODELS: dict[Precision, str] = {"int8": "model.onnx", "float32": "float32.onnx"}
 TOKENIZER, CARD = "tokenizer.json", "card.json"
-"""The files of an export; the model in float32 is what the one in int8 is held to."""
+"""The files of an export; the model in float32 is the reference for the one in int8."""
 
 VERSION = 2
-"""Of what an export is; another one is a folder of its own."""
+"""Version of the layout of an export; it is part of the folder's name."""
 
 
 def export_folder(cache: Path, fingerprint: str) -> Path:
-    """Return where the export of the model with this fingerprint belongs."""
+    """Return the folder of the export of the model with this fingerprint."""
     return cache / "onnx" / f"{fingerprint}-{VERSION}"
 
 
 class DamagedExportError(EncoderError):
-    """The files of an export are not the ones that were written."""
+    """Files of an export are missing or damaged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """What an export says of itself.
+class Card(Plain):
+    """Description of an export.
 
     Parameters
     ----------
-    fingerprint : of the model that was exported.
-    dimension : length of its vectors.
-    max_tokens : longest text it reads, special tokens included.
-    special_tokens : how many of these are special.
-    pooling : how the vectors of tokens become that of the text: `mean` or `cls`.
-    pad_id : the token that fills batches up.
+    fingerprint : of the exported model.
+    dimension : length of the vectors.
+    max_tokens : longest text that the model reads, in tokens, special tokens included.
+    special_tokens : number of special tokens of a text.
+    pooling : how the vector of a text is computed from those of its tokens: `mean` or `cls`.
+    pad_id : the token for padding.
     query_prompt, document_prompt : put before texts.
-    sha256 : file name -> SHA-256 (hexadecimal) of the models and their tokenizer.
+    sha256 : file name -> SHA-256 (hexadecimal) of the models and the tokenizer.
     """
 
     fingerprint: str
@@ -63,47 +63,46 @@ class Card:
     sha256: dict[str, str]
 
     def write(self, folder: Path) -> None:
-        """Write it beside the files it tells about."""
-        (folder / CARD).write_text(json.dumps(asdict(self)), encoding="utf-8")
+        """Write the card into the folder of the export."""
+        (folder / CARD).write_text(json.dumps(self.to_dict()), encoding="utf-8")
 
     @staticmethod
     def read(folder: Path, models: Sequence[str] = tuple(MODELS.values())) -> Card:
-        """Return the card of an export whose tokenizer and models are whole; which, can be said.
+        """Return the card of an export, after checking the tokenizer and these models.
 
         Raises
         ------
         DamagedExportError
-            A file is missing, cut or changed.
+            A file is missing or damaged.
         """
         try:
-            card = Card(**json.loads((folder / CARD).read_text(encoding="utf-8")))
+            card = Card.from_dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
             for name in (*models, TOKENIZER):
                 if sha256_of(folder / name) != card.sha256[name]:
                     raise DamagedExportError(f"{folder / name} is damaged.")
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DamagedExportError(f"{folder} is not a whole export: {error}.") from error
+        except (OSError, ValueError, KeyError) as error:
+            raise DamagedExportError(f"{folder} is not a complete export: {error}.") from error
         return card
 
 
 class OnnxEncoder(BatchedEncoder):
-    """An exported encoder; see `Encoder` for its attributes.
+    """An exported encoder; see `Encoder` for the attributes.
 
-    Texts are tokenised once, and encoded in batches of like length. In int8 a batch is quantised as a whole,
-    so a vector depends a little on the texts that it was encoded with. On 200 descriptions of the bundled
-    catalog the cosine of alone and together was 0.994 on average, 0.987 at least: as near as either is to
-    float32.
+    In int8 all texts of a batch share one scale, so a vector depends a little on the other texts of its
+    batch. On 200 descriptions of the bundled catalog, the cosine between a text encoded alone and in a batch
+    was 0.994 on average and at least 0.987: as close as either is to float32.
 
     Parameters
     ----------
-    folder : an export.
-    name : what it was asked for as.
+    folder : the export.
+    name : the name that it was requested by.
     batch_tokens : most tokens in one batch, padding included.
     precision : int8 or float32.
 
     Raises
     ------
     DamagedExportError
-        The export is not whole.
+        The export is missing or damaged.
     """
 
     def __init__(self, folder: Path, name: str, batch_tokens: int, precision: Precision = "int8") -> None:
@@ -114,7 +113,7 @@ class OnnxEncoder(BatchedEncoder):
             self._session = open_session(folder / MODELS[precision])
             self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
             super().__init__(Tokenizer.from_file(str(folder / TOKENIZER)))
-        except Exception as error:  # both libraries raise bare exceptions of their own
+        except Exception as error:  # the libraries have no common base class of errors
             raise DamagedExportError(f"{folder} cannot be loaded: {error}.") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self._card.max_tokens)
@@ -154,9 +153,9 @@ class OnnxEncoder(BatchedEncoder):
 
 
 def open_session(model: Path) -> onnxruntime.InferenceSession:
-    """Return a session with as many threads as torch has; where torch is not loaded, one for each core."""
+    """Return a session with as many threads as torch uses; if torch is not loaded, one thread a core."""
     options = onnxruntime.SessionOptions()
-    torch = sys.modules.get("torch")  # so that the two are compared with as many threads
+    torch = sys.modules.get("torch")  # for a fair comparison of speeds
     options.intra_op_num_threads = torch.get_num_threads() if torch else 0
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

@@ -1,9 +1,9 @@
-"""From a sentence-transformers model to ONNX, in float32 and in int8: made once, kept in the cache folder.
+"""Export of a sentence-transformers model to ONNX, in float32 and int8; done once, kept in the cache folder.
 
-The transformer is exported by torch, its attention and layer norms are fused by onnxruntime's optimizer for
-BERT, and the weights of its matrix products become int8, one scale an output channel; activations are
-quantised as they come (dynamic quantisation). Fusing first makes the model twice as fast as quantising the
-plain graph. The exporter is the one by tracing: its graph is the one that the optimizer knows.
+torch exports the transformer; onnxruntime's optimizer for BERT fuses attention and layer norms; the weights
+of matrix products are quantised to int8 with one scale for each output channel, activations while they are
+computed (dynamic quantisation). With fused operators the int8 model is twice as fast as without. torch's
+tracing exporter is used, because the optimizer only recognises its graphs.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from semrec.errors import EncoderError
 
 PROBES = ("a short text", "read and write JSON quickly " * 12, "", "科幻小说")
 LEAST_COSINE = {"int8": 0.9, "float32": 0.9999}
-"""An export whose vectors of the probes are further from the model's is no export of it."""
+"""Least cosine between the vectors of the model and of its export, over the probes."""
 
 
 def export(encoder: SentenceTransformerEncoder, folder: Path, batch_tokens: int) -> OnnxEncoder:
-    """Export a loaded float32 encoder, and return it in int8; two processes may do so at once.
+    """Export a loaded float32 encoder, and return it in int8. Several processes may export at once.
 
     Parameters
     ----------
-    encoder : its model is left as it is.
-    folder : appears in one step when the export is complete and gives nearly the vectors of `encoder`; what
-        was there and is not whole is replaced. Where nothing can be written, the export is not kept.
+    encoder : its model is not changed.
+    folder : it appears in one step once the export is complete and its vectors are checked; a damaged export
+        is replaced. If nothing can be written there, the export is not kept.
     batch_tokens : most tokens in one batch of the returned encoder.
 
     Raises
     ------
     EncoderError
-        The model has modules that are not known here, or it cannot be exported.
+        The model has unsupported modules, or the export fails.
     """
     model = encoder.model
     transformer, pooling = known_modules(model)
     try:
         with temporary_folder(folder.parent) as temporary:
-            made = Path(temporary) / "export"
-            made.mkdir()
+            draft = Path(temporary) / "export"
+            draft.mkdir()
             with quiet():
-                write_models(transformer, made)
-            model.tokenizer.backend_tokenizer.save(str(made / TOKENIZER))
+                write_models(transformer, draft)
+            model.tokenizer.backend_tokenizer.save(str(draft / TOKENIZER))
             Card(
                 fingerprint=encoder.fingerprint,
                 dimension=encoder.dimension,
@@ -65,28 +65,28 @@ def export(encoder: SentenceTransformerEncoder, folder: Path, batch_tokens: int)
                 pad_id=model.tokenizer.pad_token_id or 0,
                 query_prompt=encoder.query_prompt,
                 document_prompt=encoder.document_prompt,
-                sha256={name: sha256_of(made / name) for name in (*MODELS.values(), TOKENIZER)},
-            ).write(made)
+                sha256={name: sha256_of(draft / name) for name in (*MODELS.values(), TOKENIZER)},
+            ).write(draft)
             for precision in ("float32", "int8"):
-                exported = OnnxEncoder(made, encoder.name, batch_tokens, precision)
+                exported = OnnxEncoder(draft, encoder.name, batch_tokens, precision)
                 check_same(encoder, exported)
             with suppress(OSError):
-                publish(made, folder)
+                publish(draft, folder)
             return exported
     except EncoderError:
         raise
-    except Exception as error:  # the exporter, the optimizer and the quantizer raise whatever they like
+    except Exception as error:  # exporter, optimizer and quantizer have no common base class of errors
         reason = str(error).strip().split("\n")[0]
         raise EncoderError(f"cannot export the encoder {encoder.name!r} to int8: {reason}") from error
 
 
 def known_modules(model: SentenceTransformer) -> tuple[Transformer, str]:
-    """Return the transformer of a model and its way of pooling, `mean` or `cls`.
+    """Return the transformer of a model and its pooling, `mean` or `cls`.
 
     Raises
     ------
     EncoderError
-        The model computes something else besides.
+        The model has other modules, or another pooling.
     """
     modules = list(model)
     kinds = [type(module) for module in modules]
@@ -100,7 +100,7 @@ def known_modules(model: SentenceTransformer) -> tuple[Transformer, str]:
 
 
 class TokenVectors(torch.nn.Module):
-    """The transformer alone: ids and mask in, one vector a token out."""
+    """The transformer without pooling: ids and mask in, one vector a token out."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -112,13 +112,13 @@ class TokenVectors(torch.nn.Module):
 
 
 def write_models(transformer: Transformer, folder: Path) -> None:
-    """Export, fuse and quantise the transformer."""
+    """Export the transformer, fuse its operators, and quantise it."""
     from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.transformers.optimizer import optimize_model
 
     model: Any = copy.deepcopy(cast("torch.nn.Module", transformer.model)).to("cpu", torch.float32).eval()
-    model.set_attn_implementation("eager")  # the fused kernels of torch are not what the optimizer knows
+    model.set_attn_implementation("eager")  # the optimizer does not recognise torch's fused attention
     plain, fused = folder / "plain.onnx", folder / MODELS["float32"]
     ids = torch.full((2, 16), 100)
     mask = torch.ones_like(ids)
@@ -156,7 +156,7 @@ def write_models(transformer: Transformer, folder: Path) -> None:
 
 
 def temporary_folder(parent: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a folder that goes with its context: in `parent` or, where that cannot be, in the system's."""
+    """Return a folder that is removed with its context: in `parent` or, if that fails, in the system's."""
     try:
         parent.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(prefix="making-", dir=parent)
@@ -165,31 +165,31 @@ def temporary_folder(parent: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def check_same(encoder: Encoder, exported: Encoder) -> None:
-    """Raise `EncoderError` unless both give nearly the same vectors."""
+    """Raise `EncoderError` unless both encoders compute nearly the same vectors."""
     cosines = (encoder.encode_documents(PROBES) * exported.encode_documents(PROBES)).sum(axis=1)
     if not cosines.min() >= LEAST_COSINE[exported.precision]:
         raise EncoderError(
-            f"the encoder {encoder.name!r} gives other vectors as {exported.precision} on onnxruntime: "
-            f"cosine {cosines.min():.4f}."
+            f"the encoder {encoder.name!r} computes other vectors in {exported.precision} on "
+            f"onnxruntime: cosine {cosines.min():.4f}."
         )
 
 
-def publish(made: Path, folder: Path) -> None:
-    """Put a complete export in its place; a whole one that another process put there first stays."""
+def publish(draft: Path, folder: Path) -> None:
+    """Move a complete export to its folder, unless another process has finished a complete one there."""
     try:
-        made.rename(folder)
+        draft.rename(folder)
     except OSError:
         try:
             Card.read(folder)
         except DamagedExportError:
-            # Aside first: a folder with files cannot be replaced in one step.
-            folder.rename(made.parent / "damaged")
-            made.rename(folder)
+            # A folder with files cannot be replaced in one step.
+            folder.rename(draft.parent / "damaged")
+            draft.rename(folder)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what exporter and quantizer say to developers off the terminal."""
+    """Hide the warnings and messages of exporter and quantizer."""
     disabled = logging.root.manager.disable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Passages: pieces of an item's text, each short enough for the encoder."""
+"""Passages: parts of an item's text, each short enough for the encoder."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ SEPARATORS = [
     " ",
     "",
 ]
-"""Where a text may be cut, the best places first; the last one cuts anywhere, so nothing is too long."""
+"""Where a text may be split, the best places first; the last one splits anywhere."""
 
 
 class Chunker:
-    """Cuts texts into passages of at most so many tokens of the encoder.
+    """Splits texts into passages of at most `passage_tokens` tokens.
 
     Parameters
     ----------
-    encoder : its tokenizer counts.
-    passage_tokens : longest passage; None, or more than the encoder reads, is as long as it reads.
+    encoder : its tokenizer counts the tokens.
+    passage_tokens : longest passage; None, or more than the encoder reads: as long as it reads.
     """
 
     def __init__(self, encoder: Encoder, passage_tokens: int | None = None) -> None:
         self._encoder = encoder
-        # It takes a third of a second, and an unchanged catalog needs no passages.
+        # Imported here: that takes a third of a second, and an unchanged catalog needs no passages.
         from langchain_text_splitters import RecursiveCharacterTextSplitter
 
         self.passage_tokens = min(passage_tokens or encoder.passage_tokens, encoder.passage_tokens)
@@ -49,8 +49,8 @@ class Chunker:
     def split(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the passages of every text, in order.
 
-        The passages of a text joined together hold all its characters but white space at the cuts:
-        nothing is truncated. An empty text has one empty passage.
+        The passages of a text contain all its characters, except white space where it is split: nothing
+        is truncated. An empty text has one empty passage.
         """
         lengths = self._encoder.count_tokens(texts)
         return [

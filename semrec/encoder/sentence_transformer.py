@@ -1,7 +1,4 @@
-"""Sentence encoders of the sentence-transformers family, on torch.
-
-The only home of sentence-transformers, transformers and torch models in semrec.
-"""
+"""Sentence encoders of sentence-transformers, on torch."""
 
 from __future__ import annotations
 
@@ -26,19 +23,19 @@ from semrec.mathematics.rows import unit_rows
 from semrec.types import Float2D, Precision
 
 MOST_TOKENS = 2**18
-"""Tokens of one batch beyond which a graphics card gets no faster."""
+"""Larger batches are not faster on a graphics card."""
 
 
 class SentenceTransformerEncoder(BatchedEncoder):
-    """An encoder loaded by `load_encoder`; see `Encoder` for its attributes.
+    """An encoder on torch; see `Encoder` for the attributes.
 
     Parameters
     ----------
     model : the loaded model, in evaluation mode.
-    name : what it was asked for as.
+    name : the name that it was requested by.
     fingerprint : hash of its files, with the precision unless it is float32.
-    precision : what the model computes with.
-    batch_tokens : most tokens in one batch, padding included; on a graphics card as many as fit are taken.
+    precision : what the model computes in.
+    batch_tokens : most tokens in one batch, padding included; on a graphics card as many as fit.
     """
 
     def __init__(
@@ -62,7 +59,7 @@ class SentenceTransformerEncoder(BatchedEncoder):
             (text for text in map(prompts.get, ("document", "passage", "corpus")) if text), ""
         )
         self.dimension = int(model.get_embedding_dimension() or 0)
-        # 512 is what BERT reads; a model that does not say more gets no more.
+        # Models without a limit of their own get that of BERT.
         self.max_tokens = int(model.max_seq_length or 512)
         special = model.tokenizer.num_special_tokens_to_add()
         self.passage_tokens = self.max_tokens - special - self.count_tokens([self.document_prompt])[0]
@@ -78,13 +75,13 @@ class SentenceTransformerEncoder(BatchedEncoder):
             )
             if progress:
                 progress(len(rows))
-        return unit_rows(vectors)  # in float32 whatever the model computes in: lengths are exactly 1
+        return unit_rows(vectors)  # float32 in any precision, so that lengths are exactly 1
 
 
 def batch_tokens_of(model: SentenceTransformer) -> int:
-    """Return how many tokens a graphics card takes at once, by its free memory; 0 on other devices.
+    """Return the tokens of one batch on a graphics card, by its free memory; 0 on other devices.
 
-    Small batches stay in a processor's cache; a graphics card with small batches waits most of the time.
+    Small batches fit into a processor's cache, but leave a graphics card idle most of the time.
     """
     if model.device.type != "cuda":
         return 0
@@ -97,22 +94,22 @@ def batch_tokens_of(model: SentenceTransformer) -> int:
 
 
 def tokens_that_fit(free_bytes: int, hidden: int, intermediate: int, number_bytes: int) -> int:
-    """Return how many tokens of a BERT fit into half of the free memory, at most `MOST_TOKENS`.
+    """Return how many tokens of a BERT model fit into half of the free memory, at most `MOST_TOKENS`.
 
     Parameters
     ----------
-    free_bytes : of the device.
-    hidden, intermediate : lengths of a token's vector, between layers and inside one.
-    number_bytes : of one number of it.
+    free_bytes : free memory of the device.
+    hidden, intermediate : components of a token's vector, between the layers and inside a layer.
+    number_bytes : bytes of one component.
     """
-    # Alive at once: the layer's input, queries, keys, values, attention's output and its sum, and the
-    # inner vector before and after its activation.
+    # In memory at the same time: a layer's input, queries, keys, values, the attention's output and its sum
+    # with the input, and the inner vector before and after the activation.
     per_token = (6 * hidden + 2 * intermediate) * number_bytes
     return min(MOST_TOKENS, free_bytes // 2 // per_token)
 
 
 def pick_device(device: str | None) -> str:
-    """Return `device`, or the best that is there: cuda, else mps, else cpu."""
+    """Return `device`, or the best one of this machine: cuda, else mps, else cpu."""
     if device:
         return device
     if torch.cuda.is_available():
@@ -135,7 +132,7 @@ def load_sentence_transformer(
     Raises
     ------
     EncoderError
-        The model is not there, cannot be loaded without running its code, or is damaged.
+        The model is missing or damaged, or can only be loaded by running its code.
     """
     path = model_path(name)
     try:
@@ -146,7 +143,7 @@ def load_sentence_transformer(
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
-    except Exception as error:  # the libraries below raise dozens of kinds; all mean the same to us
+    except Exception as error:  # the libraries have no common base class of errors
         reason = str(error).strip().split("\n")[0]
         raise EncoderError(
             f"cannot load the encoder {name!r}: {reason}. Give a folder with a sentence-transformers "
@@ -164,22 +161,22 @@ def load_sentence_transformer(
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Return whether the device has instructions for bfloat16; without them it is slower than float32."""
+    """Return whether the device has instructions for bfloat16; without them float32 is faster."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
-    has: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
+    has: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # missing in older torch
     return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "sve_bf16", "bf16"))
 
 
 def fingerprint(model: SentenceTransformer, path: str) -> str:
-    """Return a hash of everything that decides the vectors: 32 hexadecimal digits.
+    """Return a hash of everything that determines the vectors: 32 hexadecimal digits.
 
     Parameters
     ----------
     model : the loaded model.
-    path : the folder it came from; for a model of the hub its weights in memory are hashed instead.
+    path : the folder that it was loaded from; for a model of the hub the weights in memory are hashed.
     """
     if Path(path).is_dir():
         return folder_fingerprint(Path(path))
@@ -194,7 +191,7 @@ def fingerprint(model: SentenceTransformer, path: str) -> str:
 
 @contextmanager
 def quiet_transformers() -> Iterator[Any]:
-    """Keep the library's own bars and notes off the terminal while a model loads."""
+    """Hide the progress bars and messages of the libraries while a model loads."""
     hub = logging.getLogger("huggingface_hub")
     levels = transformers_logging.get_verbosity(), hub.level
     bars = transformers_logging.is_progress_bar_enabled()

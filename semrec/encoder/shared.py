@@ -1,4 +1,4 @@
-"""An encoder for several threads: tokenizers are for one at a time."""
+"""An encoder that several threads can use: a tokenizer works for one thread at a time."""
 
 from __future__ import annotations
 
@@ -7,40 +7,38 @@ from contextlib import contextmanager
 from threading import Lock
 
 from semrec.encoder.encoder import Encoder
+from semrec.encoder.wrapper import EncoderWrapper
 from semrec.types import Float2D
 
 
-class SharedEncoder(Encoder):
-    """Does what another encoder does, for one thread at a time; who encodes much lets others in between."""
+class SharedEncoder(EncoderWrapper):
+    """Wraps an encoder for several threads.
+
+    A thread that encodes many documents lets waiting threads encode after each batch, so that a query does
+    not wait for all documents.
+    """
 
     def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._turn = Lock()
-        self._next = Lock()  # held by whoever waits for the turn: it is not taken again before
-        self._counting = Lock()  # passages are cut while others are encoded
-        self.name = encoder.name
-        self.fingerprint = encoder.fingerprint
-        self.precision = encoder.precision
-        self.dimension = encoder.dimension
-        self.passage_tokens = encoder.passage_tokens
-        self.query_prompt = encoder.query_prompt
-        self.document_prompt = encoder.document_prompt
-        self.device = encoder.device
+        # Held while waiting for the turn: the thread that released the turn queues behind the waiting one.
+        self._next = Lock()
+        self._counting = Lock()  # texts are split into passages while others are encoded
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of every text, without prompt and special tokens."""
+        """See `Encoder.count_tokens`."""
         with self._counting:
             return self._encoder.count_tokens(texts)
 
     def encode_queries(self, texts: Sequence[str]) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; (0, dimension) for no texts."""
-        with self._taking_turns():
+        """See `Encoder.encode_queries`."""
+        with self._in_turn():
             return self._encoder.encode_queries(texts)
 
     def encode_documents(
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> Float2D:
-        """Return float32 (n, dimension), rows of unit length; `progress` hears of each batch's size."""
+        """See `Encoder.encode_documents`."""
 
         def after_batch(n_texts: int) -> None:
             if progress:
@@ -48,11 +46,11 @@ class SharedEncoder(Encoder):
             self._turn.release()
             self._take_turn()
 
-        with self._taking_turns():
+        with self._in_turn():
             return self._encoder.encode_documents(texts, progress=after_batch)
 
     @contextmanager
-    def _taking_turns(self) -> Iterator[None]:
+    def _in_turn(self) -> Iterator[None]:
         self._take_turn()
         try:
             yield

@@ -13,11 +13,11 @@ import numpy as np
 
 from semrec.config import Settings
 from semrec.encoder import PRECISIONS, Encoder, load_encoder, load_reference, precisions
-from semrec.encoder.choice import ENOUGH_ITEMS, Choice, asked_encoder, fastest_encoder
+from semrec.encoder.choice import ENOUGH_ITEMS, Choice, fastest_encoder, requested_encoder
 from semrec.encoder.fingerprint import known_fingerprint
 from semrec.encoder.shared import SharedEncoder
 from semrec.encoder.speeds import Speeds
-from semrec.encoder.truncated import cut, with_dimension
+from semrec.encoder.truncated import truncate_encoder, truncated_fingerprint
 from semrec.errors import EncoderError
 from semrec.mathematics.rows import unit_rows
 from semrec.store import Manifest
@@ -75,7 +75,7 @@ class Encoders:
     def chosen(self, catalog: Catalog) -> Choice:
         """Return the encoder for a catalog that is indexed for the first time, or as if it were."""
         choice = self._chosen(self._settings.encoder.model or "bundled", catalog)
-        return replace(choice, encoder=cut(choice.encoder, self._settings.index.text_dimension))
+        return replace(choice, encoder=truncate_encoder(choice.encoder, self._settings.index.text_dimension))
 
     def asked(self, manifest: Manifest, catalog: Catalog) -> Choice | None:
         """Return the encoder asked for; None when it is that of the manifest, which is not even loaded.
@@ -88,7 +88,10 @@ class Encoders:
         precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder.backend]
         dimension = self._settings.index.text_dimension
         known = known_fingerprint(name, precision)
-        same = known and manifest.encoder_fingerprint in (known, with_dimension(known, manifest.dimension))
+        same = known and manifest.encoder_fingerprint in (
+            known,
+            truncated_fingerprint(known, manifest.dimension),
+        )
         if self.loaded is None and same and dimension in (None, manifest.dimension):
             return None
         if not automatic or name != manifest.encoder:
@@ -99,7 +102,7 @@ class Encoders:
             choice = Choice(self.loaded)
         if dimension is None and name == manifest.encoder:
             dimension = min(manifest.dimension, choice.encoder.dimension)
-        return replace(choice, encoder=cut(choice.encoder, dimension))
+        return replace(choice, encoder=truncate_encoder(choice.encoder, dimension))
 
     def _chosen(self, name: str, catalog: Catalog) -> Choice:
         """Return the encoder of this name, in the precision asked for; `auto`: the fastest good one."""
@@ -118,7 +121,7 @@ class Encoders:
             candidates = partial(precisions, self._settings)
             choice = fastest_encoder(load, reference, candidates, items, speeds)
         else:
-            choice = asked_encoder(load, reference, PRECISIONS[asked], items)
+            choice = requested_encoder(load, reference, PRECISIONS[asked], items)
         self.loaded = choice.encoder
         return choice
 
@@ -151,7 +154,7 @@ class Encoders:
 
     def _fitting(self, manifest: Manifest) -> Encoder:
         def fitting(whole: Encoder) -> Encoder:
-            return cut(whole, min(manifest.dimension, whole.dimension))
+            return truncate_encoder(whole, min(manifest.dimension, whole.dimension))
 
         whole = self.loaded
         if whole is None or fitting(whole).fingerprint != manifest.encoder_fingerprint:

@@ -1,12 +1,15 @@
-"""Copies of the bundled model with something changed."""
+"""Exports of the bundled model, and copies of it with something changed."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from semrec.config import Settings
+from semrec.encoder import load_encoder
 from semrec.encoder.bundled import bundled_model
 
 
@@ -32,3 +35,21 @@ def copy_model(folder: Path, changes) -> Path:
         path = folder / f"{name}.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **content}))
     return folder
+
+
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory, bundled):
+    """A cache folder that holds an export of the bundled encoder."""
+    folder = tmp_path_factory.mktemp("exports")
+    load_encoder("bundled", Settings(cache={"folder": folder}), precision="int8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def int8(exports):
+    return load_encoder("bundled", Settings(cache={"folder": exports}, encoder={"backend": "onnx-int8"}))
+
+
+@pytest.fixture
+def own_exports(exports, tmp_path):
+    return shutil.copytree(exports, tmp_path / "exports")

@@ -22,6 +22,6 @@ def test_damaged_weights_are_refused_before_loading(tmp_path, monkeypatch):
         load_encoder("bundled", Settings())
 
 
-def test_missing_weights_are_told(tmp_path):
-    with pytest.raises(EncoderError, match=r"is not there: .*Reinstall semrec"):
+def test_missing_weights_are_an_error(tmp_path):
+    with pytest.raises(EncoderError, match=r"is missing: .*Reinstall semrec"):
         bundled.check_weights(tmp_path / "model.safetensors", bundled.WEIGHTS_SHA256)

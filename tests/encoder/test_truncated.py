@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from toy import ToyEncoder
 
-from semrec.encoder.truncated import TruncatedEncoder, cut, truncated
+from semrec.encoder.truncated import TruncatedEncoder, truncate_encoder, truncate_rows
 from semrec.errors import ConfigError
 
 
 def test_the_first_numbers_are_kept_at_unit_length():
     vectors = np.array([[3, 4, 12], [0, 0, 1]], np.float32)
-    assert truncated(vectors, 2) == pytest.approx(np.array([[0.6, 0.8], [0, 0]]))
-    assert truncated(vectors, 2).dtype == np.float32
+    assert truncate_rows(vectors, 2) == pytest.approx(np.array([[0.6, 0.8], [0, 0]]))
+    assert truncate_rows(vectors, 2).dtype == np.float32
 
 
 def test_queries_and_documents_are_cut_alike():
@@ -23,19 +23,19 @@ def test_queries_and_documents_are_cut_alike():
         (encoder.encode_queries, whole.encode_queries),
         (encoder.encode_documents, whole.encode_documents),
     ):
-        assert np.array_equal(encode(["red blue"]), truncated(encode_whole(["red blue"]), 3))
+        assert np.array_equal(encode(["red blue"]), truncate_rows(encode_whole(["red blue"]), 3))
         assert encode([]).shape == (0, 3)
     assert encoder.count_tokens(["red blue"]) == whole.count_tokens(["red blue"])
 
 
 def test_vectors_of_another_length_cannot_be_compared():
     whole = ToyEncoder()
-    fingerprints = {cut(whole, dimension).fingerprint for dimension in (None, 2, 3)}
+    fingerprints = {truncate_encoder(whole, dimension).fingerprint for dimension in (None, 2, 3)}
     assert len(fingerprints) == 3
-    assert cut(whole, whole.dimension) is whole
+    assert truncate_encoder(whole, whole.dimension) is whole
 
 
 @pytest.mark.parametrize("dimension", [0, 1000])
 def test_a_length_that_does_not_fit_is_refused(dimension):
     with pytest.raises(ConfigError, match=f"not {dimension}"):
-        cut(ToyEncoder(), dimension)
+        truncate_encoder(ToyEncoder(), dimension)
