@@ -12,7 +12,6 @@ from semrec.errors import ConfigError
 from semrec.events.frame import frame_of
 from semrec.events.interactions import CleaningRules, build_interactions
 from semrec.ranking.profile import (
-    MOST_CLUSTERED,
     SECONDS_A_DAY,
     central_items,
     event_weights,
@@ -214,12 +213,31 @@ def test_an_empty_history_has_no_interests():
     assert find_interests(np.empty((0, 8), np.float32), np.empty(0, np.float32), 8).tolist() == []
 
 
+def pair(cosine):
+    """Return two unit vectors with this cosine."""
+    return np.array([[1, 0], [cosine, (1 - cosine**2) ** 0.5]], np.float32)
+
+
+@pytest.mark.parametrize(("cosine", "n_interests"), [(0.09, 2), (0.15, 1)])
+def test_items_are_one_interest_from_a_cosine_of_about_an_eighth(cosine, n_interests):
+    labels = find_interests(pair(cosine), ones(2), 8)
+    assert len(set(labels.tolist())) == n_interests
+
+
 def test_items_beyond_the_heaviest_join_the_nearest_interest():
-    n = MOST_CLUSTERED + 300
-    axes = [0 if place % 3 else 1 for place in range(n)]
-    falling = np.linspace(2, 1, n).astype(np.float32)
+    axes = [0 if place % 3 else 1 for place in range(800)]
+    falling = np.linspace(2, 1, 800).astype(np.float32)
     labels = find_interests(around(axes), falling, 8)
     assert labels.tolist() == axes  # axis 0 has two thirds of the weight
+
+
+@pytest.mark.parametrize(("n_heavy", "n_interests"), [(480, 2), (540, 1)])
+def test_only_the_heaviest_half_thousand_form_interests(n_heavy, n_interests):
+    """Clustering compares all pairs: a history of 10,000 items would take minutes."""
+    axes = [0] * n_heavy + [1] * 20
+    falling = np.linspace(2, 1, n_heavy + 20).astype(np.float32)
+    labels = find_interests(around(axes), falling, 8)
+    assert len(set(labels.tolist())) == n_interests
 
 
 @given(

@@ -62,7 +62,33 @@ def test_what_is_said_to_all_is_said_where_nothing_else_is(signals, sentence):
     assert reason_sentence(item) == "Because of Dune (100 %)."
 
 
-def test_signals_are_told_loudest_first():
+@pytest.mark.parametrize(
+    ("share", "named_items"), [(0.02, "Dune (98 %) and Emma (2 %)"), (0.006, "Dune (98 %)")]
+)
+def test_a_reason_below_one_percent_is_not_worth_a_word(share, named_items):
+    item = Recommendation("f", "F", 2.0, because=(because("Dune", 0.98), because("Emma", share)))
+    assert reason_sentence(item) == f"Because of {named_items}."
+
+
+@pytest.mark.parametrize(("share", "sentence"), [(0.3, "Many use this."), (0.2, "")])
+def test_popularity_is_a_reason_from_a_quarter(share, sentence):
+    item = Recommendation("f", "F", 2.0, signals={"text": 1 - share, "popularity": share})
+    assert reason_sentence(item) == sentence
+
+
+def test_items_that_are_used_together_have_a_sentence_of_their_own():
+    reasons = (
+        Because("a", "Dune", 0.5, 1.0, "text"),
+        Because("b", "Emma", 0.3, 0.6, "item_item"),
+        Because("c", "Kim", 0.2, 0.4, "collaborative"),
+    )
+    item = Recommendation("f", "F", 2.0, because=reasons)
+    assert reason_sentence(item) == (
+        "People who use Emma (30 %) and Kim (20 %) also use this. Because of Dune (50 %)."
+    )
+
+
+def test_signals_are_listed_by_share():
     item = Recommendation("f", "F", 2.0, signals={"bm25": 0.294, "text": 0.706})
     assert signal_shares(item) == "text 71 %, words 29 %"
 
