@@ -1,7 +1,7 @@
 """Learning from events: models, their vectors and the weights of the blend, as a new generation.
 
-Text vectors are taken over from the generation that answers; nothing is encoded again. The new generation
-becomes current when it is complete: a fit that dies leaves the old models answering.
+Text vectors are copied from the generation that answers; nothing is encoded again. The new generation
+becomes current when it is complete: after a fit that was killed the old models answer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class FitReport:
     ----------
     generation : its number; it is current now.
     n_users, n_items, n_events : what it was learned from; items are those of the catalog.
-    cleaning : what became of all events, see `CleaningReport.to_dict`.
+    cleaning : how many events were used and dropped, see `CleaningReport.to_dict`.
     learning : what was chosen, and the gain of each signal, see `LearnReport.to_dict`.
     seconds : in all.
     notes : what a reader should know.

@@ -119,7 +119,7 @@ def objective(model: RatingModel, ratings: sparse.csr_array) -> float:
 
 
 def fold_in(model: RatingModel, items: ArrayLike, values: ArrayLike) -> tuple[float, Float1D]:
-    """Return the bias and the factor of whoever rated so: exactly what training would give with these items.
+    """Return bias and factor of a user with these ratings: what training gives with the items fixed.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def fold_in(model: RatingModel, items: ArrayLike, values: ArrayLike) -> tuple[fl
 
 
 def predict(model: RatingModel, items: ArrayLike, values: ArrayLike, targets: ArrayLike) -> Float1D:
-    """Predict the ratings of whoever has this history.
+    """Predict the ratings of a user with this history.
 
     Without a history this is the mean and the item's bias; for an item without ratings it is the mean and
     the user's bias.

@@ -1,8 +1,8 @@
-"""Validation: what is hidden from the training data, and which settings find it again.
+"""Validation: parts of the training data that are hidden, and how much of them a model finds.
 
-Only the training data is looked at. One part hides a few events of some users, the other all events of
-some items: weights for known items want models that are nearly complete, weights for new items want many
-of those.
+Only the training data is read. One part hides a few events of some users, the other all events of
+some items: weights for known items need models that are nearly complete, weights for new items need many
+new items.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from semrec.signals.fitting import ScoreHistories, TrainingData
 
 MOST_QUERIES = 2000
 HIDDEN_SHARE = 0.2
-"""Of the events of the users that are asked; everyone else trains in full."""
+"""Share of the events that is hidden, of each user in the validation part."""
 
 HIDDEN_ITEMS = 0.2
 SHORT_LENGTHS = (1, 2, 3, 6)

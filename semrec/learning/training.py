@@ -76,7 +76,7 @@ class Choice:
 
 @dataclass
 class _Log:
-    """Where the time goes, and what has to be told."""
+    """Seconds of every stage, and the notes of the report."""
 
     progress: Callable[[str], None] | None
     seconds: dict[str, float] = field(default_factory=dict)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from semrec.mathematics.ndcg import discounts, ideal_gains
 from semrec.types import Float1D, Float2D
 
 GRID = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
@@ -25,7 +26,7 @@ BUCKET_STRENGTH = 200.0
 """Queries of a bucket of lengths at which its own weights count as much as those of all queries."""
 
 ENOUGH = 50
-"""Queries from which on their verdict beats the prior."""
+"""Queries from which on the learned weights are used without the prior."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,8 @@ def ndcg_of(table: Table, scores: torch.Tensor) -> torch.Tensor:
     if not len(table) or not scores.shape[1]:
         return torch.zeros(len(table))
     top = scores.topk(min(K, scores.shape[1]), dim=1).indices
-    discount = 1 / torch.log2(torch.arange(2, K + 2).float())
-    ideal = torch.cat([torch.zeros(1), discount.cumsum(0)])[table.targets.clamp(max=K)]
+    discount = torch.from_numpy(discounts(K)).float()
+    ideal = torch.from_numpy(ideal_gains(K)).float()[table.targets.clamp(max=K)]
     gain = (table.hit.gather(1, top).float() * discount[: top.shape[1]]).sum(1)
     return gain / ideal.clamp(min=1e-9)
 
@@ -134,8 +135,8 @@ def ndcg_of(table: Table, scores: torch.Tensor) -> torch.Tensor:
 def learn_weights(table: Table, prior: Float1D, seed: int, strength: float = ENOUGH) -> Float1D:
     """Learn one weight a signal: the mean of ascents on bootstrap samples of the queries.
 
-    The mean keeps a small validation part from being learned by heart, and it is drawn to `prior` as if
-    that came from `strength` queries. With enough queries it is no worse on them than the best single
+    The mean avoids overfitting to a small validation part, and it is drawn to `prior` as if that came from
+    `strength` queries. With enough queries it is no worse on them than the best single
     signal, and a signal that adds nothing gets 0.
 
     Returns

@@ -262,7 +262,7 @@ class _Parts:
         if not isinstance(before, dict):
             return []
         changed = ", ".join(sorted(name for name in decides if before.get(name) != decides[name]))
-        return [f"an unfinished run was begun anew, because this has changed since: {changed}."]
+        return [f"an unfinished run was started again, because this has changed since: {changed}."]
 
     def users(self, log: EventLog) -> pl.Series:
         """Return all users, in the order of the first run."""

@@ -1,7 +1,7 @@
 """Why an item was recommended: shares of signals and of history items, and the nearest passages.
 
 Contributions come from the blend and add up to the score. A share is a contribution over the sum of the
-positive ones, so what speaks for an item adds up to 1, and what speaks against it is below 0.
+positive ones: the positive shares of an item add up to 1, and contributions below 0 have shares below 0.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def reasons(parts: Sequence[Contributions], n_items: int, liked: np.ndarray, n_n
 
 
 def shares(values: Float2D) -> Float2D:
-    """Return each contribution as a part of all that speaks for the item.
+    """Return each contribution as a share of the positive contributions to the item.
 
     Parameters
     ----------
@@ -119,12 +119,11 @@ def shares(values: Float2D) -> Float2D:
 
     Returns
     -------
-    float32 (n, m): the positive ones of an item add up to 1; when nothing speaks for it, negative ones add
-    up to -1.
+    float32 (n, m): the positive shares of an item add up to 1; without any, the negative ones add up to -1.
     """
-    said = np.abs(values).sum(axis=1, keepdims=True)
-    speaks_for = np.maximum(values, 0).sum(axis=1, keepdims=True)
-    whole = np.where(speaks_for > SMALLEST_PART * said, speaks_for, said)
+    absolute = np.abs(values).sum(axis=1, keepdims=True)
+    positive = np.maximum(values, 0).sum(axis=1, keepdims=True)
+    whole = np.where(positive > SMALLEST_PART * absolute, positive, absolute)
     return (values / np.where(whole == 0, np.float32(1), whole)).astype(np.float32)
 
 

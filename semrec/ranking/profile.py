@@ -1,4 +1,4 @@
-"""From a history to a profile: how much each item counts, and which interests it forms."""
+"""How much each item of a history counts, and which interests the items form."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def find_interests(centred: Float2D, weights: Float1D, max_interests: int) -> np
 
 def _cluster(centred: Float2D, max_interests: int) -> np.ndarray:
     """Return int64 (n,), groups numbered from 0 without gaps."""
-    # These take a quarter of a second; indexing, and a question without a history, do without.
+    # Importing these takes a quarter of a second. Indexing and questions without a history do not need them.
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
 
@@ -211,7 +211,7 @@ def _cluster(centred: Float2D, max_interests: int) -> np.ndarray:
     n_merges = max(
         np.searchsorted(tree[:, 2], 1.0 - SAME_INTEREST, side="right"), len(centred) - max_interests
     )
-    # Merge m joins two groups into group n + m; whoever is in neither goes on as it is.
+    # Merge m joins two groups into group n + m. Other groups keep their labels.
     groups = np.arange(len(centred))
     for merge, pair in enumerate(tree[:n_merges, :2]):
         groups[(groups == pair[0]) | (groups == pair[1])] = len(centred) + merge
@@ -228,6 +228,6 @@ def central_items(centred: Float2D, labels: np.ndarray, interest: int) -> np.nda
     interest : one of the labels.
     """
     members = np.flatnonzero(labels == interest)
-    # Rounded, for the last bits must not choose between the two items of a pair.
+    # Rounded: the last bits must not choose between the two items of a pair.
     closeness = np.round(centred[members] @ centred[members].mean(axis=0), 5)
     return members[np.argsort(-closeness, kind="stable")]

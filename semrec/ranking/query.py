@@ -1,4 +1,4 @@
-"""A query: what somebody asks for, checked, before anything is looked up."""
+"""A query: text, history, user and options, checked before anything is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reasons in words: sentences a shop could print."""
+"""Reasons in words: sentences that a shop can print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENOUGH_SHARE = 0.25
 """Share from which a signal without a history is a reason, when there is no other."""
 
 SMALLEST_SHARE = 0.01
-"""Reasons below this are not worth a word."""
+"""Reasons with a smaller share are not named."""
 
 
 def reason_sentence(recommendation: Recommendation) -> str:
@@ -34,10 +34,9 @@ def reason_sentence(recommendation: Recommendation) -> str:
         elif passages.history is not None and recommendation.because:
             history = quote(without_title(passages.history, recommendation.because[0].title))
             sentences.append(f"“{item}” is close to “{history}”")
-    if (
-        not sentences and recommendation.score < 0
-    ):  # worse than the average item, in a small or filtered catalog
-        sentences.append("Nothing speaks for it; it is the best of what is left.")
+    # Worse than the average item: in a small or filtered catalog.
+    if not sentences and recommendation.score < 0:
+        sentences.append("No reason; it only fills the list.")
     return " ".join(sentences)
 
 

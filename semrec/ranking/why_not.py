@@ -1,4 +1,4 @@
-"""Why an item is not among the recommendations: the first thing that kept it out, with the exact figures."""
+"""Why an item is not among the recommendations: the first rule or score that kept it out."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from semrec.types import AnyOf, Condition, Value
 Verdict = Literal[
     "recommended", "not_indexed", "seen", "excluded", "filtered", "not_found", "outranked", "diversity"
 ]
-"""recommended: it is there. not_indexed: the index does not hold it. seen: it is in the history. excluded: it
-was excluded by id. filtered: a filter does not hold. not_found: no search of a signal proposed it, and its
-score would not have been enough either, or just so. outranked: others score higher. diversity: its score was
+"""recommended: it is in the answer. not_indexed: the index does not hold it. seen: it is in the history.
+excluded: it was excluded by id. filtered: a filter does not hold. not_found: no search of a signal proposed it, and its
+score alone would not have been enough, or only just. outranked: others score higher. diversity: its score was
 enough, but it is too like one that was chosen."""
 
 
@@ -89,15 +89,17 @@ class Rules:
         if item_id in self.excluded:
             return WhyNot(item_id, title, "excluded", "it was excluded by its id")
         if item_id in self.seen:
-            return WhyNot(item_id, title, "seen", "it is in the history, and what was seen is left out")
-        failed = tuple(told for c in self.conditions if (told := fault(c, metadata.get(c.field))))
+            return WhyNot(
+                item_id, title, "seen", "it is in the history, and items of the history are left out"
+            )
+        failed = tuple(reason for c in self.conditions if (reason := fault(c, metadata.get(c.field))))
         if failed:
             return WhyNot(item_id, title, "filtered", f"a filter does not hold: {'; '.join(failed)}", failed)
         return None
 
 
 def fault(condition: Condition, value: Value | None) -> str:
-    """Return in words why a value does not meet a condition; empty when it does, as the store would say."""
+    """Return in words why a value does not meet a condition; empty when it does."""
     if holds(condition, value):
         return ""
     has = "it has none" if value is None else f"it is {_written(value)}"
@@ -105,8 +107,8 @@ def fault(condition: Condition, value: Value | None) -> str:
         return f"{condition.field} must be {' or '.join(map(str, condition.values))}, but {has}"
     words = {"gte": "at least", "gt": "more than", "lte": "at most", "lt": "less than"}
     bounds = {name: bound for name in words if (bound := getattr(condition, name)) is not None}
-    told = " and ".join(f"{words[name]} {bound:g}" for name, bound in bounds.items())
-    return f"{condition.field} must be {told}, but {has}"
+    allowed = " and ".join(f"{words[name]} {bound:g}" for name, bound in bounds.items())
+    return f"{condition.field} must be {allowed}, but {has}"
 
 
 def _written(value: Value) -> str:
@@ -123,7 +125,7 @@ def judge(
     last: tuple[int, str] | None,
     was_found: bool,
 ) -> WhyNot:
-    """Return where an item stands that no rule keeps out.
+    """Return score and rank of an item that no rule keeps out.
 
     Parameters
     ----------

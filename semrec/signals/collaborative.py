@@ -44,7 +44,7 @@ class CollaborativeSignal(Signal):
     Parameters
     ----------
     fold_in : turns a history into a factor.
-    text_map : predicts the factors of a text; None: this signal has nothing to say about a text.
+    text_map : predicts the factors of a text; None: a text is not scored.
     sample : a fixed sample of the catalog; None where only `score_catalog` is used.
     """
 
@@ -138,16 +138,16 @@ class CollaborativeSignal(Signal):
         n_items = data.user_items.shape[1]
         chosen = ials.IalsOptions(**options) if options else ials.IalsOptions(rank=min(max(RANKS), n_items))
         own = ials.train(data.user_items, chosen, seed)
-        told = text_map.learn_text_map(data.text_vectors, own, data.events)
-        factors = text_map.hand_over(own, told.factors(data.text_vectors), data.events)
+        learned = text_map.learn_text_map(data.text_vectors, own, data.events)
+        factors = text_map.hand_over(own, learned.factors(data.text_vectors), data.events)
         parameters: Parameters = {
             "gram": own.T @ own,
             "alpha": chosen.alpha,
             "reg": chosen.reg,
             "nu": chosen.nu,
             "n_items": n_items,
-            "text_centre": told.centre,
-            "text_weights": told.weights,
+            "text_centre": learned.centre,
+            "text_weights": learned.weights,
         }
         fields = (VectorField(COLLABORATIVE, "dense", factors.shape[1], "dot"),)
         return Fitted(fields, {COLLABORATIVE: factors}, parameters)
@@ -156,10 +156,12 @@ class CollaborativeSignal(Signal):
     def new_item_vectors(
         cls, parameters: Parameters, text_vectors: Float2D
     ) -> Mapping[str, Sequence[Float1D]]:
-        """Return the factors that the texts of new items tell; 0 if the map was lost."""
-        told = _text_map_of(parameters)
+        """Return the factors predicted from the texts of new items; 0 without a map."""
+        predict = _text_map_of(parameters)
         rank = len(_array(parameters, "gram"))
-        factors = told.factors(text_vectors) if told else np.zeros((len(text_vectors), rank), np.float32)
+        factors = (
+            predict.factors(text_vectors) if predict else np.zeros((len(text_vectors), rank), np.float32)
+        )
         return {COLLABORATIVE: list(factors)}
 
     @classmethod

@@ -188,7 +188,7 @@ class FreshnessSignal(Signal):
         return settings.ranking.freshness_field is not None
 
     def ask(self, question: Question) -> list[SignalQuery]:
-        """Return one part, unless a text or a history says what is wanted.
+        """Return one part; none for a text or a history.
 
         Raises
         ------
@@ -212,7 +212,7 @@ class FreshnessSignal(Signal):
         return [part]
 
     def score_catalog(self, catalog: Catalog, histories: Histories, rows: slice) -> Float2D:
-        """Score items of a catalog for histories that say nothing, float32 (n, n_rows); NaN for the others.
+        """Score items of a catalog for empty histories, float32 (n, n_rows); NaN for other histories.
 
         Raises
         ------
@@ -248,7 +248,7 @@ class FreshnessSignal(Signal):
         )
 
     def _recent(self, n_items: int) -> tuple[Condition, ...]:
-        """Return conditions that about so many of the newest items meet, as far as the sample tells."""
+        """Return conditions that about so many of the newest items meet, estimated on the sample."""
         sample = self._dated_sample
         n_newest = max(FEWEST_RECENT, round(n_items * sample.share))
         values = sample.values[:n_newest]

@@ -1,6 +1,6 @@
-"""The `popularity` signal: what many used, whoever asks.
+"""The `popularity` signal: items that many users used. Every asker gets the same scores.
 
-It is the reason that is left when little is known of a user, and it tells how much evidence an item has.
+It is the only reason for users without a history, and it gives the number of events of an item.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PopularitySignal(Signal):
         return cls(context.sample)
 
     def ask(self, question: Question) -> list[SignalQuery]:
-        """Return one part, unless a text says what is wanted."""
+        """Return one part; none for a text."""
         if question.text is not None:
             return []
         part = SignalQuery(

@@ -97,7 +97,7 @@ class SignalQuery:
     fields: tuple[str, ...] = ()
 
     def after_search(self, probes: Sequence[Hits]) -> SignalQuery | None:
-        """Return the part with what the hits of its probes tell; None if it has nothing to say."""
+        """Return the part with what the hits of its probes tell; None if no item matches."""
         return self
 
     def estimate(self, keys: Keys, hits: Sequence[Hits]) -> Float1D | None:
@@ -199,7 +199,7 @@ class Signal(ABC):
     default_weight : its weight where `fit` has learned none: for texts, and before the first fit.
     learns_weight : `fit` learns a weight for it, for questions with a history.
     warm_prior, cold_prior : expected weight for items with and without events, before validation.
-    scores_new_items : it can speak for items without events.
+    scores_new_items : it scores items without events, too.
     history_fields : stored fields of the history that `ask` reads.
     sample_fields : stored fields of the sample that `ask` reads.
     is_fitted : `fit` makes it; before the first fit it is not there.
@@ -224,7 +224,7 @@ class Signal(ABC):
     tunes_half_life: ClassVar[bool] = False
 
     evidence_request: ScoreQuery | None = None
-    """Query whose score tells how many events an item has; one signal has it."""
+    """Query whose scores give the number of events of items; one signal has it."""
 
     metadata_fields: tuple[str, ...] = ()
     """Metadata fields that `score_catalog` reads."""
@@ -241,7 +241,7 @@ class Signal(ABC):
 
     @abstractmethod
     def ask(self, question: Question) -> list[SignalQuery]:
-        """Return the signal's parts of a question; empty if it has nothing to say."""
+        """Return the signal's parts of a question; empty if it does not answer it."""
 
     @abstractmethod
     def score_catalog(self, catalog: Catalog, histories: Histories, rows: slice) -> Float2D | None:
@@ -255,7 +255,7 @@ class Signal(ABC):
 
         Returns
         -------
-        float32 (n_histories, n_rows), NaN for no opinion; None if it has nothing to say about histories.
+        float32 (n_histories, n_rows), NaN for no opinion; None if it does not score histories.
         """
 
     def evidence(self, raw: Float1D) -> Float1D:

@@ -40,7 +40,7 @@ def test_the_sentence_for_a_text():
 @pytest.mark.parametrize("passages", [None, Passages("an empire falls")])
 def test_what_only_fills_the_list_says_so(passages):
     item = Recommendation("f", "Foundation", -0.6, signals={"text": -1.0}, passages=passages)
-    assert reason_sentence(item) == "Nothing speaks for it; it is the best of what is left."
+    assert reason_sentence(item) == "No reason; it only fills the list."
 
 
 def test_without_reasons_there_is_no_sentence():

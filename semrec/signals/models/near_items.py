@@ -53,10 +53,10 @@ def predict_columns(
 
 
 def shares(text: Float2D, cold: NDArray[np.integer], warm: NDArray[np.integer]) -> sparse.csr_array:
-    """Return how much each of the nearest warm items tells about each cold one, float32 (n_cold, n_items).
+    """Return the weight of each of the nearest warm items for each cold one, float32 (n_cold, n_items).
 
     They are the weights of a kernel regression, s_i = (K + NOISE·I)⁻¹·k_i: two warm items that read alike
-    share what one of them would get, and where nothing is near, little is told.
+    share what one of them would get, and where nothing is near, all weights are small.
     """
     n_near = min(NEAR, len(warm))
     warm_text = torch.from_numpy(text[warm])
