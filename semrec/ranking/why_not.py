@@ -16,10 +16,17 @@ from semrec.types import AnyOf, Condition, Value
 Verdict = Literal[
     "recommended", "not_indexed", "seen", "excluded", "filtered", "not_found", "outranked", "diversity"
 ]
-"""recommended: it is in the answer. not_indexed: the index does not hold it. seen: it is in the history.
-excluded: it was excluded by id. filtered: a filter does not hold. not_found: no search of a signal proposed it, and its
-score alone would not have been enough, or only just. outranked: others score higher. diversity: its score was
-enough, but it is too like one that was chosen."""
+"""Why an item is or is not in the answer:
+
+- recommended: it is in the answer.
+- not_indexed: the index does not hold it.
+- seen: it is in the history.
+- excluded: it was excluded by its id.
+- filtered: it does not meet a filter.
+- not_found: no search of a signal proposed it.
+- outranked: other items score higher.
+- diversity: its score was enough, but it is too similar to an item that was chosen.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +96,7 @@ class Rules:
         if item_id in self.excluded:
             return WhyNot(item_id, title, "excluded", "it was excluded by its id")
         if item_id in self.seen:
-            return WhyNot(
-                item_id, title, "seen", "it is in the history, and items of the history are left out"
-            )
+            return WhyNot(item_id, title, "seen", "it is in the history, and the history is left out")
         failed = tuple(reason for c in self.conditions if (reason := fault(c, metadata.get(c.field))))
         if failed:
             return WhyNot(item_id, title, "filtered", f"a filter does not hold: {'; '.join(failed)}", failed)
