@@ -55,6 +55,11 @@ def to_plain(value: Any) -> Any:
     return _adapter(type(value)).dump_python(value, mode="json")
 
 
+def to_json(value: Any) -> str:
+    """Return a dataclass, or a container of some, as JSON text; NaN and infinity become null."""
+    return _adapter(type(value)).dump_json(value).decode()
+
+
 def from_plain(kind: type[T], stored: Any) -> T:
     """Return the value of a type that `to_plain` has turned into JSON values.
 

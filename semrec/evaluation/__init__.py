@@ -1,6 +1,6 @@
-"""Honest evaluation: splits, metrics, baselines, intervals, and a report to look at.
+"""Evaluation: splits, metrics, baselines, intervals, and a report.
 
-`evaluate` asks recommenders for the test part of a `Split`; `render_report` draws what came out.
+`evaluate` measures recommenders on the test part of a `Split`; `render_report` shows the result as a page.
 """
 
 from semrec.evaluation.report import render_report

@@ -1,4 +1,7 @@
-"""Whether the right items are in the lists: one number a user, NaN for a user with nothing to find."""
+"""Accuracy of lists: one number a user, NaN for users without a positive.
+
+A positive is a test item that the user liked; a hit is a positive in the list.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from semrec.mathematics.ndcg import ndcg as binary_ndcg
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Which places of the lists hold a positive.
+    """The hits of lists.
 
     Parameters
     ----------
-    found : bool (n_users, k).
-    n_relevant : int64 (n_users,), positives of each user in all.
+    found : bool (n_users, k), whether the item at each rank is a positive.
+    n_relevant : int64 (n_users,), positives of each user, in the list or not.
     """
 
     found: NDArray[np.bool_]
@@ -29,13 +32,13 @@ class Hits:
 
 
 def find_hits(top: TopK, test: Csr, k: int | None = None) -> Hits:
-    """Return where the lists hold a positive.
+    """Return the hits of lists.
 
     Parameters
     ----------
     top : lists of n_users.
     test : CSR (n_users, n_items); row u belongs to list u.
-    k : look at the first k places only; None: at all.
+    k : count the first k ranks only; None: all.
     """
     n_users, n_items = test.shape
     items = top.items[:, :k]
@@ -94,7 +97,7 @@ ACCURACY: Mapping[str, Callable[[Hits], Values]] = {
     "mrr": mrr,
     "hit_rate": hit_rate,
 }
-"""What is measured on hits, by name."""
+"""The accuracy metrics, by name."""
 
 
 def _where_relevant(hits: Hits, values: Values) -> Values:

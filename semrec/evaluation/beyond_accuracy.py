@@ -1,4 +1,4 @@
-"""What lists are like besides being right: new, diverse, and not the same for everyone."""
+"""Metrics besides accuracy: novelty, diversity, and how the catalog is covered."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from semrec.types import Float2D
 def novelty(top: TopK, popularity: NDArray[np.integer], n_users: int) -> Values:
     """Return the mean self-information of each list, in bits: -log2((c_i + 1) / (n_users + 1)).
 
-    c_i is the number of training events of item i (Zhou et al., 2010); the added ones keep items
-    without events finite. NaN for an empty list.
+    c_i is the number of training events of item i (Zhou et al., 2010); adding 1 keeps the value finite for
+    items without events. NaN for an empty list.
     """
     bits = -np.log2((np.asarray(popularity) + 1) / (n_users + 1))
     return _mean_shown(top, bits[top.items])
 
 
 def tail_share(top: TopK, popularity: NDArray[np.integer], candidates: NDArray[np.bool_]) -> Values:
-    """Return the share of each list outside the most popular fifth of the candidates.
+    """Return the share of each list outside the most popular fifth of the candidates; NaN for an empty list.
 
-    NaN for an empty list.
+    Parameters
+    ----------
+    top : the lists.
+    popularity : int (n_items,), training events.
+    candidates : bool (n_items,), items that may be recommended.
     """
     order = np.argsort(np.where(candidates, -np.asarray(popularity, np.int64), 1), kind="stable")
     is_tail = np.ones(len(candidates), dtype=bool)
@@ -35,7 +39,7 @@ def tail_share(top: TopK, popularity: NDArray[np.integer], candidates: NDArray[n
 def diversity(top: TopK, item_vectors: Float2D) -> Values:
     """Return the mean cosine distance of all pairs of each list (Ziegler et al., 2005).
 
-    Σ_{a≠b} x_a·x_b = ‖Σ x‖² - Σ ‖x‖², so no pair is ever formed. NaN for fewer than two items.
+    Computed without pairs: Σ_{a≠b} x_a·x_b = ‖Σ x‖² - Σ ‖x‖². NaN for fewer than two items.
     """
     unit = unit_rows(item_vectors)
     total = np.zeros((len(top.items), unit.shape[1]))
@@ -50,14 +54,14 @@ def diversity(top: TopK, item_vectors: Float2D) -> Values:
 
 
 def coverage(counts: NDArray[np.number]) -> float:
-    """Return the share of candidates that anyone was shown; `counts` (n_candidates,): how often each was."""
+    """Return the share of candidates with a count above 0; counts (n_candidates,): lists with each one."""
     return float(np.mean(np.asarray(counts) > 0)) if len(counts) else float("nan")
 
 
 def gini(counts: NDArray[np.number]) -> float:
-    """Return how unequally the candidates are shown: 0 all alike, near 1 one item takes all.
+    """Return the Gini index of the counts: 0 for equal counts, near 1 if one candidate has all.
 
-    G = Σ_i (2i - n - 1)·c_(i) / (n·Σ c), c_(i) ascending; NaN when nothing was shown.
+    G = Σ_i (2i - n - 1)·c_(i) / (n·Σ c), c_(i) ascending; NaN if all counts are 0.
     """
     ordered = np.sort(np.asarray(counts, np.float64))
     n, total = len(ordered), ordered.sum()

@@ -1,4 +1,4 @@
-"""Intervals of means over users, by resampling users (Efron, 1979)."""
+"""Bootstrap intervals: users are drawn with replacement (Efron, 1979)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from semrec.evaluation.splits import Csr
 from semrec.evaluation.values import Values, ratio
 
 BATCH_DRAWS = 2**22
-"""Users that are drawn at once: bounds the memory of a bootstrap."""
+"""Users that are drawn at once: limits the memory."""
 
 
 def bootstrap_interval(
     values: Values, seed: int, *, n_resamples: int = 1000, weights: Values | None = None
 ) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the mean over users (Efron, 1979); see `bootstrap_means`."""
+    """Return the 95 % percentile interval of the mean over users ; see `bootstrap_means`."""
     means = bootstrap_means(values[:, None], seed, n_resamples=n_resamples, weights=weights)
     low, high = percentiles(means)
     return float(low[0]), float(high[0])
@@ -31,15 +31,15 @@ def bootstrap_means(
     weights: Values | None = None,
     batch_draws: int = BATCH_DRAWS,
 ) -> NDArray[np.float64]:
-    """Return the means of resamples of users, drawn with replacement; NaN values are left out of a mean.
+    """Return the means of resamples of users; NaN values are not counted.
 
-    All columns see the same resamples, so differences of columns can be resampled too.
+    All columns have the same resamples, so the difference of two columns is a resampled difference.
 
     Parameters
     ----------
     values : float64 (n_users, n_columns).
     seed : of the draws.
-    weights : float64 (n_users,), how much a user's value counts in the mean; None: all alike.
+    weights : float64 (n_users,), the weight of a user in the mean; None: equal weights.
     batch_draws : users that are drawn at once.
 
     Returns
@@ -68,15 +68,17 @@ def percentiles(resampled: NDArray[np.float64]) -> tuple[NDArray[np.float64], ND
 def catalog_interval(
     measure: Callable[[NDArray[np.number]], float], shown: Csr, seed: int, *, n_resamples: int = 200
 ) -> tuple[float, float]:
-    """Return a 95 % interval of a measure of all lists together (`coverage`, `gini`).
+    """Return a 95 % interval of a metric of all lists together (`coverage`, `gini`).
 
-    A resample of users holds fewer different users and so shows fewer different items. The interval is
-    therefore moved so that the mean of the resamples falls on the measured value, and cut to [0, 1].
+    A resample has fewer distinct users than the original, and so fewer distinct items in its lists. This bias
+    is removed: the interval is shifted so that the mean of the resamples is the measured value, and then
+    limited to [0, 1].
 
     Parameters
     ----------
     measure : counts (n_candidates,) -> number in [0, 1].
-    shown : CSR (n_users, n_candidates), 1 where an item is in a user's list.
+    shown : CSR (n_users, n_candidates), 1 where a candidate is in a user's list.
+    seed : of the draws.
     """
     value = measure(shown.sum(axis=0))
     resampled = [
@@ -93,7 +95,7 @@ def catalog_interval(
 def _resample_counts(
     n_users: int, seed: int, n_resamples: int, batch_draws: int = BATCH_DRAWS
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield how often each user is drawn, float64 (some, n_users), n_resamples rows in all."""
+    """Yield how often each user is drawn, float64 (n_rows, n_users); n_resamples rows in total."""
     rng = np.random.default_rng(seed)
     step = max(1, batch_draws // max(1, n_users))
     for start in range(0, n_resamples if n_users else 0, step):

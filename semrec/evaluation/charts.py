@@ -1,7 +1,7 @@
-"""Small plots as inline SVG; colours come from the page's style sheet.
+"""Small plots as inline SVG; the style sheet of the page has the colours.
 
-A plot is 420 units wide, about the width of a phone, so that its letters stay readable there.
-Recommenders have classes: `s0` is what the report is about, `s1` … are others, `rest` is grey.
+A plot is 420 units wide, about the width of a phone, so that its text is readable there. Styles are classes
+of the style sheet: `s0` for the first recommender, `s1` … for others, `rest` is grey.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A named value with an interval; `style` is its class in the style sheet."""
+    """A named value with its interval."""
 
     name: str
     value: float
@@ -53,7 +53,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A named line; a point for each label, None where there is none."""
+    """A named line with a point for each label; None: no point."""
 
     name: str
     points: tuple[Point | None, ...]
@@ -61,7 +61,7 @@ class Line:
 
 
 def bars(points: Sequence[Point], label: str) -> Markup:
-    """Horizontal bars with whiskers; the name stands above its bar."""
+    """Draw horizontal bars with whiskers; the name is above its bar."""
     scale = (WIDTH - 60) / max([1e-9, *(p.high for p in points)])
     rows = [_bar(34 * place, point, scale) for place, point in enumerate(points)]
     return svg.picture(WIDTH, 34 * len(rows) + 4, label, *rows)
@@ -79,7 +79,7 @@ def _bar(y: float, point: Point, scale: float) -> Markup:
 
 
 def scatter(dots: Sequence[Dot], x_label: str, y_label: str, label: str) -> Markup:
-    """Dots in a plane, each with its name where there is room."""
+    """Draw dots in a plane, with their names where there is space."""
     plane = _Plane(330, _nice_top([d.y for d in dots]), x_label, y_label)
     x_top = _nice_top([d.x for d in dots])
     ticks = [(plane.x(value / x_top), _tick(value)) for value in _ticks(x_top)]
@@ -91,7 +91,7 @@ def scatter(dots: Sequence[Dot], x_label: str, y_label: str, label: str) -> Mark
 
 
 def lines(series: Sequence[Line], labels: Sequence[str], x_label: str, y_label: str, label: str) -> Markup:
-    """Lines over labelled steps, with bands for the intervals of the lines that are not grey."""
+    """Draw lines over labelled steps, with bands for the intervals of coloured lines."""
     values = [p.high if line.style != "rest" else p.value for line in series for p in line.points if p]
     plane = _Plane(280, _nice_top(values), x_label, y_label)
     xs = [plane.x((place + 0.5) / len(labels)) for place in range(len(labels))]
@@ -132,7 +132,7 @@ def _stack(y: float, name: str, parts: Mapping[str, float], styles: Mapping[str,
 
 @dataclass(frozen=True, slots=True)
 class _Plane:
-    """The area of a plot with axes: values from 0 to `y_top`, and a share of the width from 0 to 1."""
+    """The area of a plot with axes: y from 0 to `y_top`, x as a share of the width from 0 to 1."""
 
     height: float
     y_top: float
@@ -176,7 +176,7 @@ def _polyline(places: Sequence[tuple[float, float]]) -> str:
 
 
 def _names(placed: Sequence[tuple[Dot, float, float]], base: float) -> list[Markup]:
-    """Names of dots, each at the first free place around its dot; a name without one is only a tooltip."""
+    """Return names at the first free place around each dot; without a free place only the tooltip has it."""
     taken = [(x - 6, y - 6, x + 6, y + 6) for _, x, y in placed]
     drawn = []
     for dot, x, y in sorted(placed, key=lambda place: place[0].style == "rest"):
@@ -202,7 +202,7 @@ def _in_words(point: Point) -> str:
 
 
 def _step(values: Sequence[float]) -> float:
-    """Return the distance of ticks: 1, 2, 2.5 or 5 times a power of ten, so that there are at most five."""
+    """Return the distance of ticks, 1, 2, 2.5 or 5 times a power of ten, with at most five ticks."""
     largest = max((v for v in values if math.isfinite(v)), default=0.0)
     if largest <= 0:
         return 0.25

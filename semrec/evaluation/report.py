@@ -13,6 +13,7 @@ from semrec.evaluation import charts
 from semrec.evaluation.charts import Dot, Line, Point
 from semrec.evaluation.report_tables import all_numbers, temperatures
 from semrec.evaluation.results import Evaluation, Measure, best_first
+from semrec.evaluation.slices import TEMPERATURE
 
 N_COLOURED = 4
 """Recommenders with a colour of their own: the first one and the best others. The rest is grey."""
@@ -24,7 +25,8 @@ HOW_MEASURED = (
     "Every number is a mean over users with its 95 % bootstrap interval. A tie ranks the positive last.",
     "Coverage and Gini are computed from all lists together. Gini 0: all items are shown equally often; "
     "1: one item is always shown. Tail: outside the most popular fifth of the items.",
-    "Cold: at most 3 training events; warm: 4 to 19; hot: 20 or more.",
+    f"Cold: fewer than {TEMPERATURE['warm']} training events; warm: fewer than {TEMPERATURE['hot']}; "
+    f"hot: {TEMPERATURE['hot']} or more.",
 )
 
 _TEMPLATES = Environment(

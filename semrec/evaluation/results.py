@@ -1,27 +1,26 @@
-"""What was measured, as values."""
+"""Results of an evaluation."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
-import numpy as np
 import polars as pl
+
+from semrec.types import to_json
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number.
+    """One measured number.
 
     Parameters
     ----------
-    recommender : who.
+    recommender : its name.
     group : "all", "users" and "items" (hot, warm, cold), "history length" or "item popularity".
     slice : which part of the group; "all" of the group "all".
-    metric : what.
-    value, low, high : the mean over users and its 95 % bootstrap interval; NaN when undefined.
+    metric : its name.
+    value, low, high : the mean over users and its 95 % bootstrap interval; NaN if undefined.
     n_users : users in the slice.
     """
 
@@ -37,16 +36,16 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured, and how.
+    """All measured numbers, and how they were measured.
 
     Parameters
     ----------
-    measures : all numbers; recommenders in the order they were given.
+    measures : the numbers; recommenders are in the order in which they were given.
     k : length of the lists.
     split : kind of split.
-    counts : what the split read, left out and kept.
+    counts : events and users that the split read, left out and kept.
     seed : of the bootstrap.
-    notes : what a reader must know, for instance baselines that were left out.
+    notes : remarks, for instance on baselines that were left out.
     """
 
     measures: tuple[Measure, ...]
@@ -58,7 +57,7 @@ class Evaluation:
 
     @property
     def recommenders(self) -> tuple[str, ...]:
-        """Names, in the order they were given."""
+        """Names of the recommenders, in the order in which they were given."""
         return tuple(dict.fromkeys(measure.recommender for measure in self.measures))
 
     def find(self, metric: str, group: str = "all") -> tuple[Measure, ...]:
@@ -66,22 +65,14 @@ class Evaluation:
         return tuple(m for m in self.measures if m.metric == metric and m.group == group)
 
     def to_frame(self) -> pl.DataFrame:
-        """Return one row a measure."""
+        """Return a frame with one row a number."""
         numbers = {"value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n_users": pl.Int64}
         names = dict.fromkeys(("recommender", "group", "slice", "metric"), pl.String)
         return pl.DataFrame([asdict(m) for m in self.measures], schema={**names, **numbers})
 
     def to_json(self) -> str:
         """Return a JSON object; undefined numbers are null."""
-        return json.dumps(_without_nan(asdict(self)), ensure_ascii=False, allow_nan=False)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+        return to_json(self)
 
 
 def best_first(measures: Sequence[Measure]) -> list[Measure]:

@@ -1,4 +1,4 @@
-"""Ask every recommender the same questions and measure the answers, with intervals and by slice."""
+"""Evaluation of several recommenders on one split, with intervals and by slice."""
 
 from __future__ import annotations
 
@@ -22,23 +22,27 @@ from semrec.evaluation.values import Values, ratio
 from semrec.types import Float2D
 
 Recommend: TypeAlias = Callable[[NDArray[np.int64]], Float2D | TopK]
-"""Rows of `Split.users` (n,) -> float32 scores (n, n_items), or finished lists of unseen candidates.
+"""A recommender: rows of `Split.users` (n,) -> float32 scores (n, n_items), or lists of unseen candidates.
 
-Scores are masked, ranked with ties against the positive, and give AUC; lists are taken as they are."""
+Lists are made from scores without the known items, with positives last in a tie, and AUC is computed. Given
+lists are used unchanged."""
 
 PredictRatings: TypeAlias = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """Rows of `Split.users` (n,) and of `Split.items` (n,) -> predicted ratings (n,)."""
 
 BATCH_SCORES = 2**25
-"""Scores that a recommender is asked for at once (128 MB)."""
+"""Scores that a recommender computes in one call (128 MB)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is the same for all recommenders; see `evaluate`. `asked` are rows of the split."""
+    """What is the same for all recommenders; see `evaluate`.
+
+    `test_users` : int64 (n,), rows of the split.
+    """
 
     split: Split
-    asked: NDArray[np.int64]
+    test_users: NDArray[np.int64]
     k: int
     item_vectors: Float2D | None
     seed: int
@@ -48,7 +52,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What one recommender gave the users who were asked; `auc` is all NaN for finished lists."""
+    """The lists of one recommender for the test users, and their AUC; NaN if there are no scores."""
 
     top: TopK
     auc: Values
@@ -67,33 +71,33 @@ def evaluate(
 ) -> Evaluation:
     """Measure recommenders on the test part of a split.
 
-    Asked are the users with something known and something to find. Items that a user knows and items
-    that are no candidates are never recommended. All intervals use the same resamples of users.
+    Test users have a training event and a positive test event. Items that a user knows, and items that are
+    not candidates, are not recommended. All intervals use the same resamples of users.
 
     Parameters
     ----------
-    recommenders : name -> what answers; the first one is what the report is about.
+    recommenders : name -> recommender; a report is about the first one.
     split : see `semrec.evaluation.splits`.
     k : length of the lists.
-    item_vectors : float32 (n_items, dim), for the diversity of lists; None: it is not measured.
+    item_vectors : float32 (n_items, dim), for the diversity of lists; None: diversity is not measured.
     seed, n_resamples : of the bootstrap.
-    batch_scores : scores that a recommender is asked for at once.
+    batch_scores : scores that a recommender computes in one call.
     notes : added to the result.
 
     Raises
     ------
     ConfigError
-        There is no recommender, or nobody to ask, or an answer does not fit.
+        There is no recommender or no test user, or a recommender returns something of the wrong shape.
     """
-    asked = split.test_users
+    test_users = split.test_users
     if not recommenders:
         raise ConfigError("there is no recommender to evaluate")
-    if not len(asked):
-        raise ConfigError(f"split {split.kind!r} leaves no user with both a history and a test item")
-    plan = _Plan(split, asked, k, item_vectors, seed, n_resamples, batch_scores)
-    answers = {name: _ask(name, recommend, plan) for name, recommend in recommenders.items()}
+    if not len(test_users):
+        raise ConfigError(f"split {split.kind!r} leaves no user with a history and a positive test event")
+    plan = _Plan(split, test_users, k, item_vectors, seed, n_resamples, batch_scores)
+    answers = {name: _answer(name, recommend, plan) for name, recommend in recommenders.items()}
     measures: list[Measure] = []
-    for part in slices(split, asked):
+    for part in slices(split, test_users):
         measures += _measure_users(part, answers, plan)
         if part.items is None:
             measures += _measure_catalog(part, answers, plan)
@@ -107,8 +111,9 @@ def evaluate_ratings(
 
     Parameters
     ----------
-    predictors : name -> what predicts ratings.
-    split : its test values are the ratings, all above 0.
+    predictors : name -> predictor.
+    split : the values of its test part are the ratings, all above 0.
+    seed, n_resamples : of the bootstrap.
     """
     test = split.test.tocoo()
     users, items, ratings = test.row.astype(np.int64), test.col.astype(np.int64), test.data.astype(np.float64)
@@ -126,11 +131,11 @@ def evaluate_ratings(
     return tuple(measures)
 
 
-def _ask(name: str, recommend: Recommend, plan: _Plan) -> _Answer:
+def _answer(name: str, recommend: Recommend, plan: _Plan) -> _Answer:
     step = max(1, plan.batch_scores // len(plan.split.items))
     parts = [
-        _ask_batch(name, recommend, plan, plan.asked[start : start + step])
-        for start in range(0, len(plan.asked), step)
+        _answer_batch(name, recommend, plan, plan.test_users[start : start + step])
+        for start in range(0, len(plan.test_users), step)
     ]
     items, lengths = ([getattr(part.top, field) for part in parts] for field in ("items", "lengths"))
     return _Answer(
@@ -138,22 +143,22 @@ def _ask(name: str, recommend: Recommend, plan: _Plan) -> _Answer:
     )
 
 
-def _ask_batch(name: str, recommend: Recommend, plan: _Plan, users: NDArray[np.int64]) -> _Answer:
+def _answer_batch(name: str, recommend: Recommend, plan: _Plan, users: NDArray[np.int64]) -> _Answer:
     answer, split = recommend(users), plan.split
     wanted = (len(users), len(split.items))
     if isinstance(answer, TopK):
-        return _Answer(_fitting(name, answer, *wanted, plan.k), np.full(len(users), np.nan))
+        return _Answer(_checked_lists(name, answer, *wanted, plan.k), np.full(len(users), np.nan))
     if answer.shape != wanted:
         raise ConfigError(f"{name!r} scored {answer.shape} where (users, items) are {wanted}")
     scores = np.array(answer, np.float32)
     test = split.test[users]
     scores[:, ~split.candidates] = -np.inf
-    scores[_places(split.train[users])] = -np.inf
+    scores[_entries(split.train[users])] = -np.inf
     return _Answer(top_k(scores, plan.k, test), auc(scores, test))
 
 
-def _fitting(name: str, top: TopK, n_users: int, n_items: int, k: int) -> TopK:
-    """Check finished lists and bring them to the width k."""
+def _checked_lists(name: str, top: TopK, n_users: int, n_items: int, k: int) -> TopK:
+    """Return lists with k columns, after checking them."""
     lengths = np.minimum(top.lengths, k)
     if len(top.items) != n_users or len(lengths) != n_users:
         raise ConfigError(f"{name!r} gave {len(top.items)} lists for {n_users} users")
@@ -168,14 +173,14 @@ def _fitting(name: str, top: TopK, n_users: int, n_items: int, k: int) -> TopK:
     return cut
 
 
-def _places(matrix: Csr) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of all stored entries, zeros too."""
+def _entries(matrix: Csr) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows and columns of all stored entries, zeros included."""
     return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
 
 
 def _measure_users(part: Slice, answers: Mapping[str, _Answer], plan: _Plan) -> list[Measure]:
-    """Measure what is a mean over users: one bootstrap for all recommenders and metrics of a slice."""
-    test = _only(plan.split.test[plan.asked[part.users]], part.items)
+    """Return the metrics of a slice that are means over users; all share one bootstrap."""
+    test = _with_items(plan.split.test[plan.test_users[part.users]], part.items)
     labels, columns = [], []
     for name, answer in answers.items():
         top = answer.top.rows(part.users)
@@ -208,7 +213,7 @@ def _beyond_accuracy(top: TopK, plan: _Plan) -> dict[str, Values]:
 
 
 def _measure_catalog(part: Slice, answers: Mapping[str, _Answer], plan: _Plan) -> Iterator[Measure]:
-    """Measure what all lists of a slice say together."""
+    """Yield the metrics of a slice that are computed from all lists together."""
     split = plan.split
     for name, answer in answers.items():
         top = answer.top.rows(part.users)
@@ -222,8 +227,8 @@ def _measure_catalog(part: Slice, answers: Mapping[str, _Answer], plan: _Plan) -
             yield Measure(name, part.group, part.name, metric, value, low, high, len(top.items))
 
 
-def _only(test: Csr, items: NDArray[np.bool_] | None) -> Csr:
-    """Keep the positives of some items."""
+def _with_items(test: Csr, items: NDArray[np.bool_] | None) -> Csr:
+    """Return the test matrix with the positives of some items only; None: all."""
     if items is None:
         return test
     kept = sparse.csr_array(test, copy=True)
@@ -233,7 +238,7 @@ def _only(test: Csr, items: NDArray[np.bool_] | None) -> Csr:
 
 
 def _means(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Column means without NaN values; NaN for a column without a number."""
+    """Return the means of columns without NaN values; NaN for a column without a number."""
     defined = ~np.isnan(table)
     sums = np.where(defined, table, 0.0).sum(axis=0)
     return ratio(sums, defined.sum(axis=0), empty=np.nan)

@@ -15,12 +15,19 @@ TEMPERATURE = {"cold": 0, "warm": 4, "hot": 20}
 HISTORY_LENGTHS = {"1": 1, "2": 2, "3": 3, "4–7": 4, "8–15": 8, "16–31": 16, "32–63": 32, "64+": 64}
 ITEM_POPULARITY = {"0": 0, "1–3": 1, "4–9": 4, "10–29": 10, "30–99": 30, "100+": 100}
 MIN_SLICE_USERS = 5
-"""A slice of fewer users tells nothing and is left out."""
+"""Slices with fewer users are left out: their means are too uncertain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some of the users who were asked, and which items count as positives (None: all)."""
+    """A part of the test users, and the items that count as positives.
+
+    Parameters
+    ----------
+    group, name : for instance "history length" and "4–7".
+    users : bool (n_test_users,).
+    items : bool (n_items,); None: all.
+    """
 
     group: str
     name: str
@@ -28,16 +35,16 @@ class Slice:
     items: NDArray[np.bool_] | None = None
 
 
-def slices(split: Split, asked: NDArray[np.int64]) -> Iterator[Slice]:
+def slices(split: Split, test_users: NDArray[np.int64]) -> Iterator[Slice]:
     """Yield the slice of all users, then every slice with enough users.
 
     Parameters
     ----------
     split : what is measured.
-    asked : int64 (n,), rows of the split.
+    test_users : int64 (n,), rows of the split.
     """
-    everyone = np.ones(len(asked), dtype=bool)
-    lengths = np.diff(split.train.indptr)[asked]
+    everyone = np.ones(len(test_users), dtype=bool)
+    lengths = np.diff(split.train.indptr)[test_users]
     yield Slice("all", "all", everyone)
     for group, starts in (("users", TEMPERATURE), ("history length", HISTORY_LENGTHS)):
         for name, users in bins(lengths, starts).items():
@@ -45,22 +52,22 @@ def slices(split: Split, asked: NDArray[np.int64]) -> Iterator[Slice]:
                 yield Slice(group, name, users)
     for group, starts in (("items", TEMPERATURE), ("item popularity", ITEM_POPULARITY)):
         for name, items in bins(split.popularity, starts).items():
-            users = split.test[asked] @ items > 0
+            users = split.test[test_users] @ items > 0
             if users.sum() >= MIN_SLICE_USERS:
                 yield Slice(group, name, users, items)
 
 
 def bins(counts: NDArray[np.integer], starts: Mapping[str, int]) -> dict[str, NDArray[np.bool_]]:
-    """Return which counts fall in which bin.
+    """Return which counts are in which bin.
 
     Parameters
     ----------
     counts : int (n,), events of each user or item.
-    starts : name -> smallest count of the bin, ascending; a bin ends where the next begins.
+    starts : name -> smallest count of the bin, ascending; a bin ends where the next one starts.
 
     Returns
     -------
-    name -> bool (n,), in the order of `starts`; together they hold every count from the first start on once.
+    name -> bool (n,), in the order of `starts`; every count from the first start on is in one bin.
     """
     edges = [*starts.values(), np.iinfo(np.int64).max]
     return {

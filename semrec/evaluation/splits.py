@@ -1,10 +1,9 @@
-"""Cut interactions into what a recommender may learn from and what it is asked for.
+"""Splits of interactions into a training part and a test part.
 
-Every split first cleans the events (unknown items and repeated pairs are counted and left out; of a
-repeated pair the last event stays), so that no pair of user and item is on both sides: train and test
-are disjoint, and together they are the cleaned events. The same seed gives the same split; the order of
-the rows only decides between events of the same time. A split that leaves nothing to learn or nothing to
-test is refused.
+Every split first cleans the events: events of unknown items are left out, and of a repeated pair of user
+and item only the last event stays; both are counted. So no pair is in both parts: train and test are
+disjoint, and together they are the cleaned events. The same seed gives the same split; the order of the rows
+only matters for events with the same time. A split without training or test events is an error.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ from scipy import sparse
 from semrec.errors import ConfigError
 
 USER, ITEM, VALUE, TIME = "user_id", "item_id", "value", "time"
-"""Columns of an interaction frame; `value` (1 when missing) and `time` (unix seconds) are optional."""
+"""Columns of an interaction frame; `value` (default 1) and `time` (unix seconds) are optional."""
 
 Csr: TypeAlias = sparse.csr_array
-"""Sparse matrix (n_users, n_items); a stored entry is an event, whatever its value."""
+"""Sparse matrix (n_users, n_items); a stored entry is an event, also if its value is 0."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Train and test over one numbering of users (rows) and items (columns).
+    """A training part and a test part, with the same rows (users) and columns (items).
 
     Parameters
     ----------
-    kind : how it was cut, for instance "random".
+    kind : name of the split, for instance "random".
     users : user ids, sorted; row u of the matrices is `users[u]`.
     items : item ids; column i of the matrices is `items[i]`.
     train_events, test_events : frames with user_id, item_id, value, time.
     candidates : bool (n_items,), items that may be recommended.
-    counts : what was read, left out and kept, by name.
+    counts : events and users that were read, left out and kept, by name.
     """
 
     kind: str
@@ -57,12 +56,12 @@ class Split:
 
     @cached_property
     def test(self) -> Csr:
-        """float32 CSR (n_users, n_items): the test events that speak *for* an item (value above 0)."""
+        """float32 CSR (n_users, n_items): the positive test events (value above 0)."""
         return self._matrix(self.test_events.filter(pl.col(VALUE) > 0))
 
     @cached_property
     def test_users(self) -> NDArray[np.int64]:
-        """int64 (n,), ascending: rows with something known and something to find."""
+        """int64 (n,), ascending: rows with a training event and a positive test event."""
         return np.flatnonzero((np.diff(self.train.indptr) > 0) & (np.diff(self.test.indptr) > 0))
 
     @cached_property
@@ -86,16 +85,16 @@ def split_random(
 
     Parameters
     ----------
-    events : frame with user_id, item_id and optionally value and time; filter what counts as liked before.
-    share : in (0, 1); rounded half up, at least one item and never all of a user with two or more items.
-        A user with one item keeps it for training.
+    events : frame with user_id, item_id and optionally value and time.
+    share : in (0, 1); rounded half up. Of two or more items of a user at least one is a test item and at
+        least one a training item; a single item is for training.
     seed : of the random choice.
-    items : the catalog's ids, in the order of the item vectors; None: the items of `events`, sorted.
+    items : item ids of the catalog, in the order of the item vectors; None: the items of `events`, sorted.
 
     Raises
     ------
     ConfigError
-        The options cannot work, or nothing is left to learn or to test.
+        An option is out of range, or a part would be empty.
     """
     frame, counts = _clean(events, items)
     frame = frame.with_columns(order=_shuffled(frame, seed))
@@ -128,9 +127,9 @@ def split_last(
 def split_global_time(
     events: pl.DataFrame, *, share: float = 0.2, seed: int = 42, items: Sequence[str] | None = None
 ) -> Split:
-    """Hold out everything from one moment on, such that it is about a share of all events.
+    """Hold out all events from one time on, chosen so that they are about `share` of all events.
 
-    Users who first appear after it have no history; they are counted. `seed` is not used.
+    Users whose first event is later have no history; they are counted. `seed` is not used.
     """
     _check_share(share)
     frame, counts = _clean(events, items, timed=True)
@@ -141,9 +140,9 @@ def split_global_time(
 def split_cold_items(
     events: pl.DataFrame, *, share: float = 0.2, seed: int = 42, items: Sequence[str] | None = None
 ) -> Split:
-    """Hold out all events of a random share of the items that have events; only those are candidates.
+    """Hold out all events of a random share of the items with events; only these items are candidates.
 
-    Users who are left without a history are counted and not asked.
+    Users without a remaining training event are counted and are not test users.
     """
     _check_share(share)
     frame, counts = _clean(events, items)
@@ -163,16 +162,16 @@ def split_cold_users(
     items: Sequence[str] | None = None,
     known: Sequence[int] = (1, 2, 3),
 ) -> Split:
-    """Cut the history of a random share of users to a few events; the rest of it is the test.
+    """Keep only a few training events of a random share of users; their other events are the test part.
 
-    Chosen are users with more than `max(known)` items, and at least 4; the lengths are dealt out to them
-    evenly. They keep their earliest events when all events have a time, random ones otherwise. Everyone
-    else trains in full.
+    The users are chosen among those with more than `max(known)` items, and at least 4; each history length
+    gets the same number of users. Their earliest events are kept if all events have a time, else random ones.
+    All events of other users are for training.
 
     Parameters
     ----------
     events, share, seed, items : see `split_random`; `share` is of the users who can be chosen.
-    known : history lengths, each at least 1. Splits with one length each, up to 3, cut the same users.
+    known : history lengths, each at least 1. Splits with one length each, up to 3, choose the same users.
     """
     _check_share(share)
     if not known or min(known) < 1:
@@ -184,7 +183,7 @@ def split_cold_users(
     sizes = frame.group_by(USER).len().filter(pl.col("len") > longest).sort(USER)
     cold = _chosen(np.asarray(sizes[USER].to_list(), dtype=object), share, seed)
     if not cold:
-        raise ConfigError(f"no user has more than {longest} items: nobody can be cut to {tuple(known)}")
+        raise ConfigError(f"no user has more than {longest} items, none can be cut to {tuple(known)}")
     length = {user: known[turn % len(known)] for turn, user in enumerate(cold)}
     keep = pl.col(USER).replace_strict(length, default=len(frame), return_dtype=pl.Int64)
     oldest_first = pl.col("order").rank("ordinal").over(USER)
@@ -199,13 +198,13 @@ SPLITS: Mapping[str, Callable[..., Split]] = {
     "cold-items": split_cold_items,
     "cold-users": split_cold_users,
 }
-"""Every split by the name that the command line uses; all take (events, share=, seed=, items=)."""
+"""The splits by their names on the command line; all take (events, share=, seed=, items=)."""
 
 
 def _clean(
     events: pl.DataFrame, items: Sequence[str] | None, timed: bool = False
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Return usable events, sorted by user and item, with their `order` in time, and counts."""
+    """Return the cleaned events, sorted by user and item, with their `order` in time, and the counts."""
     for column in (USER, ITEM):
         if column not in events.columns:
             raise ConfigError(f"interactions need a column {column!r}; there are {events.columns}")
@@ -216,16 +215,16 @@ def _clean(
         _number(events, TIME).fill_nan(None),
     )
     if not bool(frame[VALUE].is_finite().all()):
-        raise ConfigError("interactions hold a value that is NaN or infinite: leave those rows out")
+        raise ConfigError("interactions have a value that is NaN or infinite: remove these rows")
     if timed and frame[TIME].null_count():
         raise ConfigError(
-            "this split needs a time for every event: leave out those without one, or split 'random'"
+            "this split needs a time for every event: remove events without a time, or use the split 'random'"
         )
     known = frame.filter(pl.col(ITEM).is_in(list(items))) if items is not None else frame
     known = known.sort(TIME, maintain_order=True, nulls_last=False)
     last = known.with_row_index("order").unique((USER, ITEM), keep="last").sort(USER, ITEM)
     if last.is_empty():
-        raise ConfigError(f"none of {len(events)} interactions is usable: there is nothing to learn")
+        raise ConfigError(f"none of {len(events)} interactions can be used: there is nothing to learn from")
     counts = {
         "events": len(events),
         "unknown_items": len(frame) - len(known),
@@ -240,7 +239,7 @@ def _number(events: pl.DataFrame, column: str) -> pl.Expr:
 
 
 def _shuffled(frame: pl.DataFrame, seed: int) -> pl.Series:
-    """Return a random order that depends on the pairs and the seed only."""
+    """Return a random order that only depends on the pairs and the seed."""
     return pl.Series("order", np.random.default_rng(seed).permutation(len(frame)))
 
 
@@ -249,7 +248,7 @@ def _newest_first() -> pl.Expr:
 
 
 def _last_of_each(share: float) -> pl.Expr:
-    """Tell whether an event is in the last share of its user's."""
+    """Return whether an event is in the last share of the events of its user."""
     _check_share(share)
     n_events = pl.len().over(USER).cast(pl.Int64)
     n_test = (n_events * share + 0.5).floor().clip(1, n_events - 1)
@@ -258,11 +257,11 @@ def _last_of_each(share: float) -> pl.Expr:
 
 def _check_share(share: float) -> None:
     if not 0 < share < 1:
-        raise ConfigError(f"share={share}: give a share between 0 and 1")
+        raise ConfigError(f"share={share}: must be between 0 and 1")
 
 
 def _chosen(ids: NDArray[Any], share: float, seed: int) -> list[str]:
-    """Return a random share of ids, at least one if there are any."""
+    """Return a random share of ids, at least one unless there are none."""
     n_chosen = min(len(ids), max(1, int(share * len(ids) + 0.5)))
     return list(np.random.default_rng(seed).permutation(ids)[:n_chosen])
 
@@ -279,9 +278,10 @@ def _build(
     items: Sequence[str] | None,
     counts: Mapping[str, int],
 ) -> Split:
-    cut = frame.with_columns(test=is_test)
+    marked = frame.with_columns(test=is_test)
     columns = (USER, ITEM, VALUE, TIME)
-    train, test = cut.filter(~pl.col("test")).select(columns), cut.filter("test").select(columns)
+    train = marked.filter(~pl.col("test")).select(columns)
+    test = marked.filter("test").select(columns)
     if train.is_empty() or test.is_empty():
         side = "learn from" if train.is_empty() else "test"
         raise ConfigError(
@@ -294,13 +294,13 @@ def _build(
 
 
 def _count(train: pl.DataFrame, test: pl.DataFrame) -> dict[str, int]:
-    learned, asked = set(train[USER]), set(test[USER])
+    in_train, in_test = set(train[USER]), set(test[USER])
     return {
         "train_events": len(train),
         "test_events": len(test),
         "test_events_not_liked": len(test.filter(pl.col(VALUE) <= 0)),
-        "users": len(learned | asked),
-        "users_without_history": len(asked - learned),
-        "users_without_test": len(learned - asked),
+        "users": len(in_train | in_test),
+        "users_without_history": len(in_test - in_train),
+        "users_without_test": len(in_train - in_test),
         "items_without_training": len(set(test[ITEM]) - set(train[ITEM])),
     }

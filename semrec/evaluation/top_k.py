@@ -1,9 +1,9 @@
 """Ranked lists from scores, and the ranks of the positives.
 
-**Ties.** A positive that ties with other items ranks behind all of them: a recommender earns nothing by
-giving many items the same score. **Padding.** A list may be shorter than k; its length says so, no
-index stands for "nothing". Scores are compared as float32, bigger is better, and -inf means "must not be
-recommended".
+**Ties.** A positive that ties with other items ranks behind all of them, so that a recommender gains nothing
+by giving many items the same score. **Padding.** A list may be shorter than k; its length is stored, and no
+item index means "empty". Scores are compared as float32, bigger is better, and -inf means that an item must
+not be recommended.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from semrec.evaluation.values import Values
 from semrec.types import Float2D
 
 BATCH_SCORES = 2**22
-"""Scores that are ranked at once: bounds the memory of `top_k`."""
+"""Scores that are ranked at once: limits the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TopK:
 
     Parameters
     ----------
-    items : int64 (n_users, k), item indices; entries from `lengths[u]` on mean nothing.
+    items : int64 (n_users, k), item indices; entries from `lengths[u]` on are undefined.
     lengths : int64 (n_users,), in [0, k].
     """
 
@@ -37,7 +37,7 @@ class TopK:
 
     @property
     def shown(self) -> NDArray[np.bool_]:
-        """Bool (n_users, k): which entries are real."""
+        """Bool (n_users, k): which entries are defined."""
         return np.arange(self.items.shape[1]) < self.lengths[:, None]
 
     def rows(self, wanted: NDArray[np.integer] | NDArray[np.bool_]) -> TopK:
@@ -46,16 +46,16 @@ class TopK:
 
 
 def top_k(scores: Float2D, k: int, test: Csr | None = None, *, batch_scores: int = BATCH_SCORES) -> TopK:
-    """Return the k best items of every row; a positive loses every tie.
+    """Return the k best items of every row; positives rank last in a tie.
 
-    Float32 scores are compared as float64 with the positives moved down by the smallest possible step:
-    less than any difference of two float32 numbers, so only ties change.
+    Scores are compared as float64, and the scores of positives are reduced by the smallest float64 step. That
+    is less than any difference of two float32 numbers, so only ties change.
 
     Parameters
     ----------
     scores : float32 (n_users, n_items), without NaN; -inf is never recommended.
-    k : length of the lists, at least 1; fewer when there are fewer items.
-    test : CSR (n_users, n_items), the positives; None: ties fall as they fall.
+    k : length of the lists, at least 1; with fewer items the lists are shorter.
+    test : CSR (n_users, n_items), the positives; None: ties are in the order of the items.
     batch_scores : scores that are ranked at once.
 
     Raises
@@ -77,7 +77,7 @@ def top_k(scores: Float2D, k: int, test: Csr | None = None, *, batch_scores: int
 
 
 def rank_with_ties(scores: Float2D, test: Csr) -> NDArray[np.int64]:
-    """Return the rank of every positive, 1 is best; one row of scores is ranked at a time.
+    """Return the rank of every positive; 1 is best.
 
     rank(p) = 1 + #{negatives n : s_n ≥ s_p} + #{positives ranked before p}
 
@@ -95,10 +95,10 @@ def rank_with_ties(scores: Float2D, test: Csr) -> NDArray[np.int64]:
 
 
 def auc(scores: Float2D, test: Csr) -> Values:
-    """Return the share of (positive, negative) pairs in the right order; a tie counts as wrong.
+    """Return the share of (positive, negative) pairs in the right order; a tie is wrong.
 
     AUC(u) = mean over positives p of #{negatives n : s_n < s_p} / #{negatives}. Items with the score
-    -inf are no negatives. NaN without a positive or without a negative.
+    -inf are not negatives. NaN without a positive or without a negative.
     """
     values = np.full(len(scores), np.nan)
     for user, row in enumerate(np.asarray(scores, np.float32)):
@@ -110,7 +110,7 @@ def auc(scores: Float2D, test: Csr) -> Values:
 
 
 def _lowered(scores: Float2D, test: Csr | None, rows: slice) -> NDArray[np.float64]:
-    """Return scores of some rows as float64, positives one step lower."""
+    """Return the scores of some rows as float64, with those of positives one step lower."""
     chunk = scores[rows].astype(np.float32).astype(np.float64)
     if np.isnan(chunk).any():
         raise ConfigError("a recommender scored an item with NaN: it cannot be ranked")
@@ -136,7 +136,7 @@ def _all_columns(scores: NDArray[np.float64]) -> NDArray[np.int64]:
 def _negatives_above(
     row: NDArray[np.float32], positives: NDArray[np.integer], only_candidates: bool = False
 ) -> tuple[NDArray[np.int64], int]:
-    """Return for each positive how many negatives score at least as much, and how many there are."""
+    """Return, for each positive, the negatives with at least its score, and the number of all negatives."""
     is_negative = row > -np.inf if only_candidates else np.ones(len(row), dtype=bool)
     is_negative[positives] = False
     negatives = np.sort(row[is_negative])

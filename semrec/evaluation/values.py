@@ -1,4 +1,4 @@
-"""Numbers per user, as metrics return them."""
+"""Values of metrics: one number for each user."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
-"""float64 (n_users,): one number a user; NaN where it is undefined."""
+"""float64 (n_users,): one number a user, NaN where the metric is undefined."""
 
 
 def ratio(upper: NDArray[np.number], lower: NDArray[np.number], empty: float = 0.0) -> NDArray[np.float64]:
-    """Divide; `empty` where the divisor is 0."""
+    """Return upper / lower, broadcast to one shape, and `empty` where lower is 0."""
     upper, lower = np.broadcast_arrays(upper, lower)
     quotient: NDArray[np.float64] = np.divide(upper, lower, out=np.full(upper.shape, empty), where=lower != 0)
     return quotient

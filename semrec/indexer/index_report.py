@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from semrec.types import Plain, to_plain
 
 
 @dataclass(frozen=True, slots=True)
-class IndexReport:
+class IndexReport(Plain):
     """What indexing did.
 
     Parameters
     ----------
-    generation : its number; it is current now.
-    n_items, n_passages : what it holds.
+    generation : number of the current generation.
+    n_items, n_passages : items and passages in it.
     rejected : reason -> number of rows that could not be used.
-    rejects : the file that lists them; None when there are none.
-    seconds : time from the first row to the switch.
-    encoder, device : what makes the vectors, and where; no device when nothing had to be encoded.
-    notes : what was guessed about the source.
-    n_encoded, n_cached : passages that were encoded, and those whose vectors were known from before.
-    n_added, n_changed, n_metadata, n_unchanged, n_deleted : items that were new; that had another text; that
-        had the same text with another title or metadata; that were there just so; that are gone.
+    rejects : the file that lists these rows; None if there are none.
+    seconds : time from the first row until the index was current.
+    encoder, device : what computes the vectors, and where; no device if nothing had to be encoded.
+    notes : what was guessed about the source, and other remarks.
+    n_encoded, n_cached : passages that were encoded, and passages whose vectors were in the cache.
+    n_added : new items.
+    n_changed : items with another text.
+    n_metadata : items with the same text and another title or other metadata.
+    n_unchanged : items that were in the index already.
+    n_deleted : items that were deleted.
     """
 
     generation: int
@@ -46,24 +52,6 @@ class IndexReport:
         """Rows that could not be used."""
         return sum(self.rejected.values())
 
-    def to_dict(self) -> dict[str, object]:
-        """Return plain JSON-able values."""
-        return {
-            "generation": self.generation,
-            "n_items": self.n_items,
-            "n_passages": self.n_passages,
-            "n_added": self.n_added,
-            "n_changed": self.n_changed,
-            "n_metadata": self.n_metadata,
-            "n_unchanged": self.n_unchanged,
-            "n_deleted": self.n_deleted,
-            "n_encoded": self.n_encoded,
-            "n_cached": self.n_cached,
-            "n_rejected": self.n_rejected,
-            "rejected": self.rejected,
-            "rejects": str(self.rejects) if self.rejects else None,
-            "seconds": round(self.seconds, 3),
-            "encoder": self.encoder,
-            "device": self.device,
-            "notes": list(self.notes),
-        }
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, the number of rejected rows included."""
+        return {**to_plain(self), "n_rejected": self.n_rejected}

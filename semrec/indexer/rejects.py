@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from semrec.errors import StoreError
 from semrec.indexer.sources.textfile import RawRow
+from semrec.types import Plain
 
 
 @dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(Plain):
     """A row that cannot be used.
 
     Parameters
@@ -29,10 +29,6 @@ class Reject:
     row: int
     item_id: str | None
     reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return asdict(self)
 
 
 def reject(source: str, row: RawRow, reason: str, item_id: str | None = None) -> Reject:

@@ -1,19 +1,19 @@
-"""Items that wait, in memory or in a file."""
+"""Items that wait, in memory or, if they are many, in a temporary file."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 
-from semrec.types import Item
+from semrec.types import Item, from_plain, to_plain
 
 SPOOL_BYTES = 16 * 2**20
+"""More than that goes to a file."""
 
 
 class Spool:
-    """Items that wait, in a file when they are many; a context manager that removes it."""
+    """A list of items, read from the first one on; a context manager that removes its file."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(SPOOL_BYTES, mode="w+", encoding="utf-8")  # noqa: SIM115
@@ -29,18 +29,12 @@ class Spool:
         return self._n_items
 
     def __iter__(self) -> Iterator[Item]:
-        """Yield the items from the first one on."""
         self._file.seek(0)
         for line in self._file:
-            values = json.loads(line)
-            metadata = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in values.pop("metadata").items()
-            }
-            yield Item(**values, metadata=metadata)
+            yield from_plain(Item, json.loads(line))
 
     def add(self, items: Iterable[Item]) -> None:
-        """Add items at the end."""
+        """Append items; not while the spool is iterated over."""
         for item in items:
-            self._file.write(json.dumps(asdict(item)) + "\n")
+            self._file.write(json.dumps(to_plain(item)) + "\n")
             self._n_items += 1

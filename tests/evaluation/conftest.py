@@ -1,7 +1,13 @@
+"""A catalog with one right answer, and events."""
+
 import numpy as np
 import polars as pl
 import pytest
 from scipy import sparse
+
+from semrec.evaluation.baselines import Features
+
+WORDS = [" ".join(["red apple tree"] * 3 if i % 2 else ["blue ocean wave"] * 3) for i in range(12)]
 
 
 @pytest.fixture
@@ -25,3 +31,12 @@ def events():
     return pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row").with_columns(
         value=pl.lit(1.0), time=pl.Series(rng.permutation(len(rows)).astype(float))
     )
+
+
+@pytest.fixture
+def features():
+    """Even items point one way, odd items the other, all with a large common part and a little noise."""
+    noise = np.random.default_rng(0).normal(0, 0.02, (12, 4))
+    side = np.where(np.arange(12) % 2, 1.0, -1.0)[:, None] * [[0, 0.5, 0, 0]]
+    vectors = (np.array([[3.0, 0, 0, 0]]) + side + noise).astype(np.float32)
+    return Features(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), WORDS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from semrec.evaluation import Evaluation, Measure, evaluate, evaluate_ratings, render_report
-from semrec.evaluation.report import page
+from semrec.evaluation.report import page, style_sheet
 from semrec.evaluation.splits import split_random
 
 EVIL = "<script>alert('1')</script>\"&"
@@ -63,6 +63,20 @@ def test_the_first_recommender_is_the_subject(evaluation):
     text = page(evaluation, title="t")
     assert "<b>ours</b> reaches an NDCG of" in text
     assert '<tr class="s0"><td>ours</td>' in text
+
+
+def test_the_first_recommender_and_the_best_others_have_a_colour(evaluation):
+    text = page(evaluation, title="t")
+    legend = re.search(r'<p class="legend">(.*?)</p>', text, flags=re.S)[1]
+    assert re.findall(r'<i class="(\w+)"></i>', legend) == ["s0", "s1", "s2", "s3", "rest"]
+    assert "all others" in legend
+
+
+def test_the_style_sheet_has_a_colour_for_every_style():
+    css = style_sheet()
+    for style in ("s0", "s1", "s2", "s3", "s4", "s5"):
+        assert f"--{style}:" in css
+        assert f"rect.{style}" in css
 
 
 def test_one_recommender_and_no_slices():

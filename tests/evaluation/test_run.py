@@ -1,4 +1,5 @@
-import json
+"""Evaluation of recommenders: the best and the worst, slices, and wrong answers."""
+
 import math
 
 import numpy as np
@@ -124,17 +125,6 @@ def test_slices_are_means_over_their_users(split):
     only.eliminate_zeros()
     by_item = {m.slice: m for m in result.find("ndcg", "items")}
     assert by_item["warm"].value == pytest.approx(np.nanmean(ndcg(find_hits(top_k(masked, 3, test), only))))
-
-
-def test_frame_and_json(split):
-    result = evaluate({"it": knows_nothing(split)}, split, n_resamples=5, notes=["a note"])
-    frame = result.to_frame()
-    assert frame.height == len(result.measures)
-    assert frame.columns == ["recommender", "group", "slice", "metric", "value", "low", "high", "n_users"]
-    read = json.loads(result.to_json())
-    assert read["notes"] == ["a note"]
-    assert read["split"] == "random"
-    assert read["measures"][0]["recommender"] == "it"
 
 
 def test_ratings(events):

@@ -1,4 +1,4 @@
-"""What a recommender has to beat: the strongest simple methods there are, in the same run."""
+"""Baselines: strong simple methods to compare a recommender with, in the same evaluation."""
 
 from semrec.evaluation.baselines.baseline import Baseline, Features, LeftOutError, Scorer, fit_baselines
 from semrec.evaluation.baselines.factors import Als, Bpr, LightFm, NonNegativeFactors, TruncatedSvd
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def default_baselines(seed: int = 42) -> dict[str, Baseline]:
-    """Return every baseline with its defaults, by the name in the report."""
+    """Return all baselines with their defaults, by their names in the report."""
     return {
         "popularity": Popularity(),
         "raw mean, cosine": PooledCosine(),

@@ -1,4 +1,4 @@
-"""What a baseline is: learn from a training matrix once, then score all items for batches of users."""
+"""The interface of baselines: learn from a training matrix, then score all items for batches of users."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Scorer: TypeAlias = Callable[[NDArray[np.int64]], Float2D]
 
 
 class LeftOutError(ConfigError):
-    """A baseline cannot run here: its library or its input is missing."""
+    """A baseline cannot be used: its library or its input is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What is known of the items besides events.
+    """Data about the items, besides events.
 
     Parameters
     ----------
-    vectors : float32 (n_items, dim), the encoder's text vectors, column by column of the matrix; or None.
-    texts : one text an item, in the same order; or None.
+    vectors : float32 (n_items, dim), the encoder's text vectors, in the order of the columns; or None.
+    texts : text of each item, in the same order; or None.
     """
 
     vectors: Float2D | None = None
@@ -38,19 +38,19 @@ class Features:
 
 
 class Baseline(Protocol):
-    """One method to compare with."""
+    """A method to compare with."""
 
     def fit(self, train: Csr, features: Features) -> Scorer:
         """Learn from CSR (n_users, n_items) and return the scorer of its users.
 
-        Raises LeftOutError when the method cannot run here.
+        Raises LeftOutError if a library or an input is missing.
         """
 
 
 def fit_baselines(
     baselines: Mapping[str, Baseline], train: Csr, features: Features
 ) -> tuple[dict[str, Scorer], tuple[str, ...]]:
-    """Fit all baselines; return the scorers of those that run here, and a note for each that does not."""
+    """Fit all baselines; return their scorers, and a note for each baseline that is left out."""
     scorers: dict[str, Scorer] = {}
     notes = []
     for name, baseline in baselines.items():
@@ -62,7 +62,7 @@ def fit_baselines(
 
 
 def optional(module: str, package: str) -> Any:
-    """Import an optional library, or say how to get it."""
+    """Import an optional library; the error says how to install it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -70,7 +70,7 @@ def optional(module: str, package: str) -> Any:
 
 
 def liked(train: Csr) -> Csr:
-    """Return float32 CSR of the same shape: 1 where the event speaks for the item (value above 0)."""
+    """Return float32 CSR of the same shape: 1 where the event is positive (value above 0)."""
     ones = sparse.csr_matrix(train).copy()
     ones.data = (ones.data > 0).astype(np.float32)
     ones.eliminate_zeros()

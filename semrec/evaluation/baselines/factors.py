@@ -1,6 +1,6 @@
-"""Matrix factorisations by other libraries; each is imported when it is fitted.
+"""Matrix factorisations of other libraries; a library is imported when its baseline is fitted.
 
-All score by the inner product of a user and an item factor: score(u, i) = p_u·q_i.
+The score is the inner product of a user and an item factor: score(u, i) = p_u·q_i.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class Als:
 
     Parameters
     ----------
-    n_factors, regularisation, alpha, n_epochs : as the library names them; alpha is the weight of
-        an event. The library's own regularisation of 0.01 is far from its best:
-        10 gives NDCG@10 0.103 instead of 0.073 on film ratings (last fifth by time), 0.462 instead of
-        0.324 on project dependencies (random fifth).
-    seed : of the start.
+    n_factors, regularisation, alpha, n_epochs : as in the library; alpha is the weight of an event. The
+        library's default regularisation of 0.01 is far from the best value: 10 gives NDCG@10 0.103 instead
+        of 0.073 on film ratings (last fifth by time), 0.462 instead of 0.324 on project dependencies (random
+        fifth).
+    seed : of the initial factors.
     """
 
     n_factors: int = 128
@@ -50,7 +50,7 @@ class Als:
 
 @dataclass(frozen=True, slots=True)
 class Bpr:
-    """Bayesian personalised ranking (Rendle et al., 2009) by `implicit`; one thread, so that it repeats."""
+    """Bayesian personalised ranking (Rendle et al., 2009) by `implicit`; one thread, for repeatable runs."""
 
     n_factors: int = 64
     learning_rate: float = 0.05
@@ -109,7 +109,7 @@ class NonNegativeFactors:
 
 @dataclass(frozen=True, slots=True)
 class LightFm:
-    """LightFM with the WARP loss (Kula, 2015), on events alone; one thread, so that it repeats."""
+    """LightFM with the WARP loss (Kula, 2015), on events alone; one thread, so that runs are repeatable."""
 
     n_factors: int = 64
     n_epochs: int = 20
@@ -133,5 +133,5 @@ def _inner(users: Any, items: Any) -> Scorer:
 
 
 def _one_blas_thread() -> Any:
-    """Keep BLAS to one thread while `implicit` runs its own."""
+    """Limit BLAS to one thread, as `implicit` starts threads of its own."""
     return optional("threadpoolctl", "threadpoolctl").threadpool_limits(1, "blas")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from semrec.evaluation.top_k import top_k
 from semrec.types import Float2D
 
 VALIDATION_USERS = 2000
-"""Users who choose between regularisations; enough to tell them apart."""
+"""Most users in the validation that chooses the regularisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,10 @@ class Ease:
 
     Parameters
     ----------
-    regularisations : λ, each above 0. With several, the best NDCG@10 on a fifth of the training events
-        chooses (never the test), and the model is trained again on all of them. Sparse data want small
-        ones (project dependencies 10), dense data large ones (film ratings hundreds).
-    seed : of that validation split.
+    regularisations : λ, each above 0. Of several, the one with the best NDCG@10 on a validation part, a fifth
+        of the training events, is chosen; then the model is trained on all training events. Small values are
+        best for sparse data (project dependencies: 10), large ones for dense data (film ratings: hundreds).
+    seed : of the validation part.
     """
 
     regularisations: tuple[float, ...] = (10.0, 100.0, 500.0)
@@ -38,18 +39,30 @@ class Ease:
         if not self.regularisations or min(self.regularisations) <= 0:
             raise ConfigError(f"EASE needs regularisations above 0, not {self.regularisations}")
         x = liked(train)
-        weights = ease_weights(x, self._chosen(x))
+        weights = ease_weights(x, choose_regularisation(x, self.regularisations, self.seed))
         return lambda users: np.asarray(x[users] @ weights, np.float32)
 
-    def _chosen(self, x: Csr) -> float:
-        if len(self.regularisations) == 1:
-            return self.regularisations[0]
-        known, hidden = _hide(x, self.seed)
-        asked = np.flatnonzero((np.diff(known.indptr) > 0) & (np.diff(hidden.indptr) > 0))
-        asked = np.random.default_rng(self.seed).permutation(asked)[:VALIDATION_USERS]
-        if not len(asked):
-            return self.regularisations[0]
-        return max(self.regularisations, key=lambda value: _quality(known, hidden, asked, value))
+
+def choose_regularisation(
+    x: Csr, regularisations: Sequence[float], seed: int, max_users: int = VALIDATION_USERS
+) -> float:
+    """Return the regularisation with the best NDCG@10 on a validation part of the events.
+
+    Parameters
+    ----------
+    x : CSR (n_users, n_items), 1 for every event.
+    regularisations : at least one; the first one is returned if there is no user to validate on.
+    seed : of the validation part.
+    max_users : most users to validate on.
+    """
+    if len(regularisations) == 1:
+        return regularisations[0]
+    known, hidden = hold_out(x, seed)
+    users = np.flatnonzero((np.diff(known.indptr) > 0) & (np.diff(hidden.indptr) > 0))
+    users = np.random.default_rng(seed).permutation(users)[:max_users]
+    if not len(users):
+        return regularisations[0]
+    return max(regularisations, key=lambda value: validation_ndcg(known, hidden, users, value))
 
 
 def ease_weights(x: Csr, regularisation: float) -> Float2D:
@@ -62,7 +75,7 @@ def ease_weights(x: Csr, regularisation: float) -> Float2D:
     factor, failed = linalg.lapack.spotrf(gram, overwrite_a=True)
     inverse, also_failed = linalg.lapack.spotri(factor, overwrite_c=True)
     if failed or also_failed:
-        raise ConfigError(f"EASE cannot be solved with λ = {regularisation}: give a larger one")
+        raise ConfigError(f"EASE cannot be solved with λ = {regularisation}: use a larger value")
     upper = np.triu(inverse)
     precision = upper + np.triu(upper, 1).T
     weights = precision / -np.diag(precision)
@@ -70,8 +83,8 @@ def ease_weights(x: Csr, regularisation: float) -> Float2D:
     return np.ascontiguousarray(weights, np.float32)
 
 
-def _hide(x: Csr, seed: int) -> tuple[Csr, Csr]:
-    """Split the entries at random, four fifths and one fifth."""
+def hold_out(x: Csr, seed: int) -> tuple[Csr, Csr]:
+    """Return a random four fifths and the other fifth of the entries."""
     hidden = np.random.default_rng(seed).random(x.nnz) < 0.2
     parts = []
     for keep in (~hidden, hidden):
@@ -82,7 +95,8 @@ def _hide(x: Csr, seed: int) -> tuple[Csr, Csr]:
     return parts[0], parts[1]
 
 
-def _quality(known: Csr, hidden: Csr, users: np.ndarray, regularisation: float) -> float:
+def validation_ndcg(known: Csr, hidden: Csr, users: np.ndarray, regularisation: float) -> float:
+    """Return the mean NDCG@10 of some users for their hidden events, learned from the known ones."""
     histories = known[users]
     scores = np.asarray(histories @ ease_weights(known, regularisation), np.float32)
     scores[histories.nonzero()] = -np.inf

@@ -1,4 +1,4 @@
-"""The baseline that knows nobody: popularity."""
+"""The baseline without personalisation: popularity."""
 
 from __future__ import annotations
 

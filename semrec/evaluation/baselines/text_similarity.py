@@ -1,7 +1,7 @@
-"""Text alone: three ways from the vectors of a history to scores of all items.
+"""Text only: three ways to score all items by the text vectors of a history.
 
-A history counts every liked item alike (w = 1). Vectors may be dense or sparse: centred cosines come
-from (x - μ)·(y - μ) = x·y - x·μ - μ·y + μ·μ, so a sparse matrix is never made dense.
+All liked items of a history have the weight 1. Vectors may be dense or sparse: centred cosines are computed
+as (x - μ)·(y - μ) = x·y - x·μ - μ·y + μ·μ, so a sparse matrix stays sparse.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from semrec.mathematics.rows import unit_rows
 from semrec.types import Float1D, Float2D
 
 BLOCK_ITEMS = 1024
-"""Items of the histories that are compared with the catalog at once: bounds memory."""
+"""Items of the histories that are compared with the catalog at once: limits the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class PooledCosine:
-    """score(u, i) = cos(mean of the history's vectors, x_i): what tutorials do."""
+    """score(u, i) = cos(mean of the history's vectors, x_i), as in many tutorials."""
 
     def fit(self, train: Csr, features: Features) -> Scorer:
         """See `Baseline.fit`."""
@@ -49,8 +49,8 @@ class SoftNearest:
 
     Parameters
     ----------
-    sharpness : β, above 0; large follows the nearest item only.
-    words : texts -> vectors (n_items, dim), dense or sparse, instead of the encoder's; None: the encoder's.
+    sharpness : β, above 0; with a large value only the nearest item counts.
+    words : texts -> vectors (n_items, dim), dense or sparse; None: the encoder's vectors are used.
     """
 
     sharpness: float = 5.0
@@ -72,7 +72,7 @@ class SoftNearest:
 
 @dataclass(frozen=True, slots=True)
 class CentredCosines:
-    """Cosines between items after the catalog's mean is taken off.
+    """Cosines between items, after subtracting the mean of the catalog.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class CentredCosines:
 
     @classmethod
     def of(cls, vectors: Any) -> CentredCosines:
-        """Take the mean of all vectors."""
+        """Return the cosines of items with these vectors, centred by their mean."""
         mean = np.asarray(vectors.mean(axis=0)).ravel()
         along = np.asarray(vectors @ mean).ravel()
         square = float(mean @ mean)
@@ -113,7 +113,7 @@ class CentredCosines:
 
 
 def _soft_nearest(histories: Csr, cosines: CentredCosines, sharpness: float) -> Float2D:
-    """Sum over blocks of the items that occur in any of the histories."""
+    """Return the scores, summed over blocks of the items that are in any history."""
     scores = np.zeros(histories.shape, np.float32)
     by_item = histories.tocsc()
     occurring = np.flatnonzero(np.diff(by_item.indptr))

@@ -1,6 +1,6 @@
-"""Text vectors without an encoder, for ablations: TF-IDF, bag of words, word2vec.
+"""Text vectors without an encoder: TF-IDF, bag of words, word2vec.
 
-All of them learn from the catalog's own texts and see words as runs of letters and digits.
+All are learned from the texts of the catalog. Words are sequences of letters and digits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from semrec.types import Float2D
 
 WORD = r"(?u)\b\w\w+\b"
 MAX_SHARE = 0.5
-"""Words in more than this share of the texts say nothing."""
+"""Words in more than this share of the texts are left out."""
 
 
 def tfidf_vectors(texts: Sequence[str]) -> Any:
@@ -35,7 +35,7 @@ def word2vec_vectors(
 ) -> Float2D:
     """Return float32 (n_texts, n_dimensions): the mean vector of each text's words, 0 without known words.
 
-    Skip-gram (Mikolov et al., 2013), one thread and a fixed hash, so that every run gives the same.
+    Skip-gram (Mikolov et al., 2013), with one thread and a fixed hash, so that runs are repeatable.
     """
     gensim = optional("gensim.models", "gensim")
     sentences = [re.findall(WORD, text.lower()) for text in texts]

@@ -1,0 +1,74 @@
+"""Baselines: one right answer for each, and their formulas."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from semrec.evaluation.baselines import (
+    Als,
+    Bpr,
+    CentredMean,
+    Ease,
+    Features,
+    LightFm,
+    NonNegativeFactors,
+    PooledCosine,
+    Popularity,
+    SoftNearest,
+    TruncatedSvd,
+    bag_of_words_vectors,
+    default_baselines,
+    fit_baselines,
+    tfidf_vectors,
+)
+
+EVERYONE = np.arange(12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "baseline",
+    [
+        PooledCosine(),
+        CentredMean(),
+        SoftNearest(),
+        SoftNearest(words=tfidf_vectors),
+        SoftNearest(words=bag_of_words_vectors),
+        Als(n_factors=4, regularisation=0.1, n_epochs=10),
+        Bpr(n_factors=4, n_epochs=200),
+        TruncatedSvd(n_factors=2),
+        NonNegativeFactors(n_factors=2),
+        Ease((1.0,)),
+        Ease(),
+        LightFm(n_factors=4),
+    ],
+    ids=lambda b: f"{type(b).__name__} {getattr(getattr(b, 'words', None), '__name__', '')}",
+)
+def test_checkerboard_has_one_right_answer(baseline, checkerboard, features):
+    scorers, notes = fit_baselines({"it": baseline}, checkerboard, features)
+    if notes:
+        pytest.skip(notes[0])
+    scores = scorers["it"](EVERYONE)
+    assert scores.dtype == np.float32
+    assert scores.shape == checkerboard.shape
+    scores = np.where(checkerboard.toarray() > 0, -np.inf, scores)
+    assert scores.argmax(axis=1).tolist() == EVERYONE.tolist()
+    np.testing.assert_allclose(scorers["it"](EVERYONE[3:5])[:, 0], scorers["it"](EVERYONE)[3:5, 0], rtol=1e-4)
+
+
+def test_the_training_matrix_is_not_changed(checkerboard, features):
+    before = checkerboard.copy()
+    fit_baselines({"a": Popularity(), "b": Ease(), "c": SoftNearest()}, checkerboard, features)
+    assert (before != checkerboard).nnz == 0
+
+
+def test_what_is_missing_is_left_out_and_said(checkerboard, monkeypatch):
+    for name in ("implicit.cpu.als", "implicit.cpu.bpr", "gensim.models", "lightfm"):
+        monkeypatch.setitem(sys.modules, name, None)
+    scorers, notes = fit_baselines(default_baselines(), checkerboard, Features())
+    assert set(scorers) == {"popularity", "truncated SVD", "NMF", "EASE"}
+    assert len(notes) == 9
+    assert "implicit ALS is left out: implicit cannot be imported; pip install implicit" in notes
+    assert "centred mean is left out: it needs the text vectors of the items" in notes
+    assert "TF-IDF text is left out: it needs the texts of the items" in notes
