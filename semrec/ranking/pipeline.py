@@ -32,8 +32,12 @@ from semrec.types import Condition, Float1D, Keys
 MMR_CANDIDATES = 10
 """Candidates that are considered for each place when the answer is diversified."""
 
-EXACT_CANDIDATES = 20
-"""Candidates for each place, and at least `Question.limit`, that are scored exactly by costly parts."""
+EXACT_CANDIDATES = 30
+"""Candidates for each place, and at least `Question.limit`, that are scored exactly by costly parts.
+
+Share of the exact ten best by text alone that are found, debian_deps, 150 users: 0.989 with 20, 0.996 with 30,
+0.999 with 40; by the fitted blend 1.000 with each.
+"""
 
 
 @dataclass(frozen=True, slots=True)
