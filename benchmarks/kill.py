@@ -210,11 +210,12 @@ def look(folder: Path) -> Seen:
     """Return what a shop holds and answers."""
     with open_shop(folder) as shop:
         try:
-            generation = shop._open_generation()
+            shop.warm_up()
         except WorkspaceError:
             return Seen()
-        index = generation.index
-        records = [point.record for page in index.scan() for point in page]
+        with shop.reading() as generation:
+            records = [point.record for page in generation.index.scan() for point in page]
+            n_points, manifest = generation.index.count(), generation.manifest
         asked = [
             {"text": "word1 word2"},
             {"text": "word7", "where": {"shelf": "shelf 3"}},
@@ -225,12 +226,11 @@ def look(folder: Path) -> Seen:
             tuple((found.item_id, round(found.score, 3)) for found in shop.recommend(**question))  # type: ignore[arg-type]
             for question in asked
         )
-        items = {record.item_id: record for record in records}
-        twice = [item_id for item_id, n in Counter(record.item_id for record in records).items() if n > 1]
-        if twice or index.count() != len(records):
-            raise AssertionError(f"{index.count()} points, {len(records)} read, there twice: {twice[:5]}")
-        manifest = generation.manifest
-        return Seen(items, index.count(), manifest.n_items, manifest.n_passages, answers)
+    items = {record.item_id: record for record in records}
+    twice = [item_id for item_id, n in Counter(record.item_id for record in records).items() if n > 1]
+    if twice or n_points != len(records):
+        raise AssertionError(f"{n_points} points, {len(records)} read, there twice: {twice[:5]}")
+    return Seen(items, n_points, manifest.n_items, manifest.n_passages, answers)
 
 
 def run_operation(name: str, folder: Path, told: Connection) -> None:

@@ -83,8 +83,8 @@ class Case:
 
 def text_vectors(data_set: DataSet, items: Sequence[str]) -> Float2D:
     """Return the items' vectors as the index holds them."""
-    with data_set.indexed() as recommender:
-        return recommender._open_generation().index.vectors("text", item_keys(items))
+    with data_set.indexed() as recommender, recommender.reading() as generation:
+        return generation.index.vectors("text", item_keys(items))
 
 
 def case_of(split: Split, text: Float2D, most_asked: int = MOST_ASKED) -> Case:

@@ -28,7 +28,7 @@ from semrec.workspace.session import OpenWorkspace
 from semrec.workspace.users import preferences_of
 
 if TYPE_CHECKING:
-    from semrec.evaluation.evaluate_recommender import Study
+    from semrec.evaluation.evaluate_recommender import EvaluationResult
     from semrec.events.log import AppendReport, EventLog
     from semrec.indexer.event_mapping import EventMapping
     from semrec.indexer.index_report import IndexReport
@@ -108,7 +108,7 @@ class Recommender:
         mapping: FieldMapping | None = None,
         format: str | None = None,  # noqa: A002 - the word people use
         sync: bool = False,
-        yes: bool = False,
+        allow_large_delete: bool = False,
         rebuild: bool = False,
         progress: Callable[[int], None] | None = None,
         announce: Callable[[Any], None] | None = None,
@@ -125,7 +125,7 @@ class Recommender:
         mapping : which column is what; what it leaves open is guessed and reported in the notes.
         format : csv, tsv, jsonl or parquet; None: by the name or the first bytes.
         sync : delete the items that the catalog does not name.
-        yes : also when that is more than a fifth of them.
+        allow_large_delete : with `sync`, also delete more than a fifth of the items.
         rebuild : build the index from this catalog alone, whatever there is, without what `fit` learned.
         progress : hears of rows that are done with.
         announce : is given the opened catalog (notes, number of rows) before the work starts.
@@ -135,10 +135,10 @@ class Recommender:
         CatalogError, EncoderError, StoreError, WorkspaceError
             The previous index goes on answering.
         """
-        from semrec.workspace.indexing import Wish, index
+        from semrec.workspace.indexing import IndexOptions, index
 
-        wish = Wish(mapping, format, sync, yes, rebuild, progress, announce)
-        return index(self._workspace, source, wish)
+        options = IndexOptions(mapping, format, sync, allow_large_delete, rebuild, progress, announce)
+        return index(self._workspace, source, options)
 
     def put_items(self, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
         """Write items into the index that answers; they can be found at once.
@@ -275,7 +275,7 @@ class Recommender:
 
         None when the index was built before there were maps, or when all items that it was drawn by are gone.
         """
-        with self._workspace.live.answering() as generation:
+        with self._workspace.live_index.read() as generation:
             return draw_map(generation.index, generation.manifest)
 
     def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
@@ -283,7 +283,7 @@ class Recommender:
 
         None as for `map`.
         """
-        with self._workspace.live.answering() as generation:
+        with self._workspace.live_index.read() as generation:
             return place_items(generation.index, generation.manifest, item_ids)
 
     def _asked(self, query: Query, generation: Generation) -> Asked:
@@ -301,9 +301,9 @@ class Recommender:
 
     def _answer(self, query: Query) -> Recommendations:
         query.check()
-        with one_blas_thread(), self._workspace.live.answering() as generation:
+        with one_blas_thread(), self._workspace.live_index.read() as generation:
             found = answer(self._asked(query, generation), generation)
-        note = self._workspace.live.note
+        note = self._workspace.live_index.note
         return replace(found, notes=(*found.notes, note)) if note else found
 
     def why_not(self, item_id: str, **asked: Any) -> WhyNot:
@@ -321,7 +321,7 @@ class Recommender:
         """
         query = make_query(**asked)
         query.check()
-        with one_blas_thread(), self._workspace.live.answering() as generation:
+        with one_blas_thread(), self._workspace.live_index.read() as generation:
             return why_not(item_id, self._asked(query, generation), generation)
 
     # -- users -------------------------------------------------------------------------------------
@@ -334,7 +334,7 @@ class Recommender:
         user : a user; an unknown one has an empty profile.
         recent : latest events to tell.
         """
-        with self._workspace.live.answering() as generation:
+        with self._workspace.live_index.read() as generation:
             preferences = preferences_of(self._workspace, user)
             return describe_user(user, self._events_of(user), preferences, generation, recent=recent)
 
@@ -410,8 +410,8 @@ class Recommender:
 
         Query(k=k).check()
         events = self.event_log(create=False)
-        with self._workspace.changing, self._workspace.live.keeping() as held, one_blas_thread():
-            generation = held.generation
+        with self._workspace.write_lock, self._workspace.live_index.pin() as handle, one_blas_thread():
+            generation = handle.generation
             batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
             return recommend_all(generation, events, Path(output), batch, progress)
 
@@ -466,7 +466,7 @@ class Recommender:
 
         return fit(self._workspace, seed=seed, progress=progress)
 
-    def study(
+    def evaluate(
         self,
         source: Any,
         *,
@@ -476,7 +476,7 @@ class Recommender:
         seed: int = 42,
         with_baselines: bool = True,
         progress: Callable[[str], None] | None = None,
-    ) -> Study:
+    ) -> EvaluationResult:
         """Measure the recommender on events, next to the baselines; nothing is stored.
 
         Parameters
@@ -518,7 +518,7 @@ class Recommender:
     def items(self, item_ids: Sequence[str]) -> list[Record]:
         """Return what is stored of items, in the order given; ids that are not in the index are left out."""
         keys = item_keys(dict.fromkeys(item_ids))
-        with self._workspace.live.answering() as generation:
+        with self._workspace.live_index.read() as generation:
             return generation.index.records(keys[generation.index.contains(keys)])
 
     def warm_up(self) -> None:
@@ -529,7 +529,7 @@ class Recommender:
         EncoderError, StoreError, WorkspaceError
             There is nothing that could answer yet.
         """
-        with self._workspace.live.answering() as generation:
+        with self._workspace.live_index.read() as generation:
             self._workspace.encoders.text_vector("warm", generation.manifest)
 
     def info(self) -> dict[str, Any]:
@@ -551,13 +551,13 @@ class Recommender:
     @property
     def generation(self) -> int | None:
         """Number of the generation that answers; None while none is open."""
-        generation = self._workspace.live.generation
+        generation = self._workspace.live_index.generation
         return generation.number if generation else None
 
     @property
     def stale(self) -> str | None:
         """Why an older generation answers than the current one, in words; None: it does not."""
-        return self._workspace.live.note
+        return self._workspace.live_index.note
 
     @property
     def n_texts(self) -> int:
@@ -568,19 +568,19 @@ class Recommender:
 
     @contextmanager
     def reading(self) -> Iterator[Generation]:
-        """Keep the generation that answers open, to look into it: its index, its signals, its manifest.
+        """Keep the generation that answers open, to look into its index, its signals and its manifest.
 
-        Changes of items wait until the context ends.
+        Its items may change meanwhile. `close` waits until the context ends.
         """
-        with self._workspace.live.answering() as generation:
-            yield generation
+        with self._workspace.live_index.pin() as handle:
+            yield handle.generation
 
     def encode_texts(self, texts: Sequence[str]) -> None:
         """Encode texts of questions together and keep their vectors; asking with them is fast then."""
-        with self._workspace.live.keeping() as held:
-            self._workspace.encoders.text_vectors(texts, held.generation.manifest)
+        with self.reading() as generation:
+            self._workspace.encoders.text_vectors(texts, generation.manifest)
 
     def has_text(self, text: str) -> bool:
         """Tell whether the vector of a text of a question is kept."""
-        generation = self._workspace.live.generation
+        generation = self._workspace.live_index.generation
         return generation is not None and self._workspace.encoders.keeps(text, generation.manifest)

@@ -109,7 +109,7 @@ def index(
             mapping=mapping,
             format=source_format,
             sync=sync,
-            yes=yes,
+            allow_large_delete=yes,
             rebuild=rebuild,
         )
         if as_json:

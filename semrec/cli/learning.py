@@ -128,7 +128,7 @@ def evaluate(
         if catalog:
             run_indexing(recommender, catalog)
         with err.status("reading the events") as status:
-            found = recommender.study(
+            found = recommender.evaluate(
                 sources,
                 split=split,
                 k=k,

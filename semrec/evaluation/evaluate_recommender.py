@@ -1,6 +1,6 @@
-"""A study: how good the blend is on a shop's own events, next to the strongest simple methods.
+"""How good the blend is on the events of a shop, compared with the strongest simple methods.
 
-Everything is learned from the training part of a split; the test part is only looked at to count.
+Everything is learned from the training part of a split; the test part is only used for measuring.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ BLEND = "semrec"
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """What was measured.
+class EvaluationResult:
+    """The result of `evaluate_recommender`.
 
     Parameters
     ----------
-    evaluation : all figures; the first recommender is the blend.
+    evaluation : all measures; the first recommender is the blend.
     weights : history length -> signal -> weight of the blend.
     """
 
@@ -39,7 +39,7 @@ class Study:
     weights: Mapping[str, Mapping[str, float]]
 
 
-def study(
+def evaluate_recommender(
     interactions: Interactions,
     vectors: Float2D,
     texts: Sequence[str],
@@ -52,7 +52,7 @@ def study(
     seed: int = 42,
     with_baselines: bool = True,
     progress: Callable[[str], None] | None = None,
-) -> Study:
+) -> EvaluationResult:
     """Split, learn, and measure the blend and the baselines on the same questions.
 
     Parameters
@@ -94,7 +94,7 @@ def study(
         tell("predicting ratings")
         measures = (*evaluation.measures, *rating_measures(interactions, split, share, seed))
         evaluation = replace(evaluation, measures=measures)
-    return Study(evaluation, weights_by_length(models))
+    return EvaluationResult(evaluation, weights_by_length(models))
 
 
 def split_interactions(interactions: Interactions, split: str, share: float, seed: int) -> Split:

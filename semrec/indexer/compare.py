@@ -16,7 +16,7 @@ from semrec.indexer.index_report import IndexReport
 from semrec.indexer.read import Catalog, render
 from semrec.indexer.rejects import Reject, RejectsFile
 from semrec.indexer.streams import in_batches
-from semrec.store import Index, Manifest, Record
+from semrec.store import EditableIndex, Manifest, Record
 from semrec.types import Item, Keys, item_keys
 
 BATCH_ITEMS = 512
@@ -44,7 +44,7 @@ class Compared:
     fate: Fate
 
 
-def compare(items: Sequence[Item], index: Index | None, manifest: Manifest) -> list[Compared]:
+def compare(items: Sequence[Item], index: EditableIndex | None, manifest: Manifest) -> list[Compared]:
     """Return every item beside what the generation holds of it, in order.
 
     Parameters
@@ -62,7 +62,7 @@ def compare(items: Sequence[Item], index: Index | None, manifest: Manifest) -> l
     ]
 
 
-def find_records(index: Index, keys: Keys) -> list[Record | None]:
+def find_records(index: EditableIndex, keys: Keys) -> list[Record | None]:
     """Return the record of every key, None for one that is not there."""
     there = index.contains(keys)
     found = iter(index.records(keys[there]) if there.any() else [])
@@ -106,7 +106,7 @@ class Comparison:
     """
 
     def __init__(
-        self, catalog: Catalog, index: Index | None, manifest: Manifest, rejected: RejectsFile
+        self, catalog: Catalog, index: EditableIndex | None, manifest: Manifest, rejected: RejectsFile
     ) -> None:
         self._catalog = catalog
         self._index = index

@@ -29,7 +29,7 @@ from semrec.indexer.streams import in_background, in_batches
 from semrec.indexer.upsert import UNCOUNTED, counted_anew, delete_items, is_counted, write_items
 from semrec.signals import SIGNALS
 from semrec.signals.learned import LearnedSettings
-from semrec.store import Index, Manifest, Point, Record, Store
+from semrec.store import EditableIndex, Index, Manifest, Point, Record, Store
 from semrec.store.protocol import TEXT
 from semrec.types import Item, Keys, item_keys
 
@@ -63,10 +63,10 @@ class Current:
 class Change(Protocol):
     """The generation that answers, for the only one who changes it."""
 
-    index: Index
+    index: EditableIndex
     manifest: Manifest
 
-    def take_over(self, manifest: Manifest) -> None:
+    def commit(self, manifest: Manifest) -> None:
         """Store the manifest after the change."""
 
 
@@ -250,7 +250,7 @@ class _Update:
         index, manifest = change.index, change.manifest
         if not is_counted(index, manifest):
             manifest = counted_anew(index, manifest)
-        change.take_over(replace(manifest, n_passages=UNCOUNTED))  # for whoever finds what a kill leaves
+        change.commit(replace(manifest, n_passages=UNCOUNTED))  # for whoever finds what a kill leaves
         new = {name: kind for name, kind in self._draft.fields.items() if name not in manifest.fields}
         if new:
             index.add_fields(new)
@@ -261,7 +261,7 @@ class _Update:
             manifest = delete_items(
                 index, manifest, (record.item_id for record in _records(index, gone))
             ).manifest
-        change.take_over(manifest)
+        change.commit(manifest)
         return self._report(self._current.number, manifest, len(gone))
 
     def _build(self, spool: Spool, rest: Iterator[tuple[list[Compared], int]]) -> IndexReport:
@@ -345,7 +345,7 @@ def _same_types(before: Manifest, draft: Manifest) -> bool:
     return all(draft.fields[name] == kind for name, kind in before.fields.items())
 
 
-def _relabelled(compared: Sequence[Compared], index: Index) -> list[Point]:
+def _relabelled(compared: Sequence[Compared], index: EditableIndex) -> list[Point]:
     """Return points with their vectors, and with title and metadata as they shall be."""
     points = index.points(item_keys(one.item.item_id for one in compared)) if compared else []
     return [
@@ -358,6 +358,6 @@ def _keys(points: Sequence[Point]) -> Keys:
     return item_keys(point.record.item_id for point in points)
 
 
-def _records(index: Index, keys: Keys) -> Iterator[Record]:
+def _records(index: EditableIndex, keys: Keys) -> Iterator[Record]:
     for start in range(0, len(keys), BATCH_ITEMS):
         yield from index.records(keys[start : start + BATCH_ITEMS])

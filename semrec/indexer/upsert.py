@@ -19,7 +19,7 @@ from semrec.indexer.read_items import new_fields, read_ids
 from semrec.indexer.streams import in_batches
 from semrec.signals import signal_named
 from semrec.signals.learned import LearnedSettings
-from semrec.store import Index, Manifest, Point, Record, Vector
+from semrec.store import EditableIndex, Manifest, Point, Record, Vector
 from semrec.types import ChangeReport, Float2D, Item, item_keys
 
 UNCOUNTED = 0
@@ -35,7 +35,7 @@ class Written:
 
 
 def write_items(
-    index: Index, manifest: Manifest, encoder: Callable[[], Encoder], items: Iterable[Item]
+    index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder], items: Iterable[Item]
 ) -> Written:
     """Write items into an open generation; what is there just so is left alone.
 
@@ -63,7 +63,7 @@ def write_items(
     return Written(_counted(manifest, index, report, n_passages), report)
 
 
-def delete_items(index: Index, manifest: Manifest, item_ids: Iterable[str]) -> Written:
+def delete_items(index: EditableIndex, manifest: Manifest, item_ids: Iterable[str]) -> Written:
     """Delete items from an open generation; the caller stores the manifest of the result."""
     wanted = read_ids(item_ids)
     deleted: list[str] = []
@@ -81,13 +81,13 @@ def delete_items(index: Index, manifest: Manifest, item_ids: Iterable[str]) -> W
     return Written(_counted(manifest, index, report, n_passages), report)
 
 
-def is_counted(index: Index, manifest: Manifest) -> bool:
+def is_counted(index: EditableIndex, manifest: Manifest) -> bool:
     """Tell whether the counts can be trusted: whoever was killed may not have stored them."""
     n_items = index.count()
     return n_items == manifest.n_items and (manifest.n_passages != UNCOUNTED or not n_items)
 
 
-def counted_anew(index: Index, manifest: Manifest) -> Manifest:
+def counted_anew(index: EditableIndex, manifest: Manifest) -> Manifest:
     """Return the manifest with the counts of what is there: every record is read."""
     keys = index.sample(index.count())
     records = chain.from_iterable(index.records(np.array(batch)) for batch in in_batches(keys, BATCH_ITEMS))
@@ -104,7 +104,7 @@ def encoded(
 
 
 def with_learned(
-    points: Sequence[Point], manifest: Manifest, records: Sequence[Record | None], old: Index | None
+    points: Sequence[Point], manifest: Manifest, records: Sequence[Record | None], old: EditableIndex | None
 ) -> list[Point]:
     """Return points with the vectors, too, that are not made from text alone.
 
@@ -141,7 +141,7 @@ def _new_item_vectors(learned: LearnedSettings, vectors: Float2D) -> list[dict[s
 
 
 def _write(
-    compared: Sequence[Compared], index: Index, manifest: Manifest, encoder: Callable[[], Encoder]
+    compared: Sequence[Compared], index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder]
 ) -> int:
     """Write what differs, and return how many passages the index has more than before."""
     records = [
@@ -160,7 +160,7 @@ def _write(
     return len(vectors) - sum(len(one.record.passages) for one in texts if one.record)
 
 
-def _counted(manifest: Manifest, index: Index, report: ChangeReport, n_passages: int) -> Manifest:
+def _counted(manifest: Manifest, index: EditableIndex, report: ChangeReport, n_passages: int) -> Manifest:
     """Return the manifest after a change, which added so many passages."""
     n_items = manifest.n_items + len(report.added) - len(report.deleted)
     after = replace(

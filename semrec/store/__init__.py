@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from semrec.store.protocol import (
     PASSAGES,
     TEXT,
+    EditableIndex,
     FieldType,
     Hits,
     Index,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from semrec.config import StoreSettings
 
 __all__ = [
+    "EditableIndex",
     "PASSAGES",
     "TEXT",
     "FieldType",

@@ -234,12 +234,8 @@ class Items(Protocol):
         """Return the multi-vector `passages` of the items at these places, each float32 (n_passages, dim)."""
 
 
-@runtime_checkable
-class Index(Protocol):
-    """One generation: points that can be written, searched and read.
-
-    Wherever keys go in and rows come out, row n belongs to key n.
-    """
+class EditableIndex(Protocol):
+    """The part of an index that changes of single items need; see `Index`."""
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Write points; each replaces the one of the same item id as a whole."""
@@ -252,6 +248,29 @@ class Index(Protocol):
 
     def add_fields(self, fields: Mapping[str, FieldType]) -> None:
         """Let metadata fields be filtered by; those that can be already change nothing."""
+
+    def contains(self, keys: Keys) -> np.ndarray:
+        """Return bool (n,): which keys the index holds."""
+
+    def records(self, keys: Keys) -> list[Record]:
+        """Return the records. Raises KeyError for a key that is not there."""
+
+    def points(self, keys: Keys) -> list[Point]:
+        """Return points with all vectors. Raises KeyError for a key that is not there."""
+
+    def sample(self, n_items: int) -> Keys:
+        """Return the `n_items` smallest keys, ascending: a fixed random sample of the catalog."""
+
+    def count(self) -> int:
+        """Return the number of items."""
+
+
+@runtime_checkable
+class Index(EditableIndex, Protocol):
+    """One generation: points that can be written, searched and read.
+
+    Wherever keys go in and rows come out, row n belongs to key n.
+    """
 
     def search(self, searches: Sequence[Search]) -> list[Hits]:
         """Answer a batch of searches, in order."""
@@ -283,9 +302,6 @@ class Index(Protocol):
     def metadata_values(self, field: str, keys: Keys) -> list[Value | None]:
         """Return one metadata field of every item, in one request; None where it has none or is not there."""
 
-    def contains(self, keys: Keys) -> np.ndarray:
-        """Return bool (n,): which keys the index holds."""
-
     def vectors(self, vector_name: str, keys: Keys) -> Float2D:
         """Return dense vectors, float32 (n, dim). Raises KeyError for a key that is not there."""
 
@@ -297,15 +313,6 @@ class Index(Protocol):
 
     def passage_vectors(self, keys: Keys) -> list[Float2D]:
         """Return the multi-vector `passages` of every item, each float32 (n_passages, dim)."""
-
-    def records(self, keys: Keys) -> list[Record]:
-        """Return the records. Raises KeyError for a key that is not there."""
-
-    def points(self, keys: Keys) -> list[Point]:
-        """Return points with all vectors. Raises KeyError for a key that is not there."""
-
-    def sample(self, n_items: int) -> Keys:
-        """Return the `n_items` smallest keys, ascending: a fixed random sample of the catalog."""
 
     def scan(self, batch_items: int = 1000) -> Iterator[list[Point]]:
         """Yield all points with all vectors, in order of keys."""

@@ -1,4 +1,4 @@
-"""Changes of the journal that a generation has not seen are made in it."""
+"""Makes the changes of the journal that a generation has missed."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from semrec.errors import CatalogError
 from semrec.events.item_changes import ChangeJournal
 from semrec.indexer.read_items import read_items
 from semrec.indexer.upsert import counted_anew, delete_items, write_items
-from semrec.store import Index, Manifest
+from semrec.store import EditableIndex, Manifest
 from semrec.types import Item
 
 log = logging.getLogger("semrec")
 
 
-def replay(
+def catch_up(
     journal: ChangeJournal,
-    index: Index,
+    index: EditableIndex,
     manifest: Manifest,
     encoder: Callable[[], Encoder],
     max_text_bytes: int,
 ) -> Manifest:
-    """Make the changes that a generation has not seen; what is there just so is left alone.
+    """Make the changes that a generation has missed; unchanged items are not written.
 
     Parameters
     ----------
     journal : held by the caller, see `ChangeJournal.applying`.
     index, manifest : the generation, as it is stored now.
-    encoder : loads the encoder of the manifest; called only when there is a text to encode.
+    encoder : loads the encoder of the manifest; called only if there is a text to encode.
     max_text_bytes : longest text, title or metadata value, in UTF-8.
 
     Returns
     -------
     Manifest
-        As it must be stored from now on; the same when there was nothing to do.
+        For the caller to store; the same one if nothing was missed.
     """
     missed = journal.since(manifest.journal)
     if missed.until == manifest.journal:
@@ -45,13 +45,14 @@ def replay(
     items = _fitting(missed.put, deleted.manifest, max_text_bytes)
     written = write_items(index, deleted.manifest, encoder, items)
     manifest = replace(written.manifest, journal=missed.until)
-    if deleted.report.unknown or written.report.unchanged:  # whoever made them may have died before counting
+    if deleted.report.unknown or written.report.unchanged:
+        # A process that was killed may have written these, and not the counts.
         manifest = counted_anew(index, manifest)
     return manifest
 
 
 def _fitting(items: Sequence[Item], manifest: Manifest, max_text_bytes: int) -> list[Item]:
-    """Return the items that fit the fields of this generation: they were checked against those of another."""
+    """Return the items that fit the fields of this generation; they were checked against another one's."""
     try:
         return read_items(items, manifest, max_text_bytes)
     except CatalogError:
@@ -61,5 +62,5 @@ def _fitting(items: Sequence[Item], manifest: Manifest, max_text_bytes: int) -> 
         try:
             fitting += read_items([item], manifest, max_text_bytes)
         except CatalogError as error:
-            log.warning("a change could not be made in another index: %s", error)
+            log.warning("an item of the journal does not fit this index and is left out: %s", error)
     return read_items(fitting, manifest, max_text_bytes)

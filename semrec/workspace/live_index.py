@@ -1,54 +1,54 @@
-"""The generation that answers, shared by the threads of a process, and exchanged while they ask."""
+"""The generation that answers, shared by the threads of a process and replaced while they ask."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
 
 from semrec.errors import SemrecError
 from semrec.ranking.generation import Generation
-from semrec.store import Point, Record
+from semrec.store import FieldType, Point, Record
 from semrec.types import Keys
 
 
 @dataclass(slots=True, eq=False)
-class Held:
-    """An open generation and who needs it.
+class IndexHandle:
+    """An open generation with the number of its users.
 
     Parameters
     ----------
-    generation : may be replaced by another view of the same index.
-    users : who needs it open.
-    answers : those of them who must not see half of a change.
-    retired : another one is current; it is closed when nobody needs it any more.
+    generation : a change may replace it by another view of the same index.
+    n_pins : uses that need the index open, reads included.
+    n_reads : uses that must not see a change half done.
+    is_retired : another generation answers now; the index is closed when `n_pins` becomes 0.
     """
 
     generation: Generation
-    users: int = 0
-    answers: int = 0
-    retired: bool = False
+    n_pins: int = 0
+    n_reads: int = 0
+    is_retired: bool = False
 
 
-class LiveGeneration:
+class LiveIndex:
     """The generation that answers.
 
-    An answer holds one generation from its first step to its last, so it is never mixed from two. Another one
-    is opened beside it, in a thread of its own, while answers go on; the old one is closed when the last
-    answer that holds it has ended.
+    An answer reads one generation from its first step to its last, so no answer mixes two. A new generation
+    is opened in a thread of its own while the old one answers; the old one is closed after its last use.
 
     Parameters
     ----------
-    current : returns the number of the generation that is current; cheap.
-    open_generation : opens one.
+    current : returns the number of the current generation; cheap.
+    open_generation : opens the generation with a number.
 
     Attributes
     ----------
-    look_s : least seconds between two looks whether another one is current.
-    note : why the generation that is current could not be opened and an older one answers; None: it could.
+    look_s : shortest time between two looks at the current number, in seconds.
+    note : why an older generation than the current one answers; None if the current one answers.
     """
 
     def __init__(self, current: Callable[[], int], open_generation: Callable[[int], Generation]) -> None:
@@ -56,116 +56,125 @@ class LiveGeneration:
         self._open = open_generation
         self.look_s = 0.1
         self._look_at = 0.0
-        self._held: Held | None = None
-        self._state = threading.Condition()  # guards what is held, and its counts
-        self._changing = False
-        self._opening = threading.Lock()  # of one thread at a time
+        self._handle: IndexHandle | None = None
+        self._state = threading.Condition()  # guards the handle, its counts and `_is_changing`
+        self._is_changing = False
+        self._opening = threading.Lock()
         self.note: str | None = None
 
     @contextmanager
-    def answering(self) -> Iterator[Generation]:
-        """Hold the generation for one answer. Not to be nested: a change waits for all of them.
+    def read(self) -> Iterator[Generation]:
+        """Hold the generation for one answer; changes wait until it ends. Do not nest: that can deadlock.
 
         Raises
         ------
         SemrecError
-            There is none that could be opened.
+            No generation can be opened.
         """
-        held = self._take(answers=1)
+        handle = self._acquire(n_reads=1)
         try:
-            yield held.generation
+            yield handle.generation
         finally:
-            self._give_back(held, answers=1)
+            self._release(handle, n_reads=1)
 
     @contextmanager
-    def keeping(self) -> Iterator[Held]:
-        """Keep the generation open for long, while its items may change; see `Gated` for changing them."""
-        held = self._take(answers=0)
+    def pin(self) -> Iterator[IndexHandle]:
+        """Keep the generation open, while its items may change; see `WriteGate` for changing them.
+
+        Raises
+        ------
+        SemrecError
+            No generation can be opened.
+        """
+        handle = self._acquire(n_reads=0)
         try:
-            yield held
+            yield handle
         finally:
-            self._give_back(held, answers=0)
+            self._release(handle, n_reads=0)
 
     @contextmanager
-    def changing(self, held: Held) -> Iterator[None]:
-        """Keep answers from seeing half of a change: it waits for those that began, others wait for it."""
+    def exclusive(self, handle: IndexHandle) -> Iterator[None]:
+        """Write while nobody reads: wait until all reads have ended, and let new reads wait."""
         with self._state:
-            self._state.wait_for(lambda: not self._changing)
-            self._changing = True
-            self._state.wait_for(lambda: not held.answers)
+            self._state.wait_for(lambda: not self._is_changing)
+            self._is_changing = True
+            self._state.wait_for(lambda: not handle.n_reads)
         try:
             yield
         finally:
             with self._state:
-                self._changing = False
+                self._is_changing = False
                 self._state.notify_all()
 
     def follow(self) -> bool:
-        """Open the generation that is current now, if it is another one; return whether it was.
+        """Open the current generation if another one is open; return whether it did.
 
         Raises
         ------
         SemrecError
-            It cannot be opened, and none was open before.
+            It cannot be opened, and no generation was open before.
         """
         with self._opening:
             return self._open_current()
 
-    def is_held(self, held: Held) -> bool:
-        """Whether this is what answers now."""
-        return self._held is held
+    def answers_from(self, handle: IndexHandle) -> bool:
+        """Return whether new answers read this generation."""
+        return self._handle is handle
 
     @property
     def generation(self) -> Generation | None:
-        """What answers now, to look at but not to search in; None when none is open."""
-        held = self._held
-        return held.generation if held else None
+        """The generation that answers, for its number and manifest; None if none is open.
+
+        Its index may be closed at any time: use `read` or `pin` to search in it.
+        """
+        handle = self._handle
+        return handle.generation if handle else None
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a generation to answer with."""
-        return self._held is not None
+        """Whether a generation is open."""
+        return self._handle is not None
 
     def close(self) -> None:
-        """Wait for the answers that are being made, and close the generation; the next one opens it again."""
+        """Wait until the generation is not used any more, and close it; the next use opens it again."""
         with self._opening:
             with self._state:
-                held, self._held = self._held, None
-                if held is None:
+                handle, self._handle = self._handle, None
+                if handle is None:
                     return
-                self._state.wait_for(lambda: not held.users)
+                self._state.wait_for(lambda: not handle.n_pins)
             self.note = None
-            held.generation.index.close()
+            handle.generation.index.close()
 
-    def _take(self, *, answers: int) -> Held:
+    def _acquire(self, *, n_reads: int) -> IndexHandle:
         self._look()
         while True:
             with self._state:
-                if answers:
-                    self._state.wait_for(lambda: not self._changing)
-                if self._held is not None:
-                    self._held.users += 1
-                    self._held.answers += answers
-                    return self._held
+                if n_reads:
+                    self._state.wait_for(lambda: not self._is_changing)
+                if self._handle is not None:
+                    self._handle.n_pins += 1
+                    self._handle.n_reads += n_reads
+                    return self._handle
             self.follow()
 
-    def _give_back(self, held: Held, *, answers: int) -> None:
+    def _release(self, handle: IndexHandle, *, n_reads: int) -> None:
         with self._state:
-            held.users -= 1
-            held.answers -= answers
-            unused = held.retired and not held.users
+            handle.n_pins -= 1
+            handle.n_reads -= n_reads
+            is_unused = handle.is_retired and not handle.n_pins
             self._state.notify_all()
-        if unused:
-            held.generation.index.close()
+        if is_unused:
+            handle.generation.index.close()
 
     def _look(self) -> None:
-        """Follow in the background when another generation is current; a cheap question, asked rarely."""
-        held, now = self._held, time.monotonic()
-        if held is None or now < self._look_at:
+        """Follow in the background if another generation is current; look at most every `look_s` seconds."""
+        handle, now = self._handle, time.monotonic()
+        if handle is None or now < self._look_at:
             return
         self._look_at = now + self.look_s
         try:
-            if self._current() == held.generation.number or self._opening.locked():
+            if self._current() == handle.generation.number or self._opening.locked():
                 return
         except SemrecError as error:
             self.note = f"an older index answers, because the current one is not known: {error}"
@@ -174,59 +183,81 @@ class LiveGeneration:
 
     def _follow_if_open(self) -> None:
         with self._opening:
-            if self.is_open:  # else it was closed in the meantime, and nobody asks
+            if self.is_open:  # it may have been closed meanwhile
                 self._open_current()
 
     def _open_current(self) -> bool:
         try:
             number = self._current()
-            if self._held is not None and self._held.generation.number == number:
+            if self._handle is not None and self._handle.generation.number == number:
                 self.note = None
                 return False
-            opened = Held(self._open(number))
+            opened = IndexHandle(self._open(number))
         except SemrecError as error:
-            if self._held is None:
+            if self._handle is None:
                 raise
             self.note = f"an older index answers, because the current one cannot be opened: {error}"
             return False
         with self._state:
-            old, self._held = self._held, opened
-            unused = old is not None and not old.users
+            old, self._handle = self._handle, opened
+            is_unused = old is not None and not old.n_pins
             if old is not None:
-                old.retired = True
+                old.is_retired = True
         self.note = None
-        if old is not None and unused:
+        if old is not None and is_unused:
             old.generation.index.close()
         return True
 
 
-class Gated:
-    """The index of a generation that answers, for whoever changes it: every write waits for the answers.
+class WriteGate:
+    """The index of a generation that answers, for changing items: each write is `LiveIndex.exclusive`.
 
     Parameters
     ----------
-    live, held : the generation, as `LiveGeneration.keeping` gives it.
+    live_index : the generation that answers.
+    handle : that generation, pinned.
     """
 
-    def __init__(self, live: LiveGeneration, held: Held) -> None:
-        self._live = live
-        self._held = held
-        self._index = held.generation.index
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._index, name)
+    def __init__(self, live_index: LiveIndex, handle: IndexHandle) -> None:
+        self._live_index = live_index
+        self._handle = handle
+        self._index = handle.generation.index
 
     def upsert(self, points: Sequence[Point]) -> None:
-        """Write points; each replaces the one of the same item id as a whole."""
-        with self._live.changing(self._held):
+        """See `Index.upsert`; waits for reads."""
+        with self._live_index.exclusive(self._handle):
             self._index.upsert(points)
 
+    def update_records(self, records: Sequence[Record]) -> None:
+        """See `Index.update_records`; waits for reads."""
+        with self._live_index.exclusive(self._handle):
+            self._index.update_records(records)
+
     def delete(self, keys: Keys) -> None:
-        """Delete points; unknown keys are ignored."""
-        with self._live.changing(self._held):
+        """See `Index.delete`; waits for reads."""
+        with self._live_index.exclusive(self._handle):
             self._index.delete(keys)
 
-    def update_records(self, records: Sequence[Record]) -> None:
-        """Replace the records of items that are there; their vectors stay."""
-        with self._live.changing(self._held):
-            self._index.update_records(records)
+    def add_fields(self, fields: Mapping[str, FieldType]) -> None:
+        """See `Index.add_fields`; no answer can see it, so it does not wait."""
+        self._index.add_fields(fields)
+
+    def contains(self, keys: Keys) -> np.ndarray:
+        """See `Index.contains`."""
+        return self._index.contains(keys)
+
+    def records(self, keys: Keys) -> list[Record]:
+        """See `Index.records`."""
+        return self._index.records(keys)
+
+    def points(self, keys: Keys) -> list[Point]:
+        """See `Index.points`."""
+        return self._index.points(keys)
+
+    def sample(self, n_items: int) -> Keys:
+        """See `Index.sample`."""
+        return self._index.sample(n_items)
+
+    def count(self) -> int:
+        """Return the number of items."""
+        return self._index.count()

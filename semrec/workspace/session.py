@@ -1,4 +1,4 @@
-"""A workspace in use: its store, its event log and journal, its encoders, and the generation that answers."""
+"""An open workspace: its store, event log, change journal and encoders, and the generation that answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,36 +17,36 @@ from semrec.config import Settings
 from semrec.encoder import Encoder
 from semrec.errors import StoreError, StoreLockedError, StoreUnavailableError, WorkspaceError
 from semrec.ranking.generation import Generation, read_generation
-from semrec.store import Index, Manifest, Search, Store, open_store
+from semrec.store import EditableIndex, Index, Manifest, Search, Store, open_store
 from semrec.store.protocol import TEXT
 from semrec.workspace.encoders import Encoders
 from semrec.workspace.folder import MARKER, Workspace, find_workspace, make_workspace
-from semrec.workspace.live_index import Gated, Held, LiveGeneration
+from semrec.workspace.live_index import IndexHandle, LiveIndex, WriteGate
 
 if TYPE_CHECKING:
     from semrec.events.item_changes import ChangeJournal
     from semrec.events.log import EventLog
 
 _LOOK_AT_SERVER_S = 1.0
-"""Least seconds between two questions to a server which generation is current."""
+"""Shortest time between two questions to a server for the current generation, in seconds."""
 
 log = logging.getLogger("semrec")
 
 
 class OpenWorkspace:
-    """What a process has open of a workspace; each part is opened when it is first needed, and once.
+    """The open parts of a workspace; each part is opened once, when it is first needed.
 
     Parameters
     ----------
-    folder : the workspace; `make` makes it when it is not there.
+    folder : the workspace; `make` makes it if it does not exist.
     settings : of this process.
-    store, encoder : ones that are open already.
+    store, encoder : already open ones to use.
 
     Attributes
     ----------
-    encoders : to index with, and to ask with.
-    live : the generation that answers.
-    changing : held by whoever changes items, or needs them to stay; changes are made one after the other.
+    encoders : for indexing and for questions.
+    live_index : the generation that answers.
+    write_lock : held while items change, or while they must not change.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class OpenWorkspace:
         self.folder = folder
         self.settings = settings
         self.encoders = Encoders(settings, encoder)
-        self.live = LiveGeneration(self.current_number, self._open_generation)
-        self.changing = Lock()
+        self.live_index = LiveIndex(self.current_number, self._open_generation)
+        self.write_lock = Lock()
         self._store = store
+        self._store_lock = Lock()
         self._log: EventLog | None = None
         self._log_lock = Lock()
-        self._opening = Lock()  # of the store
 
     def close(self) -> None:
-        """Release everything; answers that have begun are finished."""
-        self.live.close()
+        """Close everything, after the answers that have begun."""
+        self.live_index.close()
         if self._log:
             self._log.close()
         self._log = None
@@ -73,8 +73,8 @@ class OpenWorkspace:
         self._store = None
 
     def follow(self) -> bool:
-        """Answer from the generation that is current now, if one answers; return whether it is another."""
-        return self.live.is_open and self.live.follow()
+        """Answer from the current generation, if one is open; return whether that is another one."""
+        return self.live_index.is_open and self.live_index.follow()
 
     # -- the store and its generations -----------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class OpenWorkspace:
         return (self.folder / MARKER).exists()
 
     def make(self) -> None:
-        """Make the folder a workspace, or write down what the settings say of one that is there."""
+        """Make the folder a workspace, or store other settings of the server in its marker."""
         remembered = find_workspace(self.folder) if self.exists else None
         qdrant = self.settings.store.qdrant or (remembered.qdrant if remembered else None)
         collection = self.settings.store.collection or (remembered.collection if remembered else None)
@@ -99,7 +99,7 @@ class OpenWorkspace:
             The folder is no workspace, or the store cannot be opened.
         """
         workspace = find_workspace(self.folder)
-        with self._opening:
+        with self._store_lock:
             if self._store is None:
                 asked = self.settings.store
                 remembered = {
@@ -108,11 +108,11 @@ class OpenWorkspace:
                 }
                 self._store = open_store(asked.model_copy(update=remembered), workspace.folder)
                 if remembered["qdrant"]:
-                    self.live.look_s = _LOOK_AT_SERVER_S
+                    self.live_index.look_s = _LOOK_AT_SERVER_S
             return self._store
 
     def current_number(self) -> int:
-        """Return the number of the generation that is current.
+        """Return the number of the current generation.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class OpenWorkspace:
         return current
 
     def current_manifest(self) -> Manifest | None:
-        """Return the manifest of the generation that is current; None before the first one."""
+        """Return the manifest of the current generation; None before the first one."""
         if not self.exists:
             return None
         number = self.store().current()
@@ -136,14 +136,14 @@ class OpenWorkspace:
 
     @property
     def rejects(self) -> Path:
-        """The file with the rows that the last indexing could not use."""
+        """The file with the rows that the last indexing rejected."""
         return Workspace(self.folder).rejects
 
     @contextmanager
-    def reading(self) -> Iterator[tuple[Index, Manifest]]:
-        """Read the current generation for long, as it is now: a copy of it while somebody answers from it."""
+    def snapshot(self) -> Iterator[tuple[Index, Manifest]]:
+        """Read the current generation for minutes: a copy, if it is open, that later changes do not reach."""
         store, number = self.store(), self.current_number()
-        with self.changing:
+        with self.write_lock:
             journal = self._journal()
             with journal.applying() if journal else nullcontext():
                 manifest, index = store.manifest(number), store.borrow(number)
@@ -153,7 +153,7 @@ class OpenWorkspace:
             index.close()
 
     def _open_generation(self, number: int) -> Generation:
-        """Open a generation with the changes that it has missed, as fast as it will be later."""
+        """Open a generation, catch up with the journal, and search once so that the first answer is fast."""
         store = self.store()
         index = store.open(number)
         try:
@@ -167,19 +167,19 @@ class OpenWorkspace:
             raise
 
     def _caught_up(self, index: Index, number: int, store: Store) -> Manifest:
-        """Return the manifest after all changes; a database that is down must not stop answers."""
+        """Return the manifest after all changes; without the database of the journal, answers go on."""
         try:
             if journal := self._journal():
                 with journal.applying():
                     return self.catch_up(journal, index, number)
         except (StoreLockedError, StoreUnavailableError) as error:
-            log.warning("changes that were made elsewhere are not known: %s", error)
+            log.warning("changes by other processes are not known: %s", error)
         return store.manifest(number)
 
     # -- the event log ---------------------------------------------------------------------------------
 
     def event_log(self, *, create: bool = True) -> EventLog:
-        """Return the event log; any thread may use it, see `Recommender.event_log`."""
+        """Return the event log, for any thread; see `Recommender.event_log`."""
         from semrec.events.log import EventLog
 
         with self._log_lock:
@@ -196,32 +196,32 @@ class OpenWorkspace:
 
     @contextmanager
     def change(self) -> Iterator[Change]:
-        """Hold off other changes, and make those that the generation has missed."""
+        """Change items of the generation that answers, after the changes it has missed; one at a time."""
         from semrec.events.item_changes import ChangeJournal
 
-        with self.changing, self.live.keeping() as held:
+        with self.write_lock, self.live_index.pin() as handle:
             journal = ChangeJournal(self.event_log())
             with journal.applying():
-                index = cast("Index", Gated(self.live, held))
-                manifest = self.catch_up(journal, index, held.generation.number)
-                change = Change(held, index, manifest, journal, self.store(), self.settings)
-                change.take_over(manifest)
+                index = WriteGate(self.live_index, handle)
+                manifest = self.catch_up(journal, index, handle.generation.number)
+                change = Change(handle, index, manifest, journal, self.store(), self.settings)
+                change.commit(manifest)
                 yield change
 
-    def tell_others(self, change: Change) -> None:
-        """Make a change also in the generation that answers now, when that is another one."""
+    def follow_change(self, change: Change) -> None:
+        """Make a change of the journal also in the generation that answers now, if that is another one."""
         self.follow()
-        while not self.live.is_held(change.held):
+        while not self.live_index.answers_from(change.handle):
             with self.change() as change:
                 pass
 
-    def catch_up(self, journal: ChangeJournal, index: Index, number: int) -> Manifest:
+    def catch_up(self, journal: ChangeJournal, index: EditableIndex, number: int) -> Manifest:
         """Make the changes of the journal that a generation has missed; return its manifest after them."""
-        from semrec.workspace.catch_up import replay
+        from semrec.workspace.catch_up import catch_up
 
         store = self.store()
         before = store.manifest(number)
-        manifest = replay(
+        manifest = catch_up(
             journal, index, before, lambda: self.encoders.of(before), self.settings.index.max_text_bytes
         )
         if manifest != before:
@@ -229,19 +229,19 @@ class OpenWorkspace:
         return manifest
 
     def last_change(self) -> int:
-        """Return the number of the last change: what is built from now on need not see those before."""
+        """Return the number of the last change: a catalog that is read from now on includes it."""
         journal = self._journal()
         return journal.last() if journal else 0
 
-    def forget_changes(self) -> None:
-        """Remove the changes from the journal that no generation lacks; without it they wait for the next."""
+    def trim_journal(self) -> None:
+        """Remove the changes that all generations have; if the store fails, the next build removes them."""
         store = self.store()
         with suppress(StoreError):
             if journal := self._journal():
                 journal.forget(min(store.manifest(number).journal for number in store.generations()))
 
     def _journal(self) -> ChangeJournal | None:
-        """Return the journal when there can be one."""
+        """Return the journal; None if there is no database for it yet."""
         if self.settings.event_log.url is None and not (self.folder / events.FILE_NAME).exists():
             return None
         from semrec.events.item_changes import ChangeJournal
@@ -250,37 +250,37 @@ class OpenWorkspace:
             return ChangeJournal(self.event_log(create=False))
         except (StoreLockedError, StoreUnavailableError):
             raise
-        except StoreError:  # nothing was ever stored there
+        except StoreError:  # the database has no event log
             return None
 
 
 @dataclass(slots=True)
 class Change:
-    """A generation for the only one who changes it.
+    """A generation while one caller changes it.
 
     Parameters
     ----------
-    held : the generation.
-    index : where changes are written, and wait for answers.
+    handle : the generation.
+    index : where to write; each write waits for the reads of answers.
     manifest : as it is stored.
-    journal : where changes are written down first.
+    journal : where to note a change before it is made.
     """
 
-    held: Held
-    index: Index
+    handle: IndexHandle
+    index: EditableIndex
     manifest: Manifest
     journal: ChangeJournal
     store: Store
     settings: Settings
 
-    def take_over(self, manifest: Manifest) -> None:
-        """Store the manifest after a change, and look anew at the items that are kept in memory."""
-        generation = self.held.generation
+    def commit(self, manifest: Manifest) -> None:
+        """Store the manifest after a change, and read again what answers keep in memory of the items."""
+        generation = self.handle.generation
         number, index, known = generation.number, generation.index, generation.manifest
         if manifest != self.manifest:
             self.store.rewrite_manifest(number, manifest)
         self.manifest = manifest
         if manifest == replace(known, journal=manifest.journal):
-            self.held.generation = replace(generation, manifest=manifest)
+            self.handle.generation = replace(generation, manifest=manifest)
         else:
-            self.held.generation = read_generation(number, index, manifest, self.settings)
+            self.handle.generation = read_generation(number, index, manifest, self.settings)

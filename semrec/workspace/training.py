@@ -20,7 +20,7 @@ from semrec.workspace.folder import find_workspace
 from semrec.workspace.session import OpenWorkspace
 
 if TYPE_CHECKING:
-    from semrec.evaluation.evaluate_recommender import Study
+    from semrec.evaluation.evaluate_recommender import EvaluationResult
     from semrec.learning.fit import FitReport
 
 
@@ -46,14 +46,14 @@ def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] 
     from semrec.learning.fit import catalog_items, fit_generation  # loads torch: a second
 
     store = workspace.store()
-    with building(store, workspace.folder), workspace.reading() as (index, manifest):
+    with building(store, workspace.folder), workspace.snapshot() as (index, manifest):
         catalog = catalog_items(index)
         events = workspace.event_log(create=False).frame()
         interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
         report = fit_generation(
             store, index, manifest, catalog, interactions, workspace.settings, seed=seed, progress=progress
         )
-        workspace.forget_changes()
+        workspace.trim_journal()
     workspace.follow()
     return report
 
@@ -68,12 +68,12 @@ def evaluate(
     seed: int,
     with_baselines: bool,
     progress: Callable[[str], None] | None,
-) -> Study:
-    """Measure the recommender on events; see `Recommender.study`."""
-    from semrec.evaluation.evaluate_recommender import study
+) -> EvaluationResult:
+    """Measure the recommender on events; see `Recommender.evaluate`."""
+    from semrec.evaluation.evaluate_recommender import evaluate_recommender
     from semrec.learning.fit import catalog_items, stored_vectors
 
-    with workspace.reading() as (index, manifest):
+    with workspace.snapshot() as (index, manifest):
         catalog = catalog_items(index)
         texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
         vectors = stored_vectors(index, manifest, catalog)
@@ -81,7 +81,7 @@ def evaluate(
     interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
     if interactions.shortage:
         raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
-    return study(
+    return evaluate_recommender(
         interactions,
         vectors.pop(TEXT),
         texts,

@@ -27,7 +27,8 @@ def shop(indexed, bundled, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def generation(shop):
-    return shop._open_generation()
+    with shop.reading() as generation:
+        yield generation
 
 
 def test_every_item_of_a_small_catalog_is_on_the_map(shop, catalog):

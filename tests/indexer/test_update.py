@@ -112,9 +112,8 @@ def test_many_changes_make_a_new_generation_and_the_rest_is_copied(shop, new_sho
     fresh = new_shop("fresh")
     fresh.index(items(80))
     assert_same(shop, fresh, where={"price": {"lt": 30}})
-    np.testing.assert_allclose(
-        shop._open_generation().manifest.text_mean, fresh._open_generation().manifest.text_mean, atol=1e-6
-    )
+    with shop.reading() as one, fresh.reading() as other:
+        np.testing.assert_allclose(one.manifest.text_mean, other.manifest.text_mean, atol=1e-6)
 
 
 def test_many_prices_change_and_nothing_is_encoded(shop, new_shop):
@@ -129,7 +128,8 @@ def test_changes_in_place_add_up_until_the_index_is_built_anew(shop):
         assert report.generation == 1
     report = shop.index([Item(f"more-{m}", "Toy", "blue") for m in range(3)])
     assert report.generation == 2
-    assert shop._open_generation().manifest.n_changes == 0
+    with shop.reading() as generation:
+        assert generation.manifest.n_changes == 0
 
 
 # -- deleting --------------------------------------------------------------------------------------
@@ -154,11 +154,11 @@ def test_much_is_deleted_only_when_that_is_meant(shop):
         shop.index(items(80, 50), sync=True)  # also when a new generation was begun already
     assert stored(shop).keys() == before
     assert shop.info()["current"] == 1
-    report = shop.index(items(40), sync=True, yes=True)
+    report = shop.index(items(40), sync=True, allow_large_delete=True)
     assert (report.n_deleted, len(stored(shop))) == (20, 40)
 
 
-@pytest.mark.parametrize("options", [{}, {"sync": True}, {"sync": True, "yes": True}])
+@pytest.mark.parametrize("options", [{}, {"sync": True}, {"sync": True, "allow_large_delete": True}])
 def test_a_source_that_shrinks_to_nothing_changes_nothing(shop, options):
     with pytest.raises(CatalogError, match=r"no item that can be used \(2 rows were rejected\)"):
         shop.index([Item("item-1"), Item("item-2")], **options)
@@ -240,7 +240,8 @@ def test_a_run_that_broke_goes_on_where_it_stopped(new_shop):
 
 
 def test_a_change_in_place_that_broke_is_finished_by_the_next_run(shop, monkeypatch):
-    index = shop._open_generation().index
+    with shop.reading() as generation:
+        index = generation.index
     store = shop._workspace.store()
     rewrite = store.rewrite_manifest
 
@@ -268,7 +269,8 @@ def test_vectors_are_cut_and_a_text_is_cut_alike(new_shop):
     whole.index(items(60))
     cut = new_shop("cut", index={"text_dimension": 3})
     cut.index(items(60))
-    manifest = cut._open_generation().manifest
+    with cut.reading() as generation:
+        manifest = generation.manifest
     assert (manifest.dimension, manifest.vectors[0].dimension) == (3, 3)
     assert manifest.encoder_fingerprint.endswith("-3d")
     found, expected = stored(cut), stored(whole)
@@ -288,7 +290,8 @@ def test_what_is_not_said_stays_cut(new_shop):
     again = new_shop("cut")
     assert counts(again.index(items(60))) == (0, 0, 0, 60, 0)
     again.put_items([Item("new", "Toy", "red red")])
-    assert again._open_generation().manifest.dimension == 3
+    with again.reading() as generation:
+        assert generation.manifest.dimension == 3
 
 
 def test_another_dimension_makes_all_vectors_anew(new_shop):
@@ -310,19 +313,23 @@ def test_more_numbers_than_there_are_is_an_error(new_shop):
 @pytest.mark.filterwarnings("ignore:Local mode performs exact")
 def test_search_in_int8_is_built_without_encoding(shop, new_shop):
     answers = [one.item_id for one in shop.recommend(history=["item-3"], k=5)]
-    first = shop._open_generation().number
+    with shop.reading() as generation:
+        first = generation.number
     shop.close()
     again = new_shop(index={"quantize": True})
     again.index(items(60))
     assert again._workspace.encoders.loaded.texts == []
-    assert again._open_generation().number > first
-    assert again._open_generation().manifest.vectors[0].quantized
+    with again.reading() as generation:
+        assert generation.number > first
+        assert generation.manifest.vectors[0].quantized
     assert [one.item_id for one in again.recommend(history=["item-3"], k=5)] == answers
     again.close()
     kept = new_shop()
     kept.index(items(61))
-    assert kept._open_generation().manifest.vectors[0].quantized
+    with kept.reading() as generation:
+        assert generation.manifest.vectors[0].quantized
     kept.close()
     exact = new_shop(index={"quantize": False})
     exact.index(items(61))
-    assert not exact._open_generation().manifest.vectors[0].quantized
+    with exact.reading() as generation:
+        assert not generation.manifest.vectors[0].quantized

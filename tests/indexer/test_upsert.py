@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,7 +76,8 @@ def found(shop, text, **options):
 
 def stored(shop):
     """Everything that the index holds, by id."""
-    points = [point for page in shop._open_generation().index.scan() for point in page]
+    with shop.reading() as generation:
+        points = [point for page in generation.index.scan() for point in page]
     return {point.record.item_id: point for point in points}
 
 
@@ -114,7 +116,8 @@ def test_another_price_is_not_encoded(shop):
 
 
 def test_an_unchanged_item_writes_nothing(shop, monkeypatch):
-    index = shop._open_generation().index
+    with shop.reading() as generation:
+        index = generation.index
     for writing in ("upsert", "update_records", "delete", "add_fields"):
         monkeypatch.setattr(index, writing, None)
     assert shop.put_items(CATALOG).unchanged == ("a", "b", "c")
@@ -140,16 +143,16 @@ def test_a_new_field_is_typed_and_can_be_filtered_by(shop):
 
 @pytest.mark.parametrize("deleted", [False, True], ids=["put", "deleted"])
 def test_items_are_counted_again_when_a_change_is_repeated(shop, deleted):
-    """Whoever was killed between the items and the manifest makes the change again."""
-    generation = shop._open_generation()
+    """A process that was killed between the items and the manifest makes the change again."""
 
     def change():
         return shop.delete_items(["a"]) if deleted else shop.put_items([Item("d", "Sky", "blue")])
 
+    with shop.reading() as generation:
+        number, before = generation.number, generation.manifest
     change()
-    before = generation.manifest
-    shop._workspace.store().rewrite_manifest(generation.number, before)
-    shop._workspace.live.close()
+    shop._workspace.store().rewrite_manifest(number, before)
+    shop._workspace.live_index.close()
     assert shop.info()["items"] == 3
     change()
     n_items = 2 if deleted else 4
@@ -157,20 +160,14 @@ def test_items_are_counted_again_when_a_change_is_repeated(shop, deleted):
 
 
 def test_a_field_that_an_unchanged_item_brings_back_is_known_again(shop):
-    """Whoever was killed between the items and the manifest puts them again."""
+    """A process that was killed between the items and the manifest puts them again."""
     shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
-    generation = shop._open_generation()
-    store = shop._workspace.store()
-    store.rewrite_manifest(
-        generation.number, type(generation.manifest)(**{**vars_of(generation.manifest), "fields": {}})
-    )
-    shop._workspace.live.close()
+    with shop.reading() as generation:
+        number, manifest = generation.number, generation.manifest
+    shop._workspace.store().rewrite_manifest(number, replace(manifest, fields={}))
+    shop._workspace.live_index.close()
     shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
     assert found(shop, "blue", where={"height": 100}) == ["d"]
-
-
-def vars_of(manifest):
-    return {name: getattr(manifest, name) for name in manifest.__slots__}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +233,8 @@ def test_a_deleted_item_is_gone_at_once_and_unknown_ids_are_named(shop):
 
 
 def test_deleting_what_is_not_there_writes_nothing(shop, monkeypatch):
-    monkeypatch.setattr(shop._open_generation().index, "delete", None)
+    with shop.reading() as generation:
+        monkeypatch.setattr(generation.index, "delete", None)
     assert shop.delete_items(["nobody"]).unknown == ("nobody",)
     assert shop.delete_items([]).unknown == ()
 

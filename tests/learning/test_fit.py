@@ -437,7 +437,7 @@ def with_models(shop, users, **changes):
         interactions.report.rating_scale,
     )
     write_generation(shop._workspace.store(), generation.index, generation.manifest, items, models, learned)
-    shop._workspace.live.close()
+    shop._workspace.live_index.close()
     return models, interactions, data, items
 
 

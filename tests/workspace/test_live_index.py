@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from semrec.errors import StoreError, WorkspaceError
-from semrec.workspace.live_index import LiveGeneration
+from semrec.workspace.live_index import LiveIndex
 
 
 @dataclass
@@ -45,7 +45,7 @@ def shop():
 
 @pytest.fixture
 def live(shop):
-    live = LiveGeneration(shop.number, shop.open)
+    live = LiveIndex(shop.number, shop.open)
     live.look_s = 0.0
     yield live
     live.close()
@@ -60,7 +60,7 @@ def until(holds):
 
 
 def number(live):
-    with live.answering() as generation:
+    with live.read() as generation:
         return generation.number
 
 
@@ -78,7 +78,7 @@ def test_an_answer_follows_by_itself_and_the_old_one_is_closed(shop, live):
 
 
 def test_an_answer_that_has_begun_keeps_its_generation(shop, live):
-    with live.answering() as generation:
+    with live.read() as generation:
         shop.current = 2
         assert live.follow()
         assert (generation.number, generation.is_open) == (1, True)
@@ -126,32 +126,32 @@ def test_a_change_waits_for_answers_and_answers_wait_for_it(shop, live):
     seen = []
 
     def change():
-        with live.keeping() as held, live.changing(held):
+        with live.pin() as handle, live.exclusive(handle):
             seen.append("begins")
             time.sleep(0.05)
-            held.generation = SimpleNamespace(**{**vars(held.generation), "number": 1, "view": "new"})
+            handle.generation = SimpleNamespace(**{**vars(handle.generation), "number": 1, "view": "new"})
             seen.append("ends")
 
-    with live.answering():
+    with live.read():
         changer = threading.Thread(target=change)
         changer.start()
         time.sleep(0.05)
         assert seen == []
-    with live.answering() as generation:
+    with live.read() as generation:
         assert seen in ([], ["begins", "ends"])
     changer.join()
-    with live.answering() as generation:
+    with live.read() as generation:
         assert generation.view == "new"
     shop.opened[0].is_open = False  # the view shares its index
 
 
 def test_what_is_kept_for_long_does_not_hold_changes_up(live):
-    with live.keeping(), live.keeping() as held, live.changing(held):
-        assert held.answers == 0
+    with live.pin(), live.pin() as handle, live.exclusive(handle):
+        assert handle.n_reads == 0
 
 
 def test_closing_waits_for_answers_and_a_new_one_opens_again(shop, live):
-    with live.answering() as generation:
+    with live.read() as generation:
         closer = threading.Thread(target=live.close)
         closer.start()
         until(lambda: not live.is_open)
@@ -167,7 +167,7 @@ def test_many_threads_and_many_switches(shop, live):
 
     def ask():
         while not stop.is_set():
-            with live.answering() as generation:
+            with live.read() as generation:
                 was = generation.number
                 time.sleep(0)
                 if not generation.is_open or generation.number != was:
@@ -179,7 +179,7 @@ def test_many_threads_and_many_switches(shop, live):
     for switch in range(2, 60):
         shop.current = switch
         live.follow()
-        with live.keeping() as held, live.changing(held):
+        with live.pin() as handle, live.exclusive(handle):
             pass
     stop.set()
     for thread in threads:
