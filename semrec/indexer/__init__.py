@@ -1,1 +1,1 @@
-"""The write side of a catalog: read, cut into passages, encode, and build a generation."""
+"""Reading catalogs and events, and building and updating the index."""

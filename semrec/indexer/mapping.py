@@ -1,4 +1,4 @@
-"""Which column is what: the field mapping, guesses, and the types of metadata fields."""
+"""Which column of a catalog is what: given, or guessed from names and values; and the types of metadata."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from semrec.indexer.template import DEFAULT_TEMPLATE, ROLES, rename_template, te
 from semrec.store.protocol import FieldType
 
 SHORT_CHARACTERS = 200
-"""A column of longer values is not guessed to be metadata."""
+"""Columns with longer values are not guessed to be metadata."""
 
 COLUMN_ROLES = {
     "item_id": Role(
@@ -44,9 +44,10 @@ class FieldMapping:
     Parameters
     ----------
     item_id, title, text : columns.
-    metadata : columns to keep for filters.
-    lists : metadata columns that hold comma-separated values.
-    template : what is encoded, for instance `{title} by {author}. {text}`; its columns become metadata.
+    metadata : columns that are kept for filters.
+    lists : metadata columns with comma-separated values.
+    template : the text that is encoded, for instance `{title} by {author}. {text}`; its columns become
+        metadata.
     """
 
     item_id: str | None = None
@@ -59,13 +60,13 @@ class FieldMapping:
 
 @dataclass(slots=True)
 class Profile:
-    """What the first rows of a source tell about one column."""
+    """Types and lengths of the values of one column, in the first rows of a source."""
 
     kinds: set[Kind] = field(default_factory=set)
     longest: int = 0
 
     def add(self, value: Any, *, parse: bool) -> None:
-        """Take one value into account."""
+        """Add one value."""
         kind = kind_of(value, parse=parse)
         if kind is not None:
             self.kinds.add(kind)
@@ -73,7 +74,7 @@ class Profile:
 
 
 def profile_rows(rows: Iterable[Mapping[str, Any]], *, parse: bool) -> dict[str, Profile]:
-    """Return the profile of every column, in order of appearance; names that are no valid UTF-8 are none."""
+    """Return the profile of every column, in order of appearance; names must be valid UTF-8."""
     profiles: dict[str, Profile] = {}
     for row in rows:
         for name, value in row.items():
@@ -87,25 +88,25 @@ def profile_rows(rows: Iterable[Mapping[str, Any]], *, parse: bool) -> dict[str,
 def resolve(
     mapping: FieldMapping, profiles: Mapping[str, Profile], *, source: str, keep_all: bool = False
 ) -> tuple[FieldMapping, list[str]]:
-    """Return the mapping with every column named, and the guesses in plain words.
+    """Return the mapping with every column named, and the guesses in words.
 
     Parameters
     ----------
-    mapping : as asked for.
-    profiles : the columns that there are.
-    source : where they come from, for messages.
-    keep_all : take every other column as metadata, however long its values.
+    mapping : as given.
+    profiles : of all columns.
+    source : its name, for messages.
+    keep_all : all other columns are metadata, also with long values.
 
     Raises
     ------
     CatalogError
-        A column is not there, or no column looks like the item id, or nothing would be encoded.
+        A column does not exist, no column looks like the item id, or there would be nothing to encode.
     """
     columns = tuple(profiles)
-    asked = (mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()), *mapping.lists)
-    require_columns([name for name in asked if name is not None], columns, source)
+    given = (mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()), *mapping.lists)
+    require_columns([name for name in given if name is not None], columns, source)
     notes: list[str] = []
-    free = [name for name in columns if name not in asked]
+    free = [name for name in columns if name not in given]
     roles = assign_columns(COLUMN_ROLES, {name: getattr(mapping, name) for name in COLUMN_ROLES}, free, notes)
     if roles["item_id"] is None:
         raise missing_role(COLUMN_ROLES["item_id"], columns, source)
@@ -125,19 +126,19 @@ def resolve(
 def field_types(
     mapping: FieldMapping, profiles: Mapping[str, Profile], schema: Mapping[str, FieldType], notes: list[str]
 ) -> dict[str, FieldType]:
-    """Return the type of every metadata field: the source's own, else that of the first rows."""
+    """Return the type of every metadata field: declared by the source, or found in the first rows."""
     types: dict[str, FieldType] = {}
     for name in mapping.metadata or ():
         kinds = profiles[name].kinds if name in profiles else set()
         types[name] = "keyword" if name in mapping.lists else schema.get(name) or common_type(kinds)
         mixed = sorted("text" if kind == "keyword" else kind for kind in kinds - {"object"})
         if types[name] == "keyword" and len(mixed) > 1 and name not in schema and name not in mapping.lists:
-            notes.append(f'"{name}" holds {" and ".join(mixed)} values; all are kept as text')
+            notes.append(f'"{name}" has {" and ".join(mixed)} values; all are kept as text')
     return types
 
 
 def missing_columns(mapping: FieldMapping, columns: Sequence[str]) -> list[str]:
-    """Return what a further file of the same catalog lacks of the columns that are id or encoded."""
+    """Return the columns for id and encoded text that another file of the same catalog does not have."""
     named = [name for name in template_names(mapping.template or DEFAULT_TEMPLATE) if name not in ROLES]
     needed = (mapping.item_id, mapping.title, mapping.text, *named)
     return [name for name in needed if name is not None and name not in columns]
@@ -149,7 +150,7 @@ def _resolve_template(
     if template is None:
         return DEFAULT_TEMPLATE
     names = {column: role for role, column in roles.items() if column is not None}
-    # A role means itself even where a column of another role has its name.
+    # `{title}` is the title, even if a column with another role is named "title".
     renamed = rename_template(template, {name: role for name, role in names.items() if name not in ROLES})
     require_columns([name for name in template_names(renamed) if roles.get(name) is None], columns, source)
     return renamed
@@ -180,7 +181,7 @@ def _resolve_metadata(
             "keep them with --meta)"
         )
     if objects:
-        notes.append(f"left out: {quoted(objects)} (nested objects cannot be filtered by)")
+        notes.append(f"left out: {quoted(objects)} (filters cannot use nested objects)")
     return tuple(kept)
 
 

@@ -1,10 +1,10 @@
-"""Reading a catalog: any source becomes a stream of items, and of rows that are none, with the reason.
+"""Reading a catalog: every row of a source becomes an item or a reject.
 
     catalog = open_catalog("shop/*.csv", max_text_bytes=1_000_000)
     for entry in catalog:           # Item | Reject, in the order of the rows
         ...
 
-Nothing but one small number per item is kept in memory, and no row disappears without a word.
+Only one number for each item is kept in memory.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Catalog:
 
     Attributes
     ----------
-    mapping : every column named; its template uses `{item_id}`, `{title}` and `{text}` for these.
+    mapping : every column named; its template uses `{item_id}`, `{title}` and `{text}` for these columns.
     fields : the type of every metadata field.
-    notes : everything that was guessed, in plain words.
-    n_rows : None when only reading tells.
+    notes : what was guessed, in words.
+    n_rows : None if only reading tells.
     """
 
     def __init__(
@@ -74,27 +74,27 @@ class Catalog:
         found = field_types(self.mapping, profiles, first.schema, self.notes)
         self.fields = {name: common_type({kind, fields.get(name, kind)}) for name, kind in found.items()}
         if profiles[str(self.mapping.item_id)].kinds & {"integer", "float"} and not first.parse:
-            self.notes.append("item id: numbers are turned into strings")
+            self.notes.append("item id: numbers are converted to strings")
         self.n_rows = tables.n_rows
         self._check_columns()
 
     def peek(self, n_rows: int) -> list[Item]:
-        """Return the items of the first rows; iterating yields these rows all the same."""
-        rows = self._judged()
+        """Return the items of the first rows; iterating still starts with these rows."""
+        rows = self._entries()
         first = list(islice(rows, n_rows))
         self._peeked = chain(first, rows)
         return [row for row in first if isinstance(row, Item)]
 
     def __iter__(self) -> Iterator[Item | Reject]:
         peeked, self._peeked = self._peeked, None
-        return self._judged() if peeked is None else peeked
+        return self._entries() if peeked is None else peeked
 
-    def _judged(self) -> Iterator[Item | Reject]:
+    def _entries(self) -> Iterator[Item | Reject]:
         seen: set[int] = set()
         for table in self._tables:
             make_item = _item_maker(self.mapping, self.fields, parse=table.parse)
             for row in self._tables.rows(table, self._needed(table.columns)):
-                yield self._judge(table.name, row, make_item, seen)
+                yield self._entry(table.name, row, make_item, seen)
 
     def _profile(self, n_rows: int) -> dict[str, Profile]:
         first = self._tables.first
@@ -115,10 +115,10 @@ class Catalog:
             absent = [] if table.columns is None else missing_columns(self.mapping, table.columns)
             if absent:
                 raise CatalogError(
-                    f"{table.name}: lacks the column {quoted(absent)} that {self._tables.first.name} has"
+                    f"{table.name}: has no column {quoted(absent)}, unlike {self._tables.first.name}"
                 )
 
-    def _judge(
+    def _entry(
         self, source: str, row: RawRow, make_item: Callable[[Mapping[str, Any]], Item], seen: set[int]
     ) -> Item | Reject:
         try:
@@ -142,24 +142,24 @@ def open_catalog(
     fields: Mapping[str, FieldType] | None = None,
     sample_rows: int = SAMPLE_ROWS,
 ) -> Catalog:
-    """Open a catalog: find its columns, and read on when it is iterated over.
+    """Open a catalog and find its columns; items are read when it is iterated over.
 
     Parameters
     ----------
     sources : a file, a glob or "-" for standard input, or a list of them (CSV, TSV, JSON Lines, Parquet;
         text also gzipped); a polars or pandas frame; an Arrow table; or an iterable of `Item` or dicts.
         A pipe or an iterator can be read only once.
-    mapping : which column is what; the rest is guessed from the first source and told in `Catalog.notes`.
-    format : csv, tsv, jsonl or parquet, when the name of a file does not tell.
-    max_text_bytes : rows with a text (or title, or metadata) that is longer, in UTF-8, are rejected.
-    fields : types that metadata fields have already; where the source has others, they become wide enough.
+    mapping : which column is what; the rest is guessed from the first source, see `Catalog.notes`.
+    format : csv, tsv, jsonl or parquet, if the name of a file does not tell.
+    max_text_bytes : rows with a longer text, title or metadata value, in UTF-8, are rejected.
+    fields : types of existing metadata fields; if the source has another type, the type becomes wider.
     sample_rows : rows that columns and types are guessed from.
 
     Raises
     ------
     CatalogError
-        A source cannot be read, a column is not there, or none looks like the item id. Also while
-        iterating, when a file breaks off.
+        A source cannot be read, a column does not exist, or no column looks like the item id. Also while
+        iterating, if a file is incomplete.
     """
     tables = SampledTables(open_tables(sources, format))
     return Catalog(tables, mapping or FieldMapping(), max_text_bytes, fields or {}, sample_rows)
@@ -168,7 +168,7 @@ def open_catalog(
 def _item_maker(
     mapping: FieldMapping, fields: Mapping[str, FieldType], *, parse: bool
 ) -> Callable[[Mapping[str, Any]], Item]:
-    """Return the function that makes an item of the values of a row, or raises `MisfitError`."""
+    """Return the function that converts the values of a row to an item, or raises `MisfitError`."""
     id_column, title_column, text_column = str(mapping.item_id), mapping.title, mapping.text
 
     def make_item(values: Mapping[str, Any]) -> Item:
@@ -184,12 +184,12 @@ def _item_maker(
 def typed_metadata(
     values: Mapping[str, Any], fields: Mapping[str, FieldType], *, parse: bool
 ) -> dict[str, Value]:
-    """Return the values of these fields, each of its field's type; missing ones are left out.
+    """Return the values of these fields, converted to the types of the fields, without missing values.
 
     Raises
     ------
     MisfitError
-        It names the field.
+        A value cannot be converted; the message names the field.
     """
     metadata: dict[str, Value] = {}
     for name, kind in fields.items():
@@ -206,12 +206,12 @@ def typed_metadata(
 
 
 def check_item(item: Item, template: str, max_text_bytes: int) -> None:
-    """Raise `MisfitError` when an item has nothing to encode, or a text that is too long.
+    """Raise `MisfitError` if an item has nothing to encode, or a text that is too long.
 
     Parameters
     ----------
-    item : with everything of the right type.
-    template : what of it is encoded.
+    item : with converted values.
+    template : of the text that is encoded.
     max_text_bytes : longest text, title or metadata value, in UTF-8.
     """
     if not render(item, template):
@@ -237,7 +237,7 @@ def _check_size(name: str, text: str, max_bytes: int) -> None:
 
 
 def _check_new(item_id: str, seen: set[int]) -> None:
-    """Remember an id by the number that stores know it by (`item_keys`): a few bytes, however long it is."""
+    """Raise `MisfitError` for a repeated id. Ids are kept as 64-bit hashes, however long they are."""
     key = int.from_bytes(hashlib.blake2b(item_id.encode(), digest_size=8).digest(), "little")
     if key in seen:
         raise MisfitError("item id is repeated; the first row with it is kept")

@@ -1,4 +1,4 @@
-"""Items from Python: checked, and brought to the types of the index."""
+"""Items from Python, checked and converted to the types of the index."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from semrec.types import Item, Value
 def read_items(
     items: Iterable[Item | Mapping[str, Any]], manifest: Manifest, max_text_bytes: int
 ) -> list[Item]:
-    """Return items that can be written; of several with the same id the last one holds.
+    """Return items that can be written; of several with the same id the last one counts.
 
     Parameters
     ----------
-    items : `Item`s, or dicts with `id`, and `title`, `text`, `metadata` where there are any.
-    manifest : of the generation they are for: its template, and the types of its fields.
+    items : `Item`s, or dicts with `id`, and optionally `title`, `text` and `metadata`.
+    manifest : of the generation; its template and the types of its fields are used.
     max_text_bytes : longest text, title or metadata value, in UTF-8.
 
     Raises
     ------
     CatalogError
-        It names the item and what does not fit. Nothing of the others may be written then.
+        An item cannot be written; the message names the item and the reason.
     """
     if isinstance(items, (Item, Mapping, str, bytes)):
         raise CatalogError("give a list of items, even for a single one")
@@ -40,22 +40,22 @@ def read_items(
 
 
 def read_ids(item_ids: Iterable[str]) -> list[str]:
-    """Return every id once; raise `CatalogError` for a single id where a list is asked for."""
+    """Return every id once; raise `CatalogError` for a single id instead of a list."""
     if isinstance(item_ids, str):
         raise CatalogError("give a list of item ids, even for a single one")
     return list(dict.fromkeys(item_ids))
 
 
 def _read_item(place: int, item: Any) -> Item:
-    """Return an item with an id and texts; its metadata is not looked at yet."""
+    """Return an item with checked id, texts and names of fields; values are converted later."""
     if isinstance(item, Mapping):
         values = dict(item)
         item_id = values.pop("id", values.pop("item_id", None))
         parts = {name: values.pop(name, None) for name in ("title", "text", "metadata")}
         if values:
             raise CatalogError(
-                f"item {item_id!r} has {quoted(map(str, values))}; an item has id, title, text and metadata, "
-                "and fields to filter by go into metadata"
+                f"item {item_id!r} has {quoted(map(str, values))}; an item has id, title, text and metadata; "
+                "fields for filters belong into metadata"
             )
     elif isinstance(item, Item):
         item_id, parts = item.item_id, {name: getattr(item, name) for name in ("title", "text", "metadata")}
@@ -80,10 +80,10 @@ def _checked_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
     for name, value in metadata.items():
         try:
             if not isinstance(name, str) or not to_text(name) or name in ROLES:
-                raise MisfitError("is no name that a field can have")
+                raise MisfitError("cannot be the name of a field")
             if kind_of(value, parse=False) == "object":
                 raise MisfitError(
-                    "holds an object; fields hold texts, numbers, truth values or lists of texts"
+                    "is an object; a field can be a text, a number, a truth value or a list of texts"
                 )
         except MisfitError as fault:
             raise CatalogError(f"item {item_id!r}: {str(name)!r} {fault}") from None
@@ -91,7 +91,7 @@ def _checked_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
 
 
 def new_fields(items: Iterable[Item], fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
-    """Return the type of every metadata field that is not known yet."""
+    """Return the type of every metadata field that is not in `fields`."""
     kinds: dict[str, set[Kind]] = {}
     for item in items:
         for name, value in item.metadata.items():

@@ -1,4 +1,4 @@
-"""What of an item is encoded: templates such as `{title} by {author}. {text}`."""
+"""Templates of the text that is encoded, such as `{title} by {author}. {text}`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ DEFAULT_TEMPLATE = "{title}\n{text}"
 
 @lru_cache(maxsize=64)
 def template_pieces(template: str) -> tuple[tuple[str, str | None], ...]:
-    """Return the pieces of a template: literal text, and the column that follows it (None at the end).
+    """Return the parts of a template: literal text, and the column after it (None at the end).
 
     Raises
     ------
     CatalogError
-        Braces are broken, or empty, or hold more than a name; or no column is named at all.
+        The template has unmatched or empty braces, more than a name in braces, or no column.
     """
     try:
         parsed = [(before, name, spec, how) for before, name, spec, how in Formatter().parse(template)]
@@ -29,19 +29,19 @@ def template_pieces(template: str) -> tuple[tuple[str, str | None], ...]:
         ) from error
     for _, name, spec, how in parsed:
         if name == "" or spec or how:
-            raise CatalogError(f"template {template!r}: between braces stands the name of a column only")
+            raise CatalogError(f"template {template!r}: only the name of a column may be in braces")
     if not any(name for _, name, _, _ in parsed):
-        raise CatalogError(f"template {template!r} names no column; write for instance {{title}}")
+        raise CatalogError(f"template {template!r} has no column; write for instance {{title}}")
     return tuple((before, name) for before, name, _, _ in parsed)
 
 
 def template_names(template: str) -> list[str]:
-    """Return the columns that a template names, each once, in order."""
+    """Return the columns of a template, each once, in order."""
     return list(dict.fromkeys(name for _, name in template_pieces(template) if name))
 
 
 def rename_template(template: str, names: dict[str, str]) -> str:
-    """Return the template with columns renamed; those that `names` lacks stay."""
+    """Return the template with columns renamed; columns that are not in `names` stay."""
 
     def literal(text: str) -> str:
         return text.replace("{", "{{").replace("}", "}}")
@@ -55,9 +55,8 @@ def rename_template(template: str, names: dict[str, str]) -> str:
 def render(item: Item, template: str = DEFAULT_TEMPLATE) -> str:
     """Return the text of an item that is encoded, trimmed.
 
-    `{item_id}`, `{title}` and `{text}` are those of the item, every other name is looked up in its
-    metadata. Several values are joined by commas. Missing ones leave nothing behind; when all are
-    missing the result is empty, whatever stands between the braces.
+    `{item_id}`, `{title}` and `{text}` are those of the item; other names are fields of its metadata. A list
+    of values is joined by commas. Missing values are empty; if all values are missing, the result is empty.
     """
     roles: dict[str, Value] = {"item_id": item.item_id, "title": item.title, "text": item.text}
     parts: list[str] = []

@@ -1,4 +1,4 @@
-"""The files that a source names: one, several, or those that a pattern matches."""
+"""The files of a source: one, several, or those that match a pattern."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ STANDARD_INPUT = "-"
 
 
 def paths_of(name: str) -> list[Path]:
-    """Return the files of a name or a pattern, sorted, at least one; a pipe is one too.
+    """Return the files with this name or pattern, sorted, at least one; a named pipe is a file too.
 
     Raises
     ------
     CatalogError
-        There is none, or it is a folder.
+        There is no such file, or it is a folder.
     """
     name = os.path.expanduser(name)
     path = Path(name)
@@ -35,14 +35,14 @@ def paths_of(name: str) -> list[Path]:
 
 
 def regular_files(source: Any) -> list[Path]:
-    """Return the files of a source that can be read as often as one likes; empty when it is of another kind.
+    """Return the files of a source that can be read several times; empty for any other source.
 
-    Frames, iterables, pipes and standard input are of another kind.
+    Other sources are frames, iterables, pipes and standard input.
 
     Raises
     ------
     CatalogError
-        A file is not there.
+        A file does not exist.
     """
     named = [source] if isinstance(source, str | os.PathLike) else source
     if not isinstance(named, list | tuple) or not all(isinstance(one, str | os.PathLike) for one in named):

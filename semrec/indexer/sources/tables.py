@@ -1,7 +1,7 @@
-"""From files, standard input, frames and iterables to raw rows.
+"""Files, standard input, frames and iterables as tables of raw rows.
 
-A `Table` is one of them, whatever its format: its columns where they are known, and a way to read its
-rows one after the other. A row that cannot be read at all is a row too, with a fault.
+A `Table` has the columns, if they are known, and a function that reads the rows one by one. A row that cannot
+be read is a row with a fault.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EXTENSIONS = {
     ".pq": "parquet",
 }
 FRAME_ROWS = 2000
-"""Rows of a frame or Parquet file that are Python values at the same time."""
+"""Rows of a frame or Parquet file that are converted to Python values at the same time."""
 
 Read: TypeAlias = Callable[[Sequence[str] | None], Iterator[RawRow]]
 
@@ -49,15 +49,15 @@ class Table:
 
     Parameters
     ----------
-    name : for people.
-    read : starts from the first row; takes the columns that are needed (None: all).
-    columns : None when every row has its own.
-    schema : types of the columns that the source itself declares.
-    parse : the format knows text only, numbers are read from it.
+    name : for messages.
+    read : reads from the first row on; takes the columns that are needed (None: all).
+    columns : None if every row has its own.
+    schema : types of the columns, if the source declares them.
+    parse : the format has text only, so numbers are parsed.
     one_shot : it can be read only once.
-    keep_all : the rows are items already, all their metadata is wanted.
-    n_rows : None when only reading tells.
-    notes : what was guessed, in plain words.
+    keep_all : the rows are items, so all their metadata is kept.
+    n_rows : None if only reading tells.
+    notes : what was guessed, in words.
     """
 
     name: str
@@ -77,7 +77,7 @@ def open_tables(sources: Any, format: str | None = None) -> list[Table]:  # noqa
     Raises
     ------
     CatalogError
-        A source is missing, empty, unreadable, or nothing that semrec knows.
+        A source is missing, empty or unreadable, or has an unknown type.
     """
     if format is not None and format not in FORMATS:
         raise CatalogError(f"unknown format {format!r}; there are {', '.join(FORMATS)}")
@@ -90,7 +90,7 @@ def open_tables(sources: Any, format: str | None = None) -> list[Table]:  # noqa
     if hasattr(sources, "__arrow_c_stream__"):
         return [_arrow_table(sources)]
     if isinstance(sources, (Mapping, bytes)) or not isinstance(sources, Iterable):
-        raise CatalogError(f"a {type(sources).__name__} is no catalog; give files, a frame or items")
+        raise CatalogError(f"a {type(sources).__name__} is not a catalog; give files, a frame or items")
     return _iterable_tables(sources, format)
 
 
@@ -99,11 +99,11 @@ def _iterable_tables(sources: Iterable[Any], format: str | None) -> list[Table]:
     try:
         first = next(entries)
     except StopIteration:
-        raise CatalogError("the catalog holds no items") from None
+        raise CatalogError("the catalog has no items") from None
     if isinstance(first, (str, os.PathLike)):
         return _path_tables([first, *entries], format)
     if not isinstance(first, (Item, Mapping)):
-        raise CatalogError(f"a {type(first).__name__} is no item; give items or dicts")
+        raise CatalogError(f"a {type(first).__name__} is not an item; give items or dicts")
     one_shot = entries is sources
     size = len(sources) if isinstance(sources, Sized) else None
 
@@ -118,7 +118,7 @@ def _entry_rows(entries: Iterable[Any]) -> Iterator[RawRow]:
         if isinstance(entry, Item):
             roles = {"item_id": entry.item_id, "title": entry.title, "text": entry.text}
             clash = ", ".join(sorted(roles.keys() & entry.metadata.keys()))
-            fault = f"metadata has a field named {clash}" if clash else None
+            fault = f"metadata has a field with the name {clash}" if clash else None
             yield RawRow(number, {**entry.metadata, **roles}, fault)
         elif isinstance(entry, Mapping):
             yield RawRow(number, {str(name): value for name, value in entry.items()})
@@ -130,7 +130,7 @@ def _entry_rows(entries: Iterable[Any]) -> Iterator[RawRow]:
 
 
 class _Stream(NamedTuple):
-    """A file or standard input: its name, its first bytes, and how to read it from the start."""
+    """A file or standard input: its name, its first bytes, and a function that opens it from the start."""
 
     name: str
     head: bytes
@@ -173,14 +173,14 @@ def _stream_table(stream: _Stream, format: str | None) -> Table:  # noqa: A002
         )
     delimiter = "\t" if kind == "tsv" else textfile.guess_delimiter(stream.head)
     header = textfile.read_header(stream.name, stream.head, delimiter)
-    told = kind == "tsv" or delimiter == ","
+    is_usual = kind == "tsv" or delimiter == ","
     return Table(
         stream.name,
         lambda _: textfile.csv_rows(stream.name, stream.open, delimiter, header),
         columns=header,
         parse=True,
         one_shot=stream.path is None,
-        notes=() if told else (f"{stream.name}: columns are separated by {delimiter!r} (guessed)",),
+        notes=() if is_usual else (f"{stream.name}: columns are separated by {delimiter!r} (guessed)",),
     )
 
 
@@ -191,9 +191,7 @@ def _format_of(stream: _Stream) -> str:
     name = stream.path.name.lower().removesuffix(".gz")
     kind = EXTENSIONS.get(os.path.splitext(name)[1])
     if kind is None:
-        raise CatalogError(
-            f"{stream.name}: the name does not tell the format; say it with --format ({', '.join(FORMATS)})"
-        )
+        raise CatalogError(f"{stream.name}: unknown format; give it with --format ({', '.join(FORMATS)})")
     return kind
 
 
@@ -202,7 +200,7 @@ def _format_of(stream: _Stream) -> str:
 
 def _parquet_table(stream: _Stream) -> Table:
     if not stream.head.startswith(b"PAR1"):
-        raise CatalogError(f"{stream.name}: is not a Parquet file; say what it is with --format")
+        raise CatalogError(f"{stream.name}: is not a Parquet file; give the format with --format")
     path = stream.path or _spooled(stream)
     try:
         scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
@@ -212,7 +210,7 @@ def _parquet_table(stream: _Stream) -> Table:
 
     def read(columns: Sequence[str] | None) -> Iterator[RawRow]:
         wanted = scan if columns is None else scan.select(columns)
-        # Slices are quick even inside one large row group, and hold nothing else in memory.
+        # A slice is fast even inside a large row group, and reads nothing else into memory.
         return _frame_rows(
             stream.name, (wanted.slice(start, FRAME_ROWS).collect() for start in range(0, size, FRAME_ROWS))
         )
@@ -224,7 +222,7 @@ def _parquet_table(stream: _Stream) -> Table:
 
 
 def _spooled(stream: _Stream) -> Path:
-    """Return a copy on disk of a pipe: Parquet is read from its end."""
+    """Return a copy of a pipe on the disk: Parquet files are read from the end."""
     handle, name = tempfile.mkstemp(prefix="semrec-", suffix=".parquet")
     with os.fdopen(handle, "wb") as copy, stream.open() as pipe:
         shutil.copyfileobj(pipe, copy, 1 << 20)
@@ -237,7 +235,7 @@ def _polars_table(frame: pl.DataFrame | pl.LazyFrame, name: str = "frame") -> Ta
     def read(columns: Sequence[str] | None) -> Iterator[RawRow]:
         wanted = frame if columns is None else frame.select(columns)
         if isinstance(wanted, pl.LazyFrame):
-            # Not slices: each would run the whole query again.
+            # Slices would run the whole query again for each slice.
             return _frame_rows(name, wanted.collect_batches(chunk_size=FRAME_ROWS, maintain_order=True))
         return _frame_rows(name, wanted.iter_slices(FRAME_ROWS))
 
@@ -250,7 +248,7 @@ def _arrow_table(source: Any) -> Table:
         frame = pl.DataFrame(source)
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise CatalogError(f"Arrow table: cannot be read: {error}") from error
-    # Nobody has checked the text of an Arrow table. As bytes its bad rows are found one by one.
+    # The text of an Arrow table may be invalid UTF-8. As bytes, it is checked row by row.
     unchecked = _polars_table(frame.with_columns(pl.col(pl.String).cast(pl.Binary)), "Arrow table")
     return Table(unchecked.name, unchecked.read, unchecked.columns, _types(frame.schema), n_rows=len(frame))
 

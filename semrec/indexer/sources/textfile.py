@@ -1,6 +1,6 @@
-"""CSV, TSV and JSON Lines, plain or gzipped: from bytes to raw rows.
+"""CSV, TSV and JSON Lines, plain or gzipped, as raw rows.
 
-Bytes that are no UTF-8 become lone surrogates, so that only the row they stand in is lost.
+Invalid UTF-8 bytes become lone surrogates, so that only their row is rejected.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 from semrec.errors import CatalogError
 
 HEAD_BYTES = 1 << 20
-"""What is looked at to find out what a file is."""
+"""Bytes that are read to recognise the format of a file."""
 LONGEST_ROW_CHARACTERS = 1 << 26
-"""A longer CSV row is a quote that was never closed."""
+"""A longer CSV row is an unclosed quote."""
 LONGEST_FIELD_CHARACTERS = 2**31 - 1
 _READ_ERRORS = (OSError, EOFError, zlib.error)
 
@@ -29,14 +29,14 @@ Open: TypeAlias = Callable[[], BinaryIO]
 
 
 class RawRow(NamedTuple):
-    """A row as it stands in the source.
+    """A row of a source.
 
     Parameters
     ----------
-    number : 1 for the first row of data.
+    number : the first row of data is 1.
     values : by column; those that could be read.
-    fault : why the row cannot be used, if so.
-    where : helps to find it, for instance `line 7`.
+    fault : why the row cannot be used; None if it can.
+    where : position in the source, for instance `line 7`.
     """
 
     number: int
@@ -46,7 +46,7 @@ class RawRow(NamedTuple):
 
 
 class _Replay(io.RawIOBase):
-    """A pipe whose first bytes were read already."""
+    """A pipe that returns its first bytes again."""
 
     def __init__(self, head: bytes, rest: BinaryIO, *, owned: bool) -> None:
         self._head = memoryview(head)
@@ -72,7 +72,7 @@ class _Replay(io.RawIOBase):
 
 
 def peek_file(path: Path) -> tuple[bytes, Open]:
-    """Return the first bytes of a file, and how to open it; gzip is taken off."""
+    """Return the first bytes of a file, and a function that opens it; gzip files are decompressed."""
 
     def open_file() -> BinaryIO:
         zipped = path.name.lower().endswith(".gz")
@@ -83,9 +83,13 @@ def peek_file(path: Path) -> tuple[bytes, Open]:
 
 
 def peek_pipe(name: str, pipe: BinaryIO, *, owned: bool) -> tuple[bytes, Open]:
-    """Return the first bytes of a pipe, and a way to read it from the start, once.
+    """Return the first bytes of a pipe, and a function that opens it from the start, once.
 
-    An owned pipe is closed when it has been read.
+    Parameters
+    ----------
+    name : for messages.
+    pipe : where nothing was read yet.
+    owned : close the pipe after reading.
     """
 
     def peek(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
@@ -107,15 +111,15 @@ def peek_pipe(name: str, pipe: BinaryIO, *, owned: bool) -> tuple[bytes, Open]:
 
 
 def check_text(name: str, head: bytes) -> None:
-    """Refuse what is no UTF-8 text at all."""
+    """Raise `CatalogError` for a file that is not UTF-8 text."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise CatalogError(f"{name}: is UTF-16; save it as UTF-8")
     if head.startswith((b"PAR1", b"PK\x03\x04", b"\x1f\x8b")):
-        raise CatalogError(f"{name}: is not a text file; say what it is with --format")
+        raise CatalogError(f"{name}: is not a text file; give the format with --format")
 
 
 def check_json(name: str, head: bytes) -> None:
-    """Refuse one large JSON document: it cannot be read row by row."""
+    """Raise `CatalogError` for a file with one JSON document: it cannot be read row by row."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"[") or start.partition(b"\n")[0].strip() == b"{":
         cure = "write one object a line, for instance by jq -c '.[]'"
@@ -123,20 +127,20 @@ def check_json(name: str, head: bytes) -> None:
 
 
 def check_columns(name: str, columns: Sequence[str]) -> None:
-    """Refuse columns that cannot be told apart."""
+    """Raise `CatalogError` for columns with the same name."""
     twice = sorted(column for column, count in Counter(columns).items() if count > 1)
     if twice:
         raise CatalogError(f"{name}: several columns are named {', '.join(map(repr, twice))}; rename them")
 
 
 def guess_delimiter(head: bytes) -> str:
-    """Return what splits the first line into the most columns; a comma when nothing does."""
+    """Return the delimiter that splits the first line into the most columns; a comma if none does."""
     first = head.decode("utf-8-sig", "replace").lstrip("\r\n").partition("\n")[0][:100_000]
     return max(",;\t|", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
 
 
 def read_header(name: str, head: bytes, delimiter: str) -> tuple[str, ...]:
-    """Return the columns of a CSV file; a column without a name is called by its place."""
+    """Return the columns of a CSV file; a column without a name is named by its position."""
     csv.field_size_limit(LONGEST_FIELD_CHARACTERS)
     lines = io.StringIO(head.decode("utf-8-sig", "surrogateescape"), newline="")
     try:
@@ -150,11 +154,26 @@ def read_header(name: str, head: bytes, delimiter: str) -> tuple[str, ...]:
     return columns
 
 
-def csv_rows(name: str, open_stream: Open, delimiter: str, header: Sequence[str]) -> Iterator[RawRow]:
-    """Yield the rows of a CSV file below its header; blank lines are none."""
+def csv_rows(
+    name: str,
+    open_stream: Open,
+    delimiter: str,
+    header: Sequence[str],
+    longest_row: int = LONGEST_ROW_CHARACTERS,
+) -> Iterator[RawRow]:
+    """Yield the rows of a CSV file below its header, without blank lines.
+
+    Parameters
+    ----------
+    name : of the file, for messages.
+    open_stream : opens the file.
+    delimiter : between two fields.
+    header : the columns.
+    longest_row : most characters of a row.
+    """
     csv.field_size_limit(LONGEST_FIELD_CHARACTERS)
     with _reading(name), open_stream() as stream:
-        lines = _Lines(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""))
+        lines = _Lines(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""), longest_row)
         records = _records(csv.reader(lines, delimiter=delimiter, strict=True), lines)
         next(records, None)
         for number, (fields, fault, line) in enumerate(records, 1):
@@ -166,7 +185,7 @@ def csv_rows(name: str, open_stream: Open, delimiter: str, header: Sequence[str]
 def _records(reader: Iterator[list[str]], lines: _Lines) -> Iterator[tuple[list[str], str | None, int]]:
     """Yield fields, fault and first line of every record.
 
-    A quote that is broken or never closed costs only the line it stands in: reading goes on below.
+    With a broken or unclosed quote only its line is rejected; reading goes on with the next line.
     """
     while True:
         line = lines.begin_record()
@@ -183,14 +202,15 @@ def _records(reader: Iterator[list[str]], lines: _Lines) -> Iterator[tuple[list[
 
 
 class _RowTooLongError(Exception):
-    """A record has more characters than any honest one."""
+    """A record is longer than allowed."""
 
 
 class _Lines:
-    """Lines of a text, that can be taken back to the second line of the current record."""
+    """Lines of a text; the lines of the current record can be read again from its second line on."""
 
-    def __init__(self, stream: io.TextIOWrapper) -> None:
+    def __init__(self, stream: io.TextIOWrapper, longest_row: int) -> None:
         self._stream = stream
+        self._longest_row = longest_row
         self._returned: list[str] = []  # in reverse: the next line is the last
         self._record: list[str] = []
         self._size = 0
@@ -200,8 +220,8 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if self._size > LONGEST_ROW_CHARACTERS:
-            raise _RowTooLongError(f"no end within {LONGEST_ROW_CHARACTERS:,} characters")
+        if self._size > self._longest_row:
+            raise _RowTooLongError(f"no end within {self._longest_row:,} characters")
         line = self._returned.pop() if self._returned else next(self._stream)
         self._record.append(line)
         self._size += len(line)
@@ -209,20 +229,20 @@ class _Lines:
         return line
 
     def begin_record(self) -> int:
-        """Forget the lines of the last record; return the number of the next line."""
+        """Start a record; return the number of its first line."""
         self._record.clear()
         self._size = 0
         return self._number + 1
 
     def return_all_but_first(self) -> None:
-        """Let the lines of this record be read again, except the first."""
+        """Read the lines of this record again, except the first one."""
         again = self._record[1:]
         self._number -= len(again)
         self._returned.extend(reversed(again))
 
 
 def json_rows(name: str, open_stream: Open) -> Iterator[RawRow]:
-    """Yield the rows of a JSON Lines file; blank lines are none."""
+    """Yield the rows of a JSON Lines file, without blank lines."""
     number = 0
     with _reading(name), open_stream() as stream:
         text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="\n")
@@ -240,13 +260,13 @@ def _json_row(number: int, line: str, where: str) -> RawRow:
     except ValueError as error:
         return RawRow(number, {}, f"is not valid JSON: {error}", where)
     if not isinstance(values, dict):
-        return RawRow(number, {}, f"is JSON, but no object: {line.strip()[:40]}", where)
+        return RawRow(number, {}, f"is JSON, but not an object: {line.strip()[:40]}", where)
     return RawRow(number, values, None, where)
 
 
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """Tell which file could not be read."""
+    """Turn errors of reading into `CatalogError`s that name the file."""
     try:
         yield
     except _READ_ERRORS as error:

@@ -1,7 +1,7 @@
-"""Values of a catalog: what they are, and how they become text, ids and metadata.
+"""Values of a source: their types, and their conversion to text, ids and metadata.
 
-`parse` says that the format knows text only (CSV, TSV), so numbers are read from their digits.
-Everything that does not fit raises `MisfitError` with the reason in words.
+`parse` means that the format has text only (CSV, TSV), so numbers and truth values are parsed. A value that
+cannot be converted raises `MisfitError` with the reason in words.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from semrec.store.protocol import FieldType
 from semrec.types import Value
 
 Kind: TypeAlias = Literal["keyword", "integer", "float", "bool", "object"]
-"""What one value is; `object` has no place in metadata."""
+"""The type of one value; an `object` cannot be metadata."""
 
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]+)?")
@@ -30,25 +30,25 @@ _OBJECTS_WITH_TEXT = (Decimal, UUID, datetime.timedelta)
 
 
 class MisfitError(Exception):
-    """A value does not fit where it stands."""
+    """A value that cannot be converted; the message is the reason."""
 
 
 def is_missing(value: Any) -> bool:
-    """Say whether a value stands for nothing: None, not a number, or an empty string or list."""
+    """Return whether a value is missing: None, NaN, or an empty string or list."""
     if value is None or isinstance(value, (str, bytes, list, tuple)):
         return not value
     return isinstance(value, float) and value != value
 
 
 def plain(value: Any) -> Any:
-    """Return numpy values as Python ones, and bytes as text; bad UTF-8 stays visible as surrogates."""
+    """Return numpy values as Python values, and bytes as text; invalid UTF-8 becomes lone surrogates."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def kind_of(value: Any, *, parse: bool) -> Kind | None:
-    """Return what a value is; None when it says nothing (missing, not a number)."""
+    """Return the type of a value; None if it is missing."""
     value = plain(value)
     if isinstance(value, str):
         return _kind_of_text(value) if parse else "keyword" if value else None
@@ -72,7 +72,7 @@ def _kind_of_text(value: str) -> Kind | None:
     if value.lower() in ("true", "false"):
         return "bool"
     if _INTEGER.fullmatch(value):
-        # Longer numbers are article codes; kept as text they lose nothing.
+        # Longer numbers are codes, such as EANs: as text they lose no digit.
         return "integer" if len(value) < 20 and int(value) in _INT64 else "keyword"
     return "float" if _is_float(value) else "keyword"
 
@@ -82,7 +82,7 @@ def _is_float(value: str) -> bool:
 
 
 def common_type(kinds: Iterable[Kind]) -> FieldType:
-    """Return the type of a field that holds values of these kinds: the narrowest that fits all."""
+    """Return the type of a field with values of these types: the narrowest one that fits all."""
     found = set(kinds) - {"object"}
     if found == {"integer", "float"}:
         return "float"
@@ -91,7 +91,7 @@ def common_type(kinds: Iterable[Kind]) -> FieldType:
 
 
 def to_id(value: Any) -> str:
-    """Return an item id: any string that is not blank; a number becomes one."""
+    """Return an item id: any string that is not blank; a number is converted."""
     value = plain(value)
     if is_missing(value) or (isinstance(value, str) and not value.strip()):
         raise MisfitError("is missing; every item needs an id")
@@ -103,7 +103,7 @@ def to_id(value: Any) -> str:
 
 
 def to_text(value: Any) -> str:
-    """Return a text that is valid UTF-8; missing is empty."""
+    """Return a valid UTF-8 text; empty if the value is missing."""
     value = plain(value)
     if isinstance(value, str):
         return _clean(value)
@@ -113,7 +113,7 @@ def to_text(value: Any) -> str:
 
 
 def to_value(value: Any, kind: FieldType, *, parse: bool) -> Value | None:
-    """Return a metadata value of the type of its field; None when it is missing."""
+    """Return a metadata value of the type of its field; None if it is missing."""
     value = plain(value)
     if value is None or (isinstance(value, str) and not (value.strip() if parse else value)):
         return None
@@ -137,7 +137,7 @@ def as_number(value: Any) -> float | None:
 
 
 def split_list(value: Any) -> Any:
-    """Return the parts of a comma-separated text; anything else stays."""
+    """Return the parts of a comma-separated text; other values are returned unchanged."""
     value = plain(value)
     if not isinstance(value, str):
         return value
@@ -191,8 +191,8 @@ def _bool(value: Any) -> bool:
 def _digits(value: Any) -> str:
     try:
         return str(value)
-    except ValueError as error:  # Python prints no integer of more than some thousand digits.
-        raise MisfitError("is a number of too many digits") from error
+    except ValueError as error:  # Python does not print integers of more than some thousand digits
+        raise MisfitError("is a number with too many digits") from error
 
 
 def _finite(value: Any) -> Any:
@@ -205,7 +205,7 @@ def _finite(value: Any) -> Any:
 
 
 def _parsed(value: str) -> Any:
-    """Return the number or truth value that a text spells; the text itself when it spells none."""
+    """Return the number or truth value of a text, or the text itself."""
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     if _INTEGER.fullmatch(value):

@@ -4,8 +4,7 @@ import pytest
 
 from semrec.errors import CatalogError
 from semrec.indexer.mapping import FieldMapping
-from semrec.indexer.read import open_catalog, render
-from semrec.indexer.template import rename_template, template_names
+from semrec.indexer.read import open_catalog
 from semrec.types import Item
 
 
@@ -49,7 +48,7 @@ def test_long_and_nested_columns_are_left_out_and_named():
     assert catalog.mapping.metadata == ("short",)
     assert catalog.notes[-2:] == [
         'left out: "essay" (values longer than 200 characters; keep them with --meta)',
-        'left out: "nested" (nested objects cannot be filtered by)',
+        'left out: "nested" (filters cannot use nested objects)',
     ]
     (item,) = opened(rows, FieldMapping(metadata=("essay",)))
     assert item.metadata == {"essay": "x" * 201}
@@ -93,7 +92,7 @@ def test_types_of_json_values():
     catalog = opened(rows)
     kinds = {"i": "float", "f": "float", "b": "bool", "k": "keyword", "l": "keyword", "m": "keyword"}
     assert catalog.fields == kinds | {"n": "keyword"}
-    assert '"m" holds integer and text values; all are kept as text' in catalog.notes
+    assert '"m" has integer and text values; all are kept as text' in catalog.notes
     first, second = catalog
     assert first.metadata == {"i": 1.0, "f": 1.0, "b": True, "k": "1", "l": ("x",), "m": "1"}
     assert second.metadata == {"i": 2.0, "f": 2.5, "b": False, "m": "x"}
@@ -120,41 +119,3 @@ def test_lists_are_split_at_commas():
 def test_unknown_columns_are_refused(mapping):
     with pytest.raises(CatalogError, match=r'no column "(nope|text)"\. Columns: "id", "title"'):
         opened([{"id": "a", "title": "A"}], mapping)
-
-
-@pytest.mark.parametrize(
-    "template", ["{title", "title}", "{}", "{title:>5}", "{title!r}", "{0}{", "nothing", ""]
-)
-def test_broken_templates_are_refused(template):
-    with pytest.raises(CatalogError, match="template"):
-        opened([{"id": "a", "title": "A"}], FieldMapping(template=template))
-
-
-def test_templates_name_columns_which_become_metadata():
-    rows = [{"sku": "a", "name": "Saw", "body": "Cuts.", "author": "Bo", "year": 1999, "tags": ["x", "y"]}]
-    template = "{name} ({year}) by {author}: {body} {{{tags}}} {sku} {title}"
-    catalog = opened(rows, FieldMapping(metadata=(), template=template))
-    assert catalog.mapping.metadata == ("year", "author", "tags")
-    assert catalog.mapping.template == "{title} ({year}) by {author}: {text} {{{tags}}} {item_id} {title}"
-    (item,) = catalog
-    assert render(item, catalog.mapping.template) == "Saw (1999) by Bo: Cuts. {x, y} a Saw"
-
-
-def test_default_rendering_leaves_nothing_dangling():
-    assert render(Item("a", " T ", " x ")) == "T \n x"
-    assert render(Item("a", "T")) == "T"
-    assert render(Item("a", "", "x")) == "x"
-    assert render(Item("a")) == ""
-
-
-def test_a_template_with_nothing_in_it_renders_empty():
-    assert render(Item("a"), "{title} by {author}.") == ""
-    assert (
-        render(Item("a", metadata={"author": "Bo", "new": True}), "{title}{new} by {author}.")
-        == "true by Bo."
-    )
-
-
-def test_renaming_keeps_literal_braces():
-    assert rename_template("{{x}} {a}{b}", {"a": "title"}) == "{{x}} {title}{b}"
-    assert template_names("{a} {b} {a}") == ["a", "b"]
