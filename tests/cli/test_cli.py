@@ -205,7 +205,7 @@ def test_a_folder_with_other_things_is_left_alone(run, books, tmp_path):
 def test_an_encoder_that_is_not_there(run, books, tmp_path):
     status, out, err = run("index", books, "-w", tmp_path / "shop", "--model", tmp_path / "model")
     assert (status, out) == (1, "")
-    assert "there is no such folder" in err
+    assert "the folder does not exist" in err
     assert [line for line in err.splitlines() if "error" in line] == err.splitlines()[-1:]
 
 
