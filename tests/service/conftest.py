@@ -85,7 +85,10 @@ def headers(api_keys):
 
 @pytest.fixture
 def start_process(shop):
-    """Return a function that starts `semrec serve` on `shop`; it returns the process and a client."""
+    """Return a function that starts `semrec serve` on `shop`; it returns the process and a client.
+
+    The process stores events; it cannot answer queries, because it has no toy encoder.
+    """
     with ExitStack() as stack:
 
         def start_it(**environment):
@@ -99,7 +102,7 @@ def start_process(shop):
             stack.callback(process.wait)
             stack.callback(process.kill)
             client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60))
-            wait_until_ready(client)
+            wait_until_ready(client, "/health")
             return process, client
 
         yield start_it

@@ -91,12 +91,12 @@ def free_port():
         return free.getsockname()[1]
 
 
-def wait_until_ready(client):
-    """Wait until the service answers queries; `/ready` needs no key."""
+def wait_until_ready(client, path="/ready"):
+    """Wait until the service answers queries, or requests to another path that needs no key."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     while True:
         try:
-            response = client.get("/ready")
+            response = client.get(path)
         except httpx.ConnectError:  # a process that is starting
             response = None
         if response is not None and response.status_code == 200:
