@@ -19,9 +19,9 @@ def main() -> None:
     terminal.out = Console(record=True, width=108, force_terminal=True, file=StringIO())
     with Recommender.open(HERE.parent / "demo-shop") as recommender:
         terminal.out.print(f'$ semrec recommend --text "{demo.TEXT}" -k 3')
-        terminal.show(recommender.recommend(text=demo.TEXT, k=3))
+        terminal.print_recommendations(recommender.recommend(text=demo.TEXT, k=3))
         terminal.out.print(f"\n$ semrec recommend --history {','.join(demo.HISTORY)} -k 3 --diversity 0.3")
-        terminal.show(recommender.recommend(history=demo.HISTORY, k=3, diversity=0.3))
+        terminal.print_recommendations(recommender.recommend(history=demo.HISTORY, k=3, diversity=0.3))
     terminal.out.save_svg(str(HERE / "demo.svg"), title="semrec")
 
 

@@ -1,26 +1,25 @@
-"""The command line: a command reads its options, calls the library once, and prints.
+"""The command line: a command reads its options, calls one function of the library, and prints.
 
-Data goes to standard output, everything else to standard error. Exit status 2 is bad use, 1 a failure.
+Data goes to standard output, all messages to standard error. Exit status 2 means wrong use, 1 a failure.
 """
 
 from __future__ import annotations
 
 import typer
 
-from semrec.cli import cache
-from semrec.cli.asking import recommend, similar
-from semrec.cli.catalog import delete, index
-from semrec.cli.generations import generations, rollback
-from semrec.cli.keys import keys
-from semrec.cli.learning import evaluate, events, fit
-from semrec.cli.serve import serve
-from semrec.cli.workspace import demo, info
+from semrec.cli import cache_commands, key_commands
+from semrec.cli.generation_commands import generations, rollback
+from semrec.cli.index_commands import delete, index
+from semrec.cli.learning_commands import evaluate, events, fit
+from semrec.cli.recommend_commands import recommend, similar
+from semrec.cli.serve_command import serve
+from semrec.cli.workspace_commands import demo, info
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Index a catalog, recommend by text or history, and say why.",
+    help="Index a catalog, recommend by text or history, and explain why.",
 )
 for command in (
     index,
@@ -37,8 +36,8 @@ for command in (
     serve,
 ):
     app.command()(command)
-app.add_typer(keys, name="keys")
-app.add_typer(cache.app, name="cache")
+app.add_typer(key_commands.app, name="keys")
+app.add_typer(cache_commands.app, name="cache")
 
 
 def main() -> None:

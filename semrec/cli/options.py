@@ -1,11 +1,11 @@
-"""The options that commands share, and how their errors are told."""
+"""Options that several commands share, and how commands open a workspace and report errors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 import typer
@@ -14,36 +14,49 @@ from rich.text import Text
 from semrec.cli.printing import err
 from semrec.errors import ConfigError, QueryError, SemrecError
 
+if TYPE_CHECKING:
+    from semrec.recommender import Recommender
+
+DEFAULT_WORKSPACE = Path("shop")
+
 WorkspaceOption = Annotated[
-    Path, typer.Option("--workspace", "-w", envvar="SEMREC_WORKSPACE", help="Folder of the shop.")
+    Path, typer.Option("--workspace", "-w", envvar="SEMREC_WORKSPACE", help="Folder of the workspace.")
 ]
 QdrantOption = Annotated[
     str | None,
-    typer.Option("--qdrant", help="URL of a Qdrant server; its key comes from SEMREC_QDRANT_API_KEY."),
+    typer.Option("--qdrant", help="URL of a Qdrant server. SEMREC_QDRANT_API_KEY holds its key."),
 ]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="Sentence encoder: a hub name or a folder. Default: the bundled one."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-CountOption = Annotated[int, typer.Option("-k", help="How many to recommend.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+SourcesArgument = Annotated[
+    list[str], typer.Argument(metavar="SOURCE...", help="Files or globs; - is standard input.")
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="csv, tsv, jsonl or parquet. Default: from the name or the content."),
+]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with status 1 if a row is rejected.")]
+
+CountOption = Annotated[int, typer.Option("-k", help="Number of recommendations.")]
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--where",
-        help="Keep items with FIELD=VALUE or FIELD>=NUMBER; the same field twice means any of the values.",
+        "--where", help="Filter: FIELD=VALUE or FIELD>=NUMBER. For one of several values, repeat the field."
     ),
 ]
 DiversityOption = Annotated[
-    float, typer.Option("--diversity", help="0: the best items, 1: the most different ones.")
+    float, typer.Option("--diversity", help="From 0 (the best items) to 1 (the most different items).")
 ]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-DEFAULT_WORKSPACE = Path("shop")
 
 
 @contextmanager
-def readable_errors(debug: bool) -> Iterator[None]:
-    """Turn errors into one line on standard error and an exit status."""
+def reported_errors(debug: bool) -> Iterator[None]:
+    """Print an error as one line on standard error, and exit with its status."""
     try:
         yield
     except SemrecError as error:
@@ -52,27 +65,57 @@ def readable_errors(debug: bool) -> Iterator[None]:
         err.print(Text(f"error: {error}"), style="red", soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, ConfigError | QueryError) else 1) from error
     except KeyboardInterrupt as error:
-        err.print("stopped; the previous index, if any, still answers.", style="yellow")
+        err.print("stopped; the index can still be used.", style="yellow")
         raise typer.Exit(130) from error
     except (typer.Exit, typer.Abort, click.ClickException):
         raise
-    except Exception as error:  # a fault of ours or of a library; people see one line all the same
+    except Exception as error:  # an error in semrec or in a library
         if debug:
             raise
         reason = " ".join(str(error).split()) or "no reason given"
         err.print(
-            Text(f"error: unexpected {type(error).__name__}: {reason}. Add --debug to see where."),
+            Text(f"error: unexpected {type(error).__name__}: {reason}. Use --debug for the traceback."),
             style="red",
             soft_wrap=True,
         )
         raise typer.Exit(1) from error
 
 
-def comma_separated(written: str | None) -> tuple[str, ...]:
+@contextmanager
+def opened_workspace(
+    workspace: Path,
+    debug: bool,
+    *,
+    qdrant: str | None = None,
+    model: str | None = None,
+    encoder: str | None = None,
+    dimension: int | None = None,
+    quantize: bool | None = None,
+) -> Iterator[Recommender]:
+    """Open the recommender of a workspace, and report all errors.
+
+    Parameters
+    ----------
+    workspace, debug, qdrant, model : as the options.
+    encoder, dimension, quantize : as the options of `semrec index`.
+    """
+    with reported_errors(debug):
+        from semrec.config import EncoderSettings, IndexSettings, Settings
+        from semrec.recommender import Recommender
+
+        settings = Settings(
+            encoder=EncoderSettings(model=model, backend=encoder),
+            index=IndexSettings(text_dimension=dimension, quantize=quantize),
+        )
+        with Recommender.open(workspace, qdrant=qdrant, settings=settings) as recommender:
+            yield recommender
+
+
+def comma_separated(text: str | None) -> tuple[str, ...]:
     """Return the non-empty parts of `a,b,c`."""
-    return tuple(part.strip() for part in (written or "").split(",") if part.strip())
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
-def ids(written: list[str] | None) -> list[str]:
-    """Return the ids of options that hold one id or several, separated by commas."""
-    return [item_id for part in written or [] for item_id in comma_separated(part)]
+def comma_separated_ids(texts: list[str] | None) -> list[str]:
+    """Return the ids of an option that can be repeated and can hold several ids, as in `--history A,B`."""
+    return [item_id for text in texts or [] for item_id in comma_separated(text)]

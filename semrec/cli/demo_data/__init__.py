@@ -1,4 +1,4 @@
-"""The bundled catalog: packages of Debian 12, and which of them software projects need."""
+"""The bundled catalog: packages of Debian 12, and the packages that software projects depend on."""
 
 from __future__ import annotations
 

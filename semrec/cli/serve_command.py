@@ -12,26 +12,26 @@ from semrec.cli.options import (
     ModelOption,
     QdrantOption,
     WorkspaceOption,
-    readable_errors,
+    reported_errors,
 )
+from semrec.errors import ConfigError
 
 
 def serve(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free port.")] = 8000,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Processes; more than one needs a Qdrant server.")
+        int, typer.Option("--workers", min=1, help="Number of processes; more than 1 needs a Qdrant server.")
     ] = 1,
     model: ModelOption = None,
     qdrant: QdrantOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Answer over HTTP, until it is stopped: an API, and a page to look at."""
+    """Serve the HTTP API and the web page."""
     from semrec.config import Settings
-    from semrec.errors import ConfigError
 
-    with readable_errors(debug):
+    with reported_errors(debug):
         try:
             from semrec.service.server import run
         except ImportError as error:

@@ -1,4 +1,4 @@
-"""Commands about the builds of an index: `generations`, `rollback`."""
+"""Commands for the generations of an index: `generations`, `rollback`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from semrec.cli.options import (
     JsonOption,
     QdrantOption,
     WorkspaceOption,
-    readable_errors,
+    opened_workspace,
 )
 from semrec.cli.printing import err, out, print_json
 
@@ -26,10 +26,8 @@ def generations(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the complete builds of the index; one is current, the others can be gone back to."""
-    from semrec.recommender import Recommender
-
-    with readable_errors(debug), Recommender.open(workspace, qdrant=qdrant) as recommender:
+    """List the complete generations of the index. Use `rollback` to return to an older one."""
+    with opened_workspace(workspace, debug, qdrant=qdrant) as recommender:
         found = recommender.generations()
         if as_json:
             print_json({"generations": [asdict(facts) for facts in found]})
@@ -49,19 +47,17 @@ def generations(
 
 def rollback(
     generation: Annotated[
-        int | None, typer.Argument(help="Number of a build; default: the one before the current one.")
+        int | None, typer.Argument(help="Number of a generation. Default: the one before the current one.")
     ] = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     qdrant: QdrantOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Let an older build of the index answer again; running processes follow."""
-    from semrec.recommender import Recommender
-
-    with readable_errors(debug), Recommender.open(workspace, qdrant=qdrant) as recommender:
+    """Make an older generation of the index current again, also for running processes."""
+    with opened_workspace(workspace, debug, qdrant=qdrant) as recommender:
         current = recommender.rollback(generation)
         if as_json:
             print_json({"current": current})
         else:
-            err.print(f"generation {current} answers now.")
+            err.print(f"generation {current} is current now.")
