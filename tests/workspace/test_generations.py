@@ -59,7 +59,7 @@ def test_a_running_process_follows_a_rollback_there_and_back(folder):
     with open_shop(folder) as shop:
         assert names(shop) == ["b", "g", "r"]
         status, _, err = semrec("rollback", folder)
-        assert (status, err) == (0, "generation 1 answers now.\n")
+        assert (status, err) == (0, "generation 1 is current now.\n")
         assert shop.follow()
         assert names(shop) == ["r"]
         assert json.loads(semrec("rollback", folder, 2, "--json")[1]) == {"current": 2}

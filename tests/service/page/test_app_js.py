@@ -29,7 +29,7 @@ def test_a_sentence_two_clicks_and_the_reasons(visit):
     search(page, "")
 
     reason = cards(page).first.locator(".why").inner_text()
-    assert reason.startswith(("Like ", "Those who use "))
+    assert reason.startswith(("Like ", "People who use "))
     assert any(item_id in reason for item_id in chosen)
     assert page.locator("#interests li").count()
     save_screenshot(page, "first-answers")

@@ -51,7 +51,7 @@ def test_the_balance_changes_the_order(visit):
     set_dial(page, "Text against taste", 100)
     assert ids(page) != by_text
     assert "meaning" not in page.locator("#results").inner_text()
-    assert "Those who use" in page.locator("#results").inner_text()
+    assert "People who use" in page.locator("#results").inner_text()
 
 
 @pytest.mark.slow

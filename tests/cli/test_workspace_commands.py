@@ -1,0 +1,31 @@
+"""`semrec info` and `semrec demo`."""
+
+from __future__ import annotations
+
+import sys
+
+from commands import as_json, invoke
+
+from semrec.cli.workspace_commands import command_here, in_one_line
+
+
+def test_info(shop):
+    status, out, err = invoke("info", "-w", shop)
+    assert (status, err) == (0, "")
+    assert "bundled" in out
+    facts = as_json("info", "-w", shop)
+    assert facts["fields"]["size"] == "integer"
+
+
+def test_the_demo_names_a_command_that_can_be_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [".venv/bin/semrec", "demo"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command_here() == ".venv/bin/semrec"
+    (tmp_path / "semrec").touch(0o755)
+    assert command_here() == "semrec"
+
+
+def test_facts_are_shown_in_one_line():
+    assert in_one_line({"colour": "keyword", "size": "integer"}) == "colour (keyword), size (integer)"
+    assert in_one_line(["text", "bm25"]) == "text, bm25"
+    assert in_one_line(None) == "None"
