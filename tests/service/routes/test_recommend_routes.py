@@ -109,7 +109,7 @@ def why_not(client, item, **query):
     ("item", "query", "verdict", "words"),
     [
         ("nowhere", {"text": "red"}, "not_indexed", "index"),
-        ("r1", {"history": ["r1"]}, "seen", "seen"),
+        ("r1", {"history": ["r1"]}, "seen", "in the history"),
         ("r2", {"history": ["r1"], "exclude": ["r2"]}, "excluded", "id"),
         (
             "r2",
