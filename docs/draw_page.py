@@ -1,6 +1,6 @@
-"""Draws page.png: the page on the demo catalog. Run `make serve` beside it.
+"""Draw docs/page.png: the web page on the demo catalog. Needs a running `make serve`.
 
-python docs/page_picture.py http://127.0.0.1:8000/
+python docs/draw_page.py http://127.0.0.1:8000/
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SIZE = {"width": 1280, "height": 900}
 
 
 def main(address: str) -> None:
-    """Ask, wait for the answer and the map, and take the picture."""
+    """Open the page with a query, wait for the answer and the map, and save a screenshot."""
     path = Path(__file__).with_name("page.png")
     with sync_playwright() as driver:
         chromium = shutil.which("chromium")
