@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 from semrec.signals.signal import SignalQuery
 from semrec.types import Float1D, Float2D
 
+SMALLEST_BEST = 1e-6
+"""Text and history are balanced when the best candidate of each scores at least this: below it, float32
+cannot hold the factor."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlendWeights:
@@ -152,7 +156,7 @@ def balance(parts: Sequence[ScoredPart]) -> list[ScoredPart]:
     if {"text", "history"} - {part.query.origin for part in parts}:
         return list(parts)
     best_by_text, best_by_history = (_best(parts, origin) for origin in ("text", "history"))
-    if min(best_by_text, best_by_history) <= 0:
+    if min(best_by_text, best_by_history) < SMALLEST_BEST:
         return list(parts)
     factor = np.float32(best_by_text / best_by_history)
     return [

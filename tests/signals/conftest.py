@@ -1,33 +1,50 @@
-"""An index with vectors of one's own."""
+"""Indexes in memory with given vectors."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
-from semrec.signals.bm25 import WORDS, WORDS_FIELDS, item_vectors
-from semrec.signals.text import PASSAGES, TEXT, text_fields
+from semrec.signals.text import TextSignal
 from semrec.store import Point, Record
+from semrec.store.protocol import TEXT
 from semrec.store.server import ServerStore
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_index():
-    """Return a function: text vectors (n, dim), and texts for the words, -> an index of items 0, 1, …"""
-    client = QdrantClient(":memory:")
+    """Return a function: fields, their vectors by name, and metadata of each item -> an index.
 
-    def make(vectors, texts=None):
-        vectors = np.asarray(vectors, np.float32)
-        texts = texts or [""] * len(vectors)
-        _, index = ServerStore("shop", client=client).create((*text_fields(vectors.shape[1]), *WORDS_FIELDS))
+    Entry n of everything belongs to the item whose id is n, or to the n-th of `item_ids`.
+    """
+    client = QdrantClient(":memory:")
+    store = ServerStore("shop", client=client)
+
+    def make(fields, vectors, metadata=None, item_ids=None):
+        n_items = len(next(iter(vectors.values()))) if vectors else 0
+        item_ids = item_ids or [str(row) for row in range(n_items)]
+        metadata = metadata or [{}] * n_items
+        _, index = store.create(fields)
         index.upsert(
             [
-                Point(Record(str(row), f"Item {row}"), {TEXT: vector, PASSAGES: vector[None], WORDS: words})
-                for row, (vector, words) in enumerate(zip(vectors, item_vectors(texts), strict=True))
+                Point(
+                    Record(item_id, f"Item {item_id}", metadata=metadata[row]),
+                    {name: column[row] for name, column in vectors.items()},
+                )
+                for row, item_id in enumerate(item_ids)
             ]
         )
         return index
 
     yield make
     client.close()
+
+
+@pytest.fixture(scope="module")
+def make_text_index(make_index):
+    """Return a function: text vectors (n, dim) -> an index of items 0, 1, …"""
+
+    def make(vectors):
+        return make_index(TextSignal.catalog_fields(vectors.shape[1])[:1], {TEXT: vectors})
+
+    return make

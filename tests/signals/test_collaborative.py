@@ -1,43 +1,30 @@
-"""The `taste` signal against the fold-in done by hand, and as a sum over the history."""
+"""The `collaborative` signal against the fold-in done by hand, and as a sum over the history."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from asking import keys_of, parts_of, question_of, scores_of, terms_of
+from event_data import checkerboard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qdrant_client import QdrantClient
+from scipy.sparse import csr_array
 
-from semrec.signals import Question
-from semrec.signals.collaborative import TASTE, FoldIn, TasteSignal, TextMap, taste_fields
-from semrec.store import Point, Record
-from semrec.store.server import ServerStore
-from semrec.types import item_keys
+from semrec.config import Settings
+from semrec.signals import SignalContext
+from semrec.signals.blend import BlendWeights
+from semrec.signals.collaborative import COLLABORATIVE, CollaborativeSignal
+from semrec.signals.fitting import TrainingData
+from semrec.signals.learned import LearnedSettings
+from semrec.signals.models.fold_in import FoldIn
+from semrec.signals.models.text_map import TextMap
+from semrec.store import Manifest
+from semrec.store.manifests import dump_manifest, load_manifest
+from semrec.store.protocol import VectorField
 
 N_ITEMS, RANK = 20, 3
 FACTORS = np.random.default_rng(0).normal(size=(N_ITEMS, RANK)).astype(np.float32)
-
-
-def keys(*rows):
-    return item_keys(str(row) for row in rows)
-
-
-@pytest.fixture(scope="module")
-def make_index():
-    """Return a function: factors (n, rank) -> an index of items 0, 1, …"""
-    client = QdrantClient(":memory:")
-
-    def make(factors):
-        factors = np.asarray(factors, np.float32)
-        _, index = ServerStore("shop", client=client).create(taste_fields(factors.shape[1]))
-        index.upsert([Point(Record(str(row), ""), {TASTE: factor}) for row, factor in enumerate(factors)])
-        return index
-
-    yield make
-    client.close()
+EVERYTHING = keys_of(range(N_ITEMS))
 
 
 def fold_in_of(factors, alpha=0.5, reg=0.1, nu=1.0):
@@ -46,20 +33,39 @@ def fold_in_of(factors, alpha=0.5, reg=0.1, nu=1.0):
 
 
 @pytest.fixture(scope="module")
-def signal(make_index):
-    index = make_index(FACTORS)
-    return TasteSignal(index, index.sample(N_ITEMS), fold_in_of(FACTORS))
+def index_of(make_index):
+    """Return a function: factors (n, rank) -> an index of items 0, 1, …"""
+
+    def make(factors):
+        factors = np.asarray(factors, np.float32)
+        field = VectorField(COLLABORATIVE, "dense", factors.shape[1], "dot")
+        return make_index([field], {COLLABORATIVE: factors})
+
+    return make
 
 
-def question(history, weights, limit=5):
-    return Question(
-        None, None, keys(*history), np.asarray(weights, np.float32), np.zeros(len(history), np.int64), limit
-    )
+@pytest.fixture(scope="module")
+def index(index_of):
+    return index_of(FACTORS)
 
 
-def ask(signal, history, weights):
-    (query,) = signal.ask(question(history, weights))
-    return query
+def open_signal(index, fold_in, *, text_map=None, sample=range(N_ITEMS)):
+    return CollaborativeSignal(fold_in, text_map, index.fetch(keys_of(sample), (COLLABORATIVE,)))
+
+
+@pytest.fixture(scope="module")
+def signal(index):
+    return open_signal(index, fold_in_of(FACTORS))
+
+
+def ask(signal, index, history, weights, **options):
+    question = question_of(index, keys_of(history), weights, fields=signal.history_fields, **options)
+    return parts_of(signal, index, question)
+
+
+def by_history(signal, index, history, weights):
+    (part,) = ask(signal, index, history, weights)
+    return part
 
 
 def plain_user(factors, history, weights, fold_in):
@@ -75,22 +81,26 @@ def plain_user(factors, history, weights, fold_in):
     return np.linalg.inv(left) @ right
 
 
-def test_rank_1_by_hand(make_index):
+def test_rank_1_by_hand(index_of):
     # Items 1 and 2; G = 5, so A = 0.5·5 + 3·1² + 0.1·(3 + 0.5·2) = 5.9 and u = 3·1 / 5.9.
-    index = make_index([[1.0], [2.0]])
-    query = ask(TasteSignal(index, keys(), fold_in_of([[1.0], [2.0]])), [0], [3.0])
-    np.testing.assert_allclose(query.terms(keys(0, 1)), [[3 / 5.9], [6 / 5.9]], rtol=1e-5)
-    np.testing.assert_allclose(query.searches[0].query, [3 / 5.9], rtol=1e-5)
+    index = index_of([[1.0], [2.0]])
+    part = by_history(open_signal(index, fold_in_of([[1.0], [2.0]]), sample=[]), index, [0], [3.0])
+    np.testing.assert_allclose(terms_of(index, part, keys_of([0, 1])), [[3 / 5.9], [6 / 5.9]], rtol=1e-5)
+    np.testing.assert_allclose(scores_of(index, part, keys_of([0, 1])), [3 / 5.9, 6 / 5.9], rtol=1e-5)
+    np.testing.assert_allclose(part.searches[0].query, [3 / 5.9], rtol=1e-5)
 
 
-def test_rank_2_by_hand(make_index):
+def test_rank_2_by_hand(index_of):
     # Orthogonal items: A is diagonal. G = diag(1, 4), the ridge is 0.1·(1 + 2 + 0.5·2)² = 1.6.
     factors = np.array([[1.0, 0.0], [0.0, 2.0]])
-    index = make_index(factors)
-    query = ask(TasteSignal(index, keys(), fold_in_of(factors, nu=2.0)), [0, 1], [1.0, -2.0])
+    index = index_of(factors)
+    signal = open_signal(index, fold_in_of(factors, nu=2.0), sample=[])
+    part = by_history(signal, index, [0, 1], [1.0, -2.0])
     first, second = 1 / (0.5 + 1 + 1.6), -2 * 2 / (0.5 * 4 + 2 * 4 + 1.6)
-    np.testing.assert_allclose(query.terms(keys(0, 1)), [[first, 0], [0, 2 * second]], rtol=1e-5)
-    np.testing.assert_allclose(query.searches[0].query, [first, second], rtol=1e-5)
+    np.testing.assert_allclose(
+        terms_of(index, part, keys_of([0, 1])), [[first, 0], [0, 2 * second]], rtol=1e-5
+    )
+    np.testing.assert_allclose(part.searches[0].query, [first, second], rtol=1e-5)
 
 
 @st.composite
@@ -101,93 +111,70 @@ def histories(draw):
 
 @settings(deadline=None, max_examples=50)
 @given(histories())
-def test_the_terms_add_up_to_the_fold_in(signal, case):
+def test_the_terms_add_up_to_the_fold_in(signal, index, case):
     history, weights = case
-    query = ask(signal, history, weights)
-    terms = query.terms(keys(*range(N_ITEMS)))
-    assert (query.signal, query.origin, terms.dtype) == ("collaborative", "history", np.float32)
+    part = by_history(signal, index, history, weights)
+    terms = terms_of(index, part, EVERYTHING)
+    assert (part.signal, part.origin, terms.dtype) == ("collaborative", "history", np.float32)
     assert terms.shape == (N_ITEMS, len(history))
     user = plain_user(FACTORS, history, weights, fold_in_of(FACTORS))
     np.testing.assert_allclose(terms.sum(axis=1), FACTORS @ user, atol=1e-5)
-    np.testing.assert_allclose(query.searches[0].query, user, atol=1e-5)
+    np.testing.assert_allclose(scores_of(index, part, EVERYTHING), FACTORS @ user, atol=1e-5)
+    np.testing.assert_allclose(part.searches[0].query, user, atol=1e-5)
 
 
-def test_the_fold_in_of_learning_is_the_same():
-    """What is trained with one and served with the other must not differ."""
-    from scipy.sparse import csr_array
-    from semrec.learning.ials import fold_in
-
-    own = fold_in_of(FACTORS, alpha=0.2, reg=0.05, nu=0.7)
-    rows = np.zeros((2, N_ITEMS), np.float32)
-    rows[0, [3, 7]], rows[1, [1, 2, 5, 11]] = [1, 2], [1, 0.5, 1, -1]
-    folded = fold_in(csr_array(rows), FACTORS, own.gram, own.alpha, own.reg, own.nu)
-    for row, user in zip(rows, folded, strict=True):
-        history = np.flatnonzero(row)
-        np.testing.assert_allclose(plain_user(FACTORS, history, row[history], own), user, atol=1e-5)
+def test_scores_are_standardised_by_the_catalog_without_the_history(signal, index):
+    part = by_history(signal, index, [3, 7], [1.0, 2.0])
+    others = terms_of(index, part, keys_of(item for item in range(N_ITEMS) if item not in (3, 7)))
+    np.testing.assert_allclose(part.offsets, others.mean(axis=0), atol=1e-6)
+    assert part.scale == pytest.approx(others.sum(axis=1).std(), rel=1e-4)
 
 
-def test_scores_are_standardised_by_the_catalog_without_the_history(signal):
-    query = ask(signal, [3, 7], [1.0, 2.0])
-    others = query.terms(keys(*(item for item in range(N_ITEMS) if item not in (3, 7))))
-    np.testing.assert_allclose(query.offsets, others.mean(axis=0), atol=1e-6)
-    assert query.scale == pytest.approx(others.sum(axis=1).std(), rel=1e-4)
+def test_the_search_finds_what_scores(signal, index):
+    part = by_history(signal, index, [3, 7], [1.0, 2.0])
+    (hits,) = index.search(part.searches)
+    scores = scores_of(index, part, EVERYTHING)
+    assert hits.keys.tolist() == keys_of(np.argsort(-scores)[:5]).tolist()
+    np.testing.assert_allclose(scores_of(index, part, hits.keys), hits.scores, atol=1e-5)
 
 
-def test_the_search_finds_what_scores(signal):
-    query = ask(signal, [3, 7], [1.0, 2.0])
-    (hits,) = signal._index.search(query.searches)
-    scores = query.terms(keys(*range(N_ITEMS))).sum(axis=1)
-    assert hits.keys.tolist() == keys(*np.argsort(-scores)[:5]).tolist()
-    np.testing.assert_allclose(query.terms(hits.keys).sum(axis=1), hits.scores, atol=1e-5)
-
-
-def test_a_disliked_item_counts_against_itself_and_what_is_like_it(signal):
-    liked, disliked = ask(signal, [4], [1.0]), ask(signal, [4], [-1.0])
-    everything = keys(*range(N_ITEMS))
-    np.testing.assert_allclose(disliked.terms(everything), -liked.terms(everything), atol=1e-6)
-    assert disliked.terms(keys(4))[0, 0] < 0
-    both = ask(signal, [4, 9], [1.0, -1.0]).terms(keys(9))
+def test_a_disliked_item_counts_against_itself_and_what_is_like_it(signal, index):
+    liked = terms_of(index, by_history(signal, index, [4], [1.0]), EVERYTHING)
+    disliked = terms_of(index, by_history(signal, index, [4], [-1.0]), EVERYTHING)
+    np.testing.assert_allclose(disliked, -liked, atol=1e-6)
+    assert disliked[4, 0] < 0
+    both = terms_of(index, by_history(signal, index, [4, 9], [1.0, -1.0]), keys_of([9]))
     assert both[0, 1] < 0
 
 
-def test_a_dislike_takes_away_no_evidence(signal):
+def test_a_dislike_takes_away_no_evidence(signal, index):
     """A is made of |c|, so it stays positive definite and every history has a finite answer."""
-    query = ask(signal, list(range(N_ITEMS)), [-50.0] * N_ITEMS)
-    assert np.isfinite(query.terms(keys(*range(N_ITEMS)))).all()
+    part = by_history(signal, index, range(N_ITEMS), [-50.0] * N_ITEMS)
+    assert np.isfinite(scores_of(index, part, EVERYTHING)).all()
 
 
-def test_no_history_no_answer(signal):
-    assert signal.ask(question([], [])) == []
+def test_no_history_no_answer(signal, index):
+    assert ask(signal, index, [], []) == []
 
 
-def test_a_history_of_items_without_a_factor_says_nothing(make_index):
-    index = make_index(np.zeros((4, 2)))
-    query = ask(TasteSignal(index, index.sample(4), fold_in_of(np.zeros((4, 2)))), [1], [1.0])
-    assert query.searches == ()
-    assert query.scale == float("inf")
-    assert query.terms(keys(0, 1)).tolist() == [[0], [0]]
+def test_a_history_of_items_without_a_factor_scores_nothing(index_of):
+    index = index_of(np.zeros((4, 2)))
+    signal = open_signal(index, fold_in_of(np.zeros((4, 2))), sample=range(4))
+    part = by_history(signal, index, [1], [1.0])
+    assert (part.searches, part.requests) == ((), ())
+    assert part.scale == float("inf")
+    assert terms_of(index, part, keys_of([0, 1])).tolist() == [[0], [0]]
+    assert scores_of(index, part, keys_of([0, 1])).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("sample", [[], [3]])
-def test_a_sample_that_is_all_history_still_answers(make_index, sample):
-    signal = TasteSignal(make_index(FACTORS), keys(*sample), fold_in_of(FACTORS))
-    query = ask(signal, [3], [1.0])
-    assert query.scale > 0
-    assert query.offsets.tolist() == [0]
+def test_a_sample_that_is_all_history_still_answers(index, sample):
+    part = by_history(open_signal(index, fold_in_of(FACTORS), sample=sample), index, [3], [1.0])
+    assert part.scale > 0
+    assert part.offsets.tolist() == [0]
 
 
-@settings(deadline=None)
-@given(st.integers(0, 8), st.integers(0, 2**32 - 1), st.floats(1e-6, 1e3), st.floats(0, 2))
-def test_a_fold_in_survives_json(rank, seed, alpha, nu):
-    gram = np.random.default_rng(seed).normal(size=(rank, rank)).astype(np.float32)
-    before = FoldIn(gram, alpha, 0.003, nu, 7)
-    after = FoldIn.from_dict(json.loads(json.dumps(before.to_dict())))
-    assert after.gram.shape == gram.shape
-    assert after.gram.tobytes() == gram.tobytes()
-    assert (after.alpha, after.reg, after.nu, after.n_items) == (alpha, 0.003, nu, 7)
-
-
-# -- taste from text -----------------------------------------------------------------------------------
+# -- a text --------------------------------------------------------------------------------------------
 
 
 def text_map(seed=1, dim=4, rank=RANK):
@@ -196,56 +183,101 @@ def text_map(seed=1, dim=4, rank=RANK):
     return TextMap(centre.astype(np.float32), weights.astype(np.float32))
 
 
-def text_question(history=(), weights=(), dim=4, seed=2):
+def vector_of(seed=2, dim=4):
     vector = np.random.default_rng(seed).normal(size=dim).astype(np.float32)
-    given = question(history, weights)
-    return replace(given, text="some words", text_vector=vector / np.linalg.norm(vector))
+    return vector / np.linalg.norm(vector)
 
 
-def test_taste_from_text_by_hand():
-    # (3, 4) - (0, 0), unit: (0.6, 0.8); times (1, 2) plus the constant 10.
-    told = TextMap(np.zeros(2, np.float32), np.array([[1], [2], [10]], np.float32))
-    vectors = np.array([[3, 4], [0, 0]], np.float32)
-    np.testing.assert_allclose(told.predicted_taste(vectors), [[12.2], [10]], rtol=1e-6)
+def test_a_text_asks_as_the_user_of_one_item_that_reads_like_it(index_of):
+    predictor, vector = text_map(), vector_of()
+    like_it = predictor.factors(vector[None])
+    index = index_of(np.vstack([FACTORS, like_it]))
+    signal = open_signal(index, fold_in_of(FACTORS), text_map=predictor)
+    (by_text,) = ask(signal, index, [], [], text="some words", text_vector=vector)
+    as_user = by_history(signal, index, [N_ITEMS], [1.0])
+    assert (by_text.signal, by_text.origin) == (COLLABORATIVE, "text")
+    terms = terms_of(index, by_text, EVERYTHING)
+    assert terms.shape == (N_ITEMS, 1)
+    np.testing.assert_allclose(terms, terms_of(index, as_user, EVERYTHING), rtol=1e-5)
+    np.testing.assert_allclose(by_text.searches[0].query, as_user.searches[0].query, rtol=1e-5)
 
 
-def test_a_text_asks_as_the_user_of_one_item_that_reads_like_it(make_index):
-    told, asked = text_map(), text_question()
-    like_it = told.predicted_taste(asked.text_vector[None])
-    factors = np.vstack([FACTORS, like_it])
-    index = make_index(factors)
-    everything = keys(*range(N_ITEMS))
-    signal = TasteSignal(index, index.sample(N_ITEMS), fold_in_of(FACTORS), told)
-    (by_text,) = signal.ask(asked)
-    by_history = ask(signal, [N_ITEMS], [1.0])
-    assert (by_text.signal, by_text.origin) == (TASTE, "text")
-    assert by_text.terms(everything).shape == (N_ITEMS, 1)
-    np.testing.assert_allclose(by_text.terms(everything), by_history.terms(everything), rtol=1e-5)
-    np.testing.assert_allclose(by_text.searches[0].query, by_history.searches[0].query, rtol=1e-5)
-
-
-def test_without_a_map_a_text_says_nothing(signal):
-    assert signal.ask(text_question()) == []
+def test_without_a_map_a_text_has_no_part(signal, index):
+    assert ask(signal, index, [], [], text="some words", text_vector=vector_of()) == []
 
 
 @settings(deadline=None, max_examples=50)
 @given(histories(), st.integers(0, 100))
-def test_text_and_history_are_two_parts_that_both_add_up(signal, case, seed):
+def test_text_and_history_are_two_parts_that_both_add_up(signal, index, case, seed):
     history, weights = case
-    told, asked = text_map(), text_question(history, weights, seed=seed)
-    with_map = TasteSignal(signal._index, signal._sample_keys, signal._fold_in, told)
-    by_text, by_history = with_map.ask(asked)
-    assert [by_text.origin, by_history.origin] == ["text", "history"]
-    alone = ask(signal, history, weights)
-    everything = keys(*range(N_ITEMS))
-    np.testing.assert_array_equal(by_history.terms(everything), alone.terms(everything))
-    factor = told.predicted_taste(asked.text_vector[None])
-    user = plain_user(factor, [0], [1.0], fold_in_of(FACTORS))
-    np.testing.assert_allclose(by_text.terms(everything)[:, 0], FACTORS @ user, atol=1e-5)
+    predictor, vector = text_map(), vector_of(seed)
+    with_map = open_signal(index, fold_in_of(FACTORS), text_map=predictor)
+    by_text, history_part = ask(with_map, index, history, weights, text="some words", text_vector=vector)
+    assert [by_text.origin, history_part.origin] == ["text", "history"]
+    alone = by_history(signal, index, history, weights)
+    np.testing.assert_array_equal(
+        terms_of(index, history_part, EVERYTHING), terms_of(index, alone, EVERYTHING)
+    )
+    user = plain_user(predictor.factors(vector[None]), [0], [1.0], fold_in_of(FACTORS))
+    np.testing.assert_allclose(terms_of(index, by_text, EVERYTHING)[:, 0], FACTORS @ user, atol=1e-5)
+    np.testing.assert_allclose(scores_of(index, by_text, EVERYTHING), FACTORS @ user, atol=1e-5)
 
 
-def test_a_map_survives_json():
-    before = text_map()
-    after = TextMap.from_dict(json.loads(json.dumps(before.to_dict())))
-    np.testing.assert_array_equal(after.centre, before.centre)
-    np.testing.assert_array_equal(after.weights, before.weights)
+# -- what is fitted ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    data, _ = checkerboard(60, 16)
+    return CollaborativeSignal.fit(data, {"rank": 4, "epochs": 3}, seed=0)
+
+
+def through_a_manifest(parameters):
+    """Return the parameters as the next process reads them."""
+    weights = BlendWeights((COLLABORATIVE,), (0,), (0,), (((1.0,),),))
+    learned = LearnedSettings(weights, None, None, {COLLABORATIVE: parameters})
+    empty = Manifest("toy", "", 4, "", "", "", (), {})
+    text, arrays = dump_manifest(learned.stored_in(empty))
+    read = LearnedSettings.of(load_manifest(text, lambda digest: arrays, "here"))
+    return read.parameters[COLLABORATIVE]
+
+
+def test_a_fold_in_and_a_map_survive_the_manifest(index_of, fitted):
+    index = index_of(fitted.vectors[COLLABORATIVE])
+    parts = []
+    for parameters in (fitted.parameters, through_a_manifest(fitted.parameters)):
+        sample = index.fetch(keys_of(range(16)), (COLLABORATIVE,))
+        context = SignalContext(Settings(), np.zeros(4, np.float32), 16, {}, parameters, sample)
+        opened = CollaborativeSignal.open(context)
+        parts.append(ask(opened, index, [1, 2], [1.0, -1.0], text="words", text_vector=vector_of()))
+    assert [part.origin for part in parts[0]] == ["text", "history"]
+    for before, after in zip(*parts, strict=True):
+        np.testing.assert_array_equal(before.directions, after.directions)
+        assert before.scale == after.scale
+
+
+def test_an_item_without_events_gets_the_factor_of_items_that_read_alike():
+    data, _ = checkerboard(60, 16)  # users of even items use no odd ones, and the texts of both kinds differ
+    events = data.user_items.toarray()
+    events[:, :2] = 0
+    data = TrainingData(csr_array(events), None, data.text_vectors)
+    factors = CollaborativeSignal.fit(data, {"rank": 4, "epochs": 5}, seed=0).vectors[COLLABORATIVE]
+    unseen, seen = factors[:2], factors[2:]
+    alike = (unseen @ seen.T).reshape(2, -1, 2).mean(axis=1)  # by kind of the unseen and of the seen
+    assert alike[0, 0] > alike[0, 1]
+    assert alike[1, 1] > alike[1, 0]
+
+
+def test_a_new_item_gets_the_factor_predicted_from_its_text(fitted):
+    predictor = TextMap(fitted.parameters["text_centre"], fitted.parameters["text_weights"])
+    vectors = np.stack([vector_of(1), vector_of(2)])
+    found = CollaborativeSignal.new_item_vectors(fitted.parameters, vectors)[COLLABORATIVE]
+    np.testing.assert_allclose(found, predictor.factors(vectors), rtol=1e-6)
+
+
+def test_another_encoder_loses_the_map_and_new_items_their_taste(fitted):
+    kept, note = CollaborativeSignal.without_text(fitted.parameters)
+    assert "semrec fit" in note
+    found = CollaborativeSignal.new_item_vectors(kept, np.ones((2, 9), np.float32))[COLLABORATIVE]
+    assert np.array(found).tolist() == [[0.0] * 4] * 2
+    assert set(fitted.parameters) - set(kept) == {"text_centre", "text_weights"}

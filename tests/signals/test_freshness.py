@@ -1,4 +1,4 @@
-"""The `freshness` signal: what is new, told by a metadata field."""
+"""The `freshness` signal: how new items are, by a metadata field."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import math
 
 import numpy as np
 import pytest
+from asking import keys_of, parts_of, question_of, scores_of, standardised_by, terms_of
 from hypothesis import given
 from hypothesis import strategies as st
-from qdrant_client import QdrantClient
+from scipy.sparse import csr_array
 
+from semrec.config import RankingSettings, Settings
 from semrec.errors import ConfigError
-from semrec.signals import Question
+from semrec.signals.catalog import ArrayCatalog, Histories
 from semrec.signals.freshness import FreshnessSignal, seconds_of
-from semrec.signals.text import TEXT, text_fields
-from semrec.store import Point, Record
-from semrec.store.server import ServerStore
+from semrec.signals.text import TextSignal
+from semrec.store.protocol import TEXT
 from semrec.types import item_keys
 
 DAY = 86_400.0
@@ -28,42 +29,45 @@ AGES = (0, 90, 270, 630)
 
 
 @pytest.fixture(scope="module")
-def index_of():
-    """Return a function: metadata of items 0, 1, … -> their index."""
-    client = QdrantClient(":memory:")
+def index_of(make_index):
+    """Return a function: metadata of items 0, 1, … -> their index; item 0 is nearest to the middle."""
 
     def make(metadata):
-        _, index = ServerStore("shop", client=client).create(text_fields(2)[:1])
-        index.upsert(
-            [
-                Point(Record(str(row), "", metadata=fields), {TEXT: np.array([1, row], np.float32)})
-                for row, fields in enumerate(metadata)
-            ]
-        )
-        return index
+        vectors = np.column_stack([np.ones(len(metadata)), np.arange(len(metadata))]).astype(np.float32)
+        return make_index(TextSignal.catalog_fields(2)[:1], {TEXT: vectors}, metadata)
 
-    yield make
-    client.close()
+    return make
 
 
 def open_signal(index, n_items, *, field="date", sample=None, fields=FIELDS):
-    keys = item_keys(map(str, range(n_items)))
-    sample = keys if sample is None else keys[sample]
     return FreshnessSignal(
-        index, n_items, sample, fields, field=field, half_life_days=90, middle=MIDDLE, now=lambda: NOW
+        fields,
+        field=field,
+        half_life_days=90,
+        middle=MIDDLE,
+        n_items=n_items,
+        sample=keys_of(range(n_items) if sample is None else sample),
+        metadata_values=index.metadata_values,
+        now=lambda: NOW,
     )
 
 
-def question(weights=(), text=None, limit=3):
-    history = item_keys(map(str, range(len(weights))))
+def question(index, weights=(), text=None, limit=3):
+    history = keys_of(range(len(weights)))
     vector = None if text is None else MIDDLE
-    return Question(
-        text, vector, history, np.array(weights, np.float32), np.zeros(len(weights), np.int64), limit
-    )
+    return question_of(index, history, weights, text=text, text_vector=vector, limit=limit)
+
+
+def ask(signal, index, **asked):
+    (part,) = parts_of(signal, index, question(index, **asked))
+    return part
 
 
 def iso(age_days):
     return datetime.datetime.fromtimestamp(NOW - age_days * DAY, datetime.UTC).isoformat()
+
+
+# -- dates ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -96,59 +100,91 @@ def test_no_value_breaks_it(value):
     assert isinstance(seconds_of(value), float)
 
 
+# -- scores --------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("field", ["date", "added"])
 def test_an_item_as_old_as_the_half_life_is_half_as_fresh(index_of, field):
     index = index_of([{"date": iso(age), "added": int(NOW - age * DAY)} for age in AGES])
-    (query,) = open_signal(index, 4, field=field).ask(question())
-    assert (query.signal, query.origin) == ("freshness", "catalog")
-    np.testing.assert_allclose(query.terms(item_keys("0123"))[:, 0], [0, -1, -2, -3], atol=1e-5)
-    np.testing.assert_allclose(query.offsets, [-1.5], rtol=1e-5)
-    assert query.scale == pytest.approx(np.std([0, 1, 2, 3]), rel=1e-5)
+    part = ask(open_signal(index, 4, field=field), index)
+    assert (part.signal, part.origin) == ("freshness", "catalog")
+    np.testing.assert_allclose(scores_of(index, part, item_keys("0123")), [0, -1, -2, -3], atol=1e-5)
+    np.testing.assert_allclose(terms_of(index, part, item_keys("0123"))[:, 0], [0, -1, -2, -3], atol=1e-5)
+    np.testing.assert_allclose(part.offsets, [-1.5], rtol=1e-5)
+    assert part.scale == pytest.approx(np.std([0, 1, 2, 3]), rel=1e-5)
 
 
 def test_what_is_still_to_come_is_as_new_as_today(index_of):
     index = index_of([{"date": "9999-12-31"}, {"date": iso(0)}, {"date": iso(90)}])
-    (query,) = open_signal(index, 3).ask(question())
-    np.testing.assert_allclose(query.terms(item_keys("012"))[:, 0], [0, 0, -1], atol=1e-5)
+    part = ask(open_signal(index, 3), index)
+    np.testing.assert_allclose(scores_of(index, part, item_keys("012")), [0, 0, -1], atol=1e-5)
 
 
 def test_an_item_without_a_date_is_neither_new_nor_old(index_of):
     index = index_of([{"date": iso(0)}, {"date": iso(270)}, {}, {"date": "soon"}])
-    (query,) = open_signal(index, 4).ask(question())
-    assert query.offsets.tolist() == pytest.approx([-1])
-    np.testing.assert_allclose(query.terms(item_keys("23")) - query.offsets, 0, atol=1e-6)
+    part = ask(open_signal(index, 4), index)
+    assert part.offsets.tolist() == pytest.approx([-1])
+    scores = scores_of(index, part, item_keys("0123"))
+    assert np.isnan(scores).tolist() == [False, False, True, True]
+    np.testing.assert_allclose(standardised_by(part, scores), [1, -1, 0, 0], atol=1e-5)
+
+
+# -- candidates ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("field", ["date", "added"])
 def test_the_newest_are_found_wherever_their_text_lies(index_of, field):
     """The oldest is nearest to the middle; the sample is every fourth item."""
     n_items = 200
-    index = index_of(
-        [
-            {"date": iso(n_items - row)[:10], "added": int(NOW) - row_age(row, n_items)}
-            for row in range(n_items)
-        ]
-    )
-    sampled = open_signal(index, n_items, field=field, sample=np.arange(3, n_items, 4))
-    (query,) = sampled.ask(question(limit=40))
-    recent, everywhere = index.search(query.searches)
-    newest = set(item_keys(map(str, range(n_items - 40, n_items))).tolist())
+    ages = range(n_items, 0, -1)
+    index = index_of([{"date": iso(age)[:10], "added": int(NOW - age * DAY)} for age in ages])
+    sampled = open_signal(index, n_items, field=field, sample=range(3, n_items, 4))
+    recent, everywhere = index.search(ask(sampled, index, limit=40).searches)
+    newest = set(keys_of(range(n_items - 40, n_items)).tolist())
     assert len(recent.keys) >= 8
     assert set(recent.keys.tolist()) <= newest
     if field == "added":
-        assert set(recent.keys.tolist()) >= set(item_keys(map(str, range(n_items - 30, n_items))).tolist())
+        assert set(recent.keys.tolist()) >= set(keys_of(range(n_items - 30, n_items)).tolist())
     assert len(everywhere.keys) == 40
 
 
-def row_age(row, n_items):
-    return int((n_items - row) * DAY)
+@pytest.mark.parametrize("field", ["date", "added"])
+def test_at_least_the_eight_newest_of_the_sample_count_as_recent(index_of, field):
+    """One item is wanted; a few more are searched, so that the one near the middle is found."""
+    index = index_of([{"date": iso(90 - row), "added": int(NOW - (90 - row) * DAY)} for row in range(20)])
+    (recent, _) = index.search(ask(open_signal(index, 20, field=field), index, limit=1).searches)
+    assert recent.keys.tolist() == keys_of([12]).tolist()  # of items 12 to 19, the nearest to the middle
+
+
+# -- when it answers -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("asked", [{"text": "red"}, {"weights": (1,)}, {"weights": (-1, 1), "text": "red"}])
-def test_a_text_or_a_history_says_what_is_wanted(index_of, asked):
-    signal = open_signal(index_of([{"date": iso(age)} for age in AGES]), 4)
-    assert signal.ask(question(**asked)) == []
-    assert len(signal.ask(question(weights=(0, 0)))) == 1  # seen, but neither liked nor disliked
+def test_a_text_or_a_history_gets_no_freshness(index_of, asked):
+    index = index_of([{"date": iso(age)} for age in AGES])
+    signal = open_signal(index, 4)
+    assert signal.ask(question(index, **asked)) == []
+    assert len(signal.ask(question(index, weights=(0, 0)))) == 1  # seen, but neither liked nor disliked
+
+
+def test_of_many_histories_only_those_without_a_weight_get_scores(index_of):
+    dates = [iso(age) for age in AGES]
+    signal = open_signal(index_of([{"date": date} for date in dates]), 4)
+    catalog = ArrayCatalog({TEXT: np.ones((4, 2), np.float32)}, {"date": dates})
+    # nothing; an item that was liked; one that was only seen
+    weights = csr_array((np.array([1, 0], np.float32), ([1, 2], [0, 1])), shape=(3, 4))
+    scores = signal.score_catalog(catalog, Histories(weights), slice(0, 4))
+    fresh, none = [0, -1, -2, -3], [np.nan] * 4
+    np.testing.assert_allclose(scores, [fresh, none, fresh], atol=1e-5)
+
+
+@pytest.mark.parametrize("field", [None, "added"])
+def test_it_is_wanted_when_the_settings_name_a_field(field):
+    settings = Settings(ranking=RankingSettings(freshness_field=field))
+    assert FreshnessSignal.is_wanted(settings) == (field is not None)
+
+
+# -- fields without dates ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -162,12 +198,17 @@ def test_a_text_or_a_history_says_what_is_wanted(index_of, asked):
 )
 def test_a_field_that_holds_no_dates_is_named(index_of, field, words):
     index = index_of([{"colour": "red", "on_sale": True, "added": 1_700_000_000_000}, {}])
+    signal = open_signal(index, 2, field=field)
     with pytest.raises(ConfigError, match=words):
-        open_signal(index, 2, field=field).ask(question())
+        signal.ask(question(index))
+    with pytest.raises(ConfigError, match=words):
+        signal.score_catalog(ArrayCatalog({}, {field: [None] * 2}), Histories(csr_array((1, 2))), slice(0, 2))
 
 
-def test_an_index_without_fields_or_items(index_of):
+def test_an_index_without_fields_or_items(make_index):
+    index = make_index(TextSignal.catalog_fields(2)[:1], {})
     with pytest.raises(ConfigError, match="Fields that could hold a date: none;"):
-        open_signal(index_of([]), 0, fields={}).ask(question())
-    (query,) = open_signal(index_of([]), 0).ask(question())
-    assert query.terms(item_keys([])).shape == (0, 1)
+        open_signal(index, 0, fields={}).ask(question(index))
+    part = ask(open_signal(index, 0), index)
+    assert scores_of(index, part, item_keys([])).shape == (0,)
+    assert terms_of(index, part, item_keys([])).shape == (0, 1)

@@ -1,29 +1,33 @@
-"""The `neighbours` signal against plain loops."""
+"""The `item_item` signal against plain loops."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from asking import keys_of, parts_of, question_of, scores_of, terms_of
+from event_data import random_events, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qdrant_client import QdrantClient
+from scipy.sparse import csc_array
 
-from semrec.signals import Question
+from semrec.signals.fitting import Fitted, TrainingData
 from semrec.signals.item_item import (
-    NEIGHBOURS,
-    NEIGHBOURS_FIELDS,
-    NeighboursSignal,
+    ITEM_ITEM,
+    MAX_ENTRIES,
+    ItemItemSignal,
     clashing,
     columns_of,
     weights_from,
 )
-from semrec.store import Point, Record, SparseRows, SparseVector
-from semrec.store.server import ServerStore
-from semrec.types import item_keys
+from semrec.signals.popularity import POPULARITY, stored_popularity
+from semrec.store import SparseRows
+from semrec.store.protocol import VectorField
 
 N_ITEMS = 16
-KEYS = item_keys(map(str, range(N_ITEMS)))
+KEYS = keys_of(range(N_ITEMS))
 NONE = np.empty(0, np.uint64)
+UNUSED = 6
+"""An item without events: no weights from it, only to it."""
 
 
 def model():
@@ -31,7 +35,7 @@ def model():
     random = np.random.default_rng(1)
     weights = random.normal(size=(N_ITEMS, N_ITEMS)) * (random.random((N_ITEMS, N_ITEMS)) < 0.3)
     np.fill_diagonal(weights, 0)
-    weights[:, 5] = 0
+    weights[:, 5] = weights[UNUSED] = 0
     return weights.astype(np.float32)
 
 
@@ -39,37 +43,27 @@ B = model()
 
 
 @pytest.fixture(scope="module")
-def index():
-    """Items 0, 1, …, each with its column of B."""
-    client = QdrantClient(":memory:")
-    _, index = ServerStore("shop", client=client).create(NEIGHBOURS_FIELDS)
-    columns = columns_of(KEYS)
-    index.upsert(
-        [
-            Point(
-                Record(str(item), ""),
-                {NEIGHBOURS: SparseVector(columns[np.flatnonzero(column)], column[np.flatnonzero(column)])},
-            )
-            for item, column in enumerate(B.T)
-        ]
-    )
-    yield index
-    client.close()
+def index(make_index):
+    """Items 0, 1, …, each with its column of B and its number of events."""
+    stored = ItemItemSignal.point_vectors(Fitted((), {ITEM_ITEM: csc_array(B)}, {"left_out": NONE}), KEYS)
+    events = np.where(np.arange(N_ITEMS) == UNUSED, 0, 3).astype(np.float32)
+    fields = [VectorField(ITEM_ITEM, "sparse", most=MAX_ENTRIES), VectorField(POPULARITY, "dense", 1, "dot")]
+    return make_index(fields, {**stored, POPULARITY: stored_popularity(events)})
+
+
+def open_signal(index, sample=KEYS, left_out=NONE):
+    return ItemItemSignal(left_out, index.fetch(sample, (ITEM_ITEM,)))
 
 
 @pytest.fixture(scope="module")
 def signal(index):
-    return NeighboursSignal(index, index.sample(N_ITEMS), NONE)
+    return open_signal(index)
 
 
-def question(history, weights):
-    keys, labels = KEYS[list(history)], np.zeros(len(history), np.int64)
-    return Question(None, None, keys, np.asarray(weights, np.float32), labels, 5)
-
-
-def ask(signal, history, weights):
-    (query,) = signal.ask(question(history, weights))
-    return query
+def ask(signal, index, history, weights):
+    question = question_of(index, KEYS[list(history)], weights, fields=signal.history_fields)
+    (part,) = parts_of(signal, index, question)
+    return part
 
 
 # -- entries of sparse vectors -------------------------------------------------------------------------
@@ -110,7 +104,7 @@ def test_entries_are_those_of_a_plain_loop(rows, columns):
 
 
 def test_the_filling_of_a_row_is_no_entry():
-    """Rows are filled up with index 0 and value 0; an item whose index is 0 is somebody all the same."""
+    """Rows are filled up with index 0 and value 0; the index of an item may be 0 too."""
     rows = SparseRows(
         np.array([[0, 0, 0], [0, 3, 0]], np.uint32), np.array([[0, 0, 0], [2, 1, 0]], np.float32)
     )
@@ -141,16 +135,36 @@ def test_those_that_stand_have_an_index_of_their_own(keys):
     assert set(columns_of(stands).tolist()) == set(columns_of(keys).tolist())
 
 
-def test_an_item_without_an_index_of_its_own_says_nothing(index):
-    signal = NeighboursSignal(index, index.sample(N_ITEMS), KEYS[[2]])
-    query = ask(signal, [2, 3], [1.0, 1.0])
-    terms = query.terms(KEYS)
+def test_an_item_without_an_index_of_its_own_adds_nothing(index):
+    signal = open_signal(index, left_out=KEYS[[2]])
+    part = ask(signal, index, [2, 3], [1.0, 1.0])
+    terms = terms_of(index, part, KEYS)
     assert not terms[:, 0].any()
     np.testing.assert_allclose(terms[:, 1], B[3], rtol=1e-6)
-    assert query.searches[0].query.indices.tolist() == columns_of(KEYS[[3]]).tolist()
-    alone = ask(signal, [2], [1.0])
-    assert (alone.searches, alone.scale) == ((), float("inf"))
-    assert not alone.terms(KEYS).any()
+    np.testing.assert_allclose(scores_of(index, part, KEYS), B[3], rtol=1e-5)
+    assert part.searches[0].query.indices.tolist() == columns_of(KEYS[[3]]).tolist()
+    alone = ask(signal, index, [2], [1.0])
+    assert (alone.searches, alone.requests, alone.scale) == ((), (), float("inf"))
+    assert not terms_of(index, alone, KEYS).any()
+    assert not scores_of(index, alone, KEYS).any()
+
+
+def test_an_item_without_an_index_of_its_own_is_not_stored():
+    stored = ItemItemSignal.point_vectors(
+        Fitted((), {ITEM_ITEM: csc_array(B)}, {"left_out": KEYS[[2]]}), KEYS
+    )
+    left_out = columns_of(KEYS[[2]])[0]
+    kept = [vector.indices.tolist() for vector in stored[ITEM_ITEM]]
+    assert not any(left_out in indices for indices in kept)
+    assert sum(map(len, kept)) == np.count_nonzero(np.delete(B, 2, axis=0))
+
+
+def test_an_item_without_events_adds_nothing(signal, index):
+    """It stands in no sparse vector, but its index may be that of an item that does."""
+    part = ask(signal, index, [UNUSED, 3], [1.0, 1.0])
+    assert part.weights.tolist() == [0, 1]
+    assert part.searches[0].query.indices.tolist() == columns_of(KEYS[[3]]).tolist()
+    assert ask(signal, index, [UNUSED], [1.0]).searches == ()
 
 
 # -- the signal ----------------------------------------------------------------------------------------
@@ -164,49 +178,81 @@ def histories(draw):
 
 @settings(deadline=None, max_examples=40)
 @given(histories())
-def test_terms_are_weights_of_the_model(signal, case):
+def test_terms_are_weights_of_the_model(signal, index, case):
     history, weights = case
-    query = ask(signal, history, weights)
-    terms = query.terms(KEYS)
-    plain = [[w * B[h, i] for h, w in zip(history, weights, strict=True)] for i in range(N_ITEMS)]
-    assert (query.signal, query.origin, terms.dtype) == ("item_item", "history", np.float32)
+    part = ask(signal, index, history, weights)
+    terms = terms_of(index, part, KEYS)
+    plain = np.array([[w * B[h, i] for h, w in zip(history, weights, strict=True)] for i in range(N_ITEMS)])
+    assert (part.signal, part.origin, terms.dtype) == ("item_item", "history", np.float32)
     np.testing.assert_allclose(terms, plain, rtol=1e-6)
+    np.testing.assert_allclose(scores_of(index, part, KEYS), plain.sum(axis=1), atol=1e-5)
 
 
 @settings(deadline=None, max_examples=40)
-@given(histories())
-def test_the_sample_is_scored_like_everything_else(signal, case):
+@given(histories(), st.sampled_from([2, 5, N_ITEMS]))
+def test_the_sample_is_scored_like_everything_else(index, case, n_sample):
     history, weights = case
-    query = ask(signal, history, weights)
-    others = query.terms(np.delete(KEYS, history))
-    np.testing.assert_allclose(query.offsets, others.mean(axis=0), atol=1e-6)
-    spread = others.sum(axis=1).std()
-    assert query.scale == (pytest.approx(spread, rel=1e-4) if spread > 1e-4 else float("inf"))
+    part = ask(open_signal(index, sample=KEYS[:n_sample]), index, history, weights)
+    others = terms_of(index, part, np.setdiff1d(KEYS[:n_sample], KEYS[history]))
+    if len(others):
+        np.testing.assert_allclose(part.offsets, others.mean(axis=0), atol=1e-6)
+        spread = others.sum(axis=1).std()
+        assert part.scale == (pytest.approx(spread, rel=1e-4) if spread > 1e-4 else float("inf"))
 
 
 def test_a_sparse_search_finds_what_scores(index, signal):
-    query = ask(signal, [0, 3, 8], [1.0, 2.0, 1.0])
-    (hits,) = index.search(query.searches)
-    np.testing.assert_allclose(query.terms(hits.keys).sum(axis=1), hits.scores, rtol=1e-5)
-    scores = query.terms(KEYS).sum(axis=1)
+    part = ask(signal, index, [0, 3, 8], [1.0, 2.0, 1.0])
+    (hits,) = index.search(part.searches)
+    np.testing.assert_allclose(scores_of(index, part, hits.keys), hits.scores, rtol=1e-5)
+    scores = scores_of(index, part, KEYS)
     assert hits.keys[0] == KEYS[scores.argmax()]
 
 
-def test_an_item_without_neighbours_scores_0(signal):
-    assert not ask(signal, [0, 1, 2], [1.0, 1.0, 1.0]).terms(KEYS[[5]]).any()
+def test_an_item_that_nothing_is_used_with_scores_0(signal, index):
+    part = ask(signal, index, [0, 1, 2], [1.0, 1.0, 1.0])
+    assert not terms_of(index, part, KEYS[[5]]).any()
+    assert not scores_of(index, part, KEYS[[5]]).any()
 
 
-def test_no_history_no_answer(signal):
-    assert signal.ask(question([], [])) == []
+def test_no_history_no_answer(signal, index):
+    assert signal.ask(question_of(index)) == []
 
 
-def test_no_candidates_no_terms(signal):
-    assert ask(signal, [0, 1], [1.0, 1.0]).terms(NONE).shape == (0, 2)
+def test_no_candidates_no_terms(signal, index):
+    part = ask(signal, index, [0, 1], [1.0, 1.0])
+    assert terms_of(index, part, NONE).shape == (0, 2)
 
 
 def test_an_empty_sample_and_a_model_without_weights_answer(index):
-    query = ask(NeighboursSignal(index, NONE, NONE), [0], [1.0])
-    assert (query.offsets.tolist(), query.scale) == ([0], 1.0)
-    nobody = NeighboursSignal(index, KEYS[[5]], NONE)  # item 5 has no weights
-    query = ask(nobody, [0], [1.0])
-    assert query.scale == float("inf")
+    part = ask(open_signal(index, sample=NONE), index, [0], [1.0])
+    assert (part.offsets.tolist(), part.scale) == ([0], 1.0)
+    part = ask(open_signal(index, sample=KEYS[[5]]), index, [0], [1.0])  # item 5 has no weights
+    assert part.scale == float("inf")
+
+
+# -- what is fitted ------------------------------------------------------------------------------------
+
+
+def test_of_items_that_share_an_index_only_the_first_stands_in_vectors():
+    events = random_events(40, 4, 0, share=0.6)
+    keys = np.array([9, 2**32 + 5, 5, 11], np.uint64)
+    fitted = ItemItemSignal.fit(TrainingData(events, None, np.eye(4, dtype=np.float32), keys=keys), {}, 0)
+    assert fitted.parameters["left_out"].tolist() == [5]
+    assert ItemItemSignal.item_columns(fitted.parameters)[ITEM_ITEM].tolist() == [5]
+    first = ItemItemSignal.point_vectors(fitted, keys)[ITEM_ITEM][0]
+    assert first.indices.tolist() == [5, 11]
+    np.testing.assert_array_equal(first.values, fitted.vectors[ITEM_ITEM][[1, 3], [0, 0]])
+
+
+def test_all_weights_that_training_keeps_are_stored():
+    """An item with more companions than there is room for would lose some of its best."""
+    n_items = MAX_ENTRIES + 20
+    events = random_events(300, n_items, 0, share=0.3)
+    text = unit(np.random.default_rng(0).normal(size=(n_items, 4)))
+    keys = keys_of(range(n_items))
+    fitted = ItemItemSignal.fit(TrainingData(events, None, text, keys=keys), {}, seed=0)
+    trained = fitted.vectors[ITEM_ITEM]
+    stored = ItemItemSignal.point_vectors(fitted, keys)[ITEM_ITEM]
+    (field,) = fitted.fields
+    assert [len(vector.values) for vector in stored] == np.diff(trained.indptr).tolist()
+    assert max(len(vector.values) for vector in stored) == field.most == 200

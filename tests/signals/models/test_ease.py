@@ -1,9 +1,13 @@
+"""The item-item linear model against its formula."""
+
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from event_data import random_events
 from scipy import sparse
 
-from semrec.learning import ease
+from semrec.signals.models import ease
 
 
 def naive(events, reg):
@@ -51,12 +55,25 @@ def test_the_weights_kept_are_those_that_are_worth_most(worth):
         np.testing.assert_allclose(pruned.data[entries], weights[kept, item], atol=1e-5)
 
 
+def test_one_training_is_kept_by_each_worth():
+    events = random_events(80, 30, 3, share=0.4)
+    together = ease.train_each(events, 5.0, tuple(ease.WORTHS), keep=7)
+    assert list(together) == list(ease.WORTHS)
+    for worth, model in together.items():
+        np.testing.assert_array_equal(model.toarray(), ease.train(events, 5.0, worth, keep=7).toarray())
+
+
 def test_no_weight_is_kept_that_is_worth_nothing():
     events = random_events(80, 30, 3, share=0.4)
     pruned = ease.train(events, 5.0, "positive size", keep=30)
     assert pruned.data.min() > 0
     expected = np.maximum(naive(events.toarray().astype(np.float64), 5.0), 0)
     np.testing.assert_allclose(pruned.toarray(), expected, atol=1e-5)
+
+
+def test_an_item_keeps_its_200_best_weights():
+    model = ease.train(random_events(90, 215, 5, share=0.4), 5.0)
+    assert set(np.diff(model.indptr)) == {200}
 
 
 def test_items_without_events_have_no_weights():
@@ -74,7 +91,7 @@ def test_nothing_gives_nothing():
 def test_large_catalogs_regress_on_the_items_seen_together():
     events = random_events(50, 12, 4, share=0.5)
     everything = ease.train(events, 5.0, keep=200, most_dense=5)
-    # with all items as neighbours the regression is EASE itself
+    # with all items as companions the regression is EASE itself
     np.testing.assert_allclose(
         everything.toarray(), naive(events.toarray().astype(np.float64), 5.0), atol=1e-5
     )

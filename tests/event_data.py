@@ -1,4 +1,4 @@
-"""Made-up events for the tests of learning."""
+"""Made-up events, and vectors of unit length."""
 
 import numpy as np
 from scipy import sparse
