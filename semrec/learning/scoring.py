@@ -51,7 +51,7 @@ class FittedSignals:
         return tuple(signal.name for signal in self.signals)
 
     def raw(self, histories: sparse.csr_array, order: sparse.csr_array | None) -> list[Float2D]:
-        """Return the score of every item by every signal, float32 (n, n_items) each.
+        """Return the score of every item by every signal, float32 (n, n_items) each; 0 for no opinion at all.
 
         Parameters
         ----------
@@ -61,7 +61,8 @@ class FittedSignals:
         asked = Histories(with_recency(histories, order, self.half_life_events))
         everything = slice(0, len(self.catalog))
         found = [signal.score_catalog(self.catalog, asked, everything) for signal in self.signals]
-        return [scores for scores in found if scores is not None]
+        nothing = np.zeros(histories.shape, np.float32)
+        return [nothing if scores is None else scores for scores in found]
 
     def standardised(
         self,

@@ -1,3 +1,7 @@
+"""The weights of the blend: learned on tables of validation queries, by NDCG@10."""
+
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
@@ -5,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semrec.learning import weights as w
+from semrec.learning.training import HISTORY_EDGES
 
 EVENTS = np.ones(50, np.float32)
 
 
-def table_of(signals, targets, seed=0, lengths=None, events=EVENTS):
+def table_of(signals, targets, lengths=None, events=EVENTS):
     """A table in which nothing is excluded."""
     allowed = np.ones(targets.shape, bool)
     lengths = np.full(len(targets), 5) if lengths is None else lengths
@@ -37,13 +42,24 @@ def test_ndcg_by_hand():
     assert float(value) == pytest.approx((1 + 0.5) / (1 + 1 / np.log2(3)), abs=1e-6)
 
 
-def test_targets_that_no_signal_finds_count_against():
+def test_only_ten_items_are_looked_at():
+    targets = np.zeros((2, 50), bool)
+    targets[0, 9] = targets[1, 10] = True
+    scores = np.tile(-np.arange(50.0), (2, 1))
+    value = w.ndcg(table_of([scores], targets), torch.ones(1))
+    np.testing.assert_allclose(value, [1 / np.log2(11), 0], atol=1e-6)
+
+
+def test_candidates_are_the_hundred_best_items_of_every_signal():
+    """Targets that no signal finds count against the blend."""
     targets = np.zeros((1, 500), bool)
-    targets[0, [3, 499]] = True
+    targets[0, [99, 100, 250]] = True
     scores = -np.arange(500.0)[None]
-    table = table_of([scores], targets, events=np.ones(500, np.float32))
-    assert table.z.shape[1] == w.PER_SIGNAL
-    assert int(table.targets) == 2
+    events = np.ones(500, np.float32)
+    one = table_of([scores], targets, events=events)
+    assert (one.z.shape[1], int(one.hit.sum()), int(one.targets)) == (100, 1, 3)
+    both = table_of([scores, -scores], targets, events=events)
+    assert (both.z.shape[1], int(both.hit.sum()), int(both.targets)) == (200, 1, 3)
 
 
 def test_a_useless_signal_gets_nothing():
@@ -93,7 +109,7 @@ def test_lengths_get_their_own_weights():
     )
     assert rows[1][0] > rows[1][1]
     assert rows[2][1] > rows[2][0]
-    np.testing.assert_allclose(rows[0], 0.5)  # nobody is so short
+    np.testing.assert_allclose(rows[0], 0.5)  # no history is so short
 
 
 def test_cold_items_that_are_wrong_are_held_back():
@@ -126,3 +142,46 @@ def test_tables_of_different_width_join():
         w.ndcg(both, torch.ones(1)),
         torch.cat([w.ndcg(narrow, torch.ones(1)), w.ndcg(wide, torch.ones(1))]),
     )
+
+
+# -- what the tuning constants do ------------------------------------------------------------------------
+
+
+def perfect_and_useless(n_queries, lengths=None):
+    """Return a table of two signals: the first puts the target first, the second, which is weak, last."""
+    targets = np.zeros((n_queries, 50), bool)
+    targets[:, 7] = True
+    perfect = standard(targets + np.linspace(0, 0.1, 50))
+    return table_of([perfect, -perfect / 10], targets, lengths)
+
+
+def test_fifty_queries_beat_the_prior():
+    """Before, the prior counts as 50 queries do; from then on a signal that adds nothing gets nothing."""
+    prior = np.array([0.5, 0.5], np.float32)
+    few = w.learn_weights(perfect_and_useless(49), prior, seed=0)
+    np.testing.assert_allclose(few, [1 - 0.5 * 50 / 99, 0.5 * 50 / 99], atol=1e-6)
+    enough = w.learn_weights(perfect_and_useless(50), prior, seed=0)
+    np.testing.assert_allclose(enough, [1, 0])
+
+
+def test_with_200_queries_a_length_counts_as_much_as_all_together():
+    everywhere = np.array([0, 1], np.float32)
+    table = perfect_and_useless(300, np.repeat([1, 9], [200, 100]))
+    _, one, nine = w.learn_by_length(table, (0, 1, 5), everywhere, seed=0)
+    np.testing.assert_allclose(one, [200 / 400, 200 / 400], atol=1e-6)
+    np.testing.assert_allclose(nine, [100 / 300, 200 / 300], atol=1e-6)
+
+
+def test_histories_of_doubled_length_get_weights_of_their_own():
+    """The signal that is right changes at 1, 2, 4, 8, 16, 32 and 64 events."""
+    spans = [(0, 0), (1, 1), (2, 3), (4, 7), (8, 15), (16, 31), (32, 63), (64, 200)]
+    lengths = np.repeat([length for span in spans for length in span], 60)
+    is_odd = np.repeat(np.arange(len(spans)) % 2 == 1, 120)[:, None]
+    targets = np.zeros((len(lengths), 50), bool)
+    targets[:, 7] = True
+    right = standard(targets + np.linspace(0, 0.1, 50))
+    signals = [np.where(is_odd, right, -right), np.where(is_odd, -right, right)]
+    common = np.array([0.5, 0.5], np.float32)
+    rows = w.learn_by_length(table_of(signals, targets, lengths), HISTORY_EDGES, common, seed=0)
+    assert [row[0] > row[1] for row in rows] == [False, True] * 4
+    np.testing.assert_allclose([row.max() for row in rows], 1 - 0.5 * 200 / 320, atol=1e-6)
