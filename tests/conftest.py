@@ -5,6 +5,16 @@ from __future__ import annotations
 import os
 
 import pytest
+from club_shop import (  # noqa: F401 - fixtures of many tests
+    club_shop,
+    embedded_club_shop,
+    fitted_clubs,
+    fitted_shop,
+    fitted_shops,
+    own_fitted,
+    own_unfitted,
+    unfitted_clubs,
+)
 from hypothesis import settings
 from postgres_cluster import log, postgres_url, url  # noqa: F401 - fixtures of many tests
 

@@ -59,7 +59,7 @@ def registered(request):
 @pytest.fixture
 def shelved():
     """Users who like one shelf, of which the texts say nothing."""
-    data, likes = checkerboard(60, 40)
+    data, _ = checkerboard(60, 40)
     shelves = np.eye(2, dtype=np.float32)[np.arange(40) % 2]
     return data, {"shelf": shelves}
 

@@ -1,0 +1,68 @@
+"""Indexing after a fit: what was learned goes into the next generation, and new items get their part."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from club_shop import club_catalog, ids, open_shop, opened, stored
+from toy import ToyEncoder
+
+from semrec import Item
+from semrec.signals.models.text_map import TextMap
+
+LATER = Item("later", "", "round green")
+
+
+def test_what_was_learned_goes_into_a_new_generation(own_fitted):
+    with open_shop(own_fitted) as shop:
+        before, learned = ids(shop.recommend(user="u4")), stored(shop)
+        added = [replace(LATER, item_id=f"later-{n}") for n in range(len(club_catalog()))]
+        report = shop.index([*club_catalog(), *added])
+        assert (report.generation, report.n_added) == (3, len(added))
+        assert set(before) & set(ids(shop.recommend(user="u4")))
+        after = stored(shop)
+        for item_id, point in learned.items():
+            vectors = after[item_id].vectors
+            for name in ("collaborative", "popularity"):
+                np.testing.assert_array_equal(vectors[name], point.vectors[name])
+            for part in ("indices", "values"):
+                np.testing.assert_array_equal(
+                    getattr(vectors["item_item"], part), getattr(point.vectors["item_item"], part)
+                )
+        check_new(shop, after["later-0"])
+
+
+def test_a_new_item_gets_the_factors_of_its_text_and_a_changed_one_keeps_its_own(own_fitted):
+    with open_shop(own_fitted) as shop:
+        known = club_catalog()[0]
+        own = stored(shop)[known.item_id].vectors
+        shop.put_items([LATER, replace(known, text=f"{known.text} square")])
+        after = stored(shop)
+        check_new(shop, after["later"])
+        changed = after[known.item_id].vectors
+        np.testing.assert_array_equal(changed["collaborative"], own["collaborative"])
+        np.testing.assert_array_equal(changed["popularity"], own["popularity"])
+        assert not np.array_equal(changed["text"], own["text"])
+
+
+def check_new(shop, point):
+    """Check the learned vectors of an item that came after the fit."""
+    learned = opened(shop).learned.parameters["collaborative"]
+    text_map = TextMap(learned["text_centre"], learned["text_weights"])
+    predicted = text_map.factors(point.vectors["text"][None])[0]
+    assert predicted.any()
+    np.testing.assert_allclose(point.vectors["collaborative"], predicted, atol=1e-6)
+    assert point.vectors["popularity"].tolist() == [0]
+    assert len(point.vectors["item_item"].values) == 0
+
+
+def test_another_encoder_says_that_new_items_have_no_factors_until_the_next_fit(own_fitted):
+    other = ToyEncoder()
+    other.name = other.fingerprint = "other"
+    with open_shop(own_fitted, encoder=other) as shop:
+        report = shop.index([*club_catalog(), LATER])
+        assert "new items have no taste until the next run of: semrec fit" in report.notes[-1]
+        assert not stored(shop)["later"].vectors["collaborative"].any()
+        shop.fit()
+        assert stored(shop)["later"].vectors["collaborative"].any()
