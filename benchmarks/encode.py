@@ -48,13 +48,15 @@ from semrec.evaluation import SPLITS, Split, evaluate
 from semrec.evaluation.run import Recommend
 from semrec.indexer.generation_builder import Batch, item_points
 from semrec.indexer.read import DEFAULT_TEMPLATE, open_catalog, render
+from semrec.mathematics.rows import centre
 from semrec.ranking.threads import one_blas_thread
 from semrec.recommender import Recommender
-from semrec.signals.bm25 import WORDS_FIELDS
-from semrec.signals.text import TEXT, centre, item_vectors, soft_nearest, text_fields
+from semrec.signals.bm25 import Bm25Signal
+from semrec.signals.text import TextSignal, item_vectors, soft_nearest
 from semrec.store import Manifest, Search, VectorField
 from semrec.store.copying import allocated_bytes
 from semrec.store.edge import EdgeStore
+from semrec.store.protocol import TEXT
 from semrec.types import Float2D, Item, Precision, item_keys
 from semrec.workspace.folder import make_workspace
 
@@ -317,9 +319,6 @@ def build(folder: Path, texts: Texts, vectors: Float2D, fields: tuple[VectorFiel
     """Return a store whose current generation holds these vectors."""
     store = EdgeStore(folder)
     number, index = store.create(fields)
-    points = item_points(Batch(texts.items, texts.texts, texts.passages), vectors, None)
-    for first in range(0, len(points), 1000):
-        index.upsert(points[first : first + 1000])
     manifest = Manifest(
         encoder="bundled",
         encoder_fingerprint="benchmark",
@@ -330,9 +329,12 @@ def build(folder: Path, texts: Texts, vectors: Float2D, fields: tuple[VectorFiel
         vectors=fields,
         fields={},
         text_mean=tuple(item_vectors(texts.by_item(vectors)).mean(axis=0).tolist()),
-        n_items=len(points),
+        n_items=len(texts.items),
         n_passages=len(vectors),
     )
+    points = item_points(Batch(texts.items, texts.texts, texts.passages), vectors, manifest)
+    for first in range(0, len(points), 1000):
+        index.upsert(points[first : first + 1000])
     store.complete(number, index, manifest)
     store.make_current(number)
     return store
@@ -348,7 +350,11 @@ def measure_quantized(texts: Texts, vectors: Float2D, split: Split) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for name, quantized in (("float32 vectors", False), ("int8 vectors, rescored", True)):
             folder = Path(temporary) / name.replace(" ", "-")
-            fields = (*text_fields(rows.shape[1], quantized=quantized), *WORDS_FIELDS)
+            dimension = rows.shape[1]
+            fields = (
+                *TextSignal.catalog_fields(dimension, quantized=quantized),
+                *Bm25Signal.catalog_fields(dimension),
+            )
             store = build(folder, texts, vectors, fields)
             index = store.open(1)
             found, spent = [], []

@@ -1,7 +1,7 @@
 """How fast training is and how much memory it takes, on goodbooks.
 
-Taste is trained at the same rank and for as many epochs as `implicit` ALS, in turns; the best of a few runs
-counts, with the threads that each takes by itself. Memory is the peak of a process that only learns.
+iALS is trained at the same rank and for as many epochs as the ALS of `implicit`, in turns; the best of a few
+runs counts, with the threads that each takes by itself. Memory is the peak of a process that only learns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from report import announce, arguments, report
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from semrec.learning import TrainingData, ease, ials, learn
+from semrec.learning import TrainingData, learn
+from semrec.signals.models import ease, ials
 
 RANK = 128
 EPOCHS = 3
@@ -36,8 +37,8 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def train_taste(user_items: sparse.csr_array) -> None:
-    ials.train(user_items, ials.TasteConfig(rank=RANK, epochs=EPOCHS), seed=0)
+def train_ials(user_items: sparse.csr_array) -> None:
+    ials.train(user_items, ials.IalsOptions(rank=RANK, epochs=EPOCHS), seed=0)
 
 
 def train_implicit(user_items: sparse.csr_array) -> None:
@@ -46,15 +47,15 @@ def train_implicit(user_items: sparse.csr_array) -> None:
         model.fit(user_items, show_progress=False)
 
 
-def measure_taste(user_items: sparse.csr_array, runs: int) -> None:
+def measure_ials(user_items: sparse.csr_array, runs: int) -> None:
     """Measure ours and theirs in turns, so that both see the same machine."""
     ours, theirs = [], []
     for _ in range(runs):
-        ours.append(seconds(lambda: train_taste(user_items)))
+        ours.append(seconds(lambda: train_ials(user_items)))
         theirs.append(seconds(lambda: train_implicit(user_items)))
-    report("fit", f"taste, rank {RANK}, {EPOCHS} epochs", min(ours), "s")
+    report("fit", f"iALS, rank {RANK}, {EPOCHS} epochs", min(ours), "s")
     report("fit", f"implicit ALS, rank {RANK}, {EPOCHS} epochs", min(theirs), "s")
-    report("fit", "taste over implicit ALS", min(ours) / min(theirs), "x", most=3.0)
+    report("fit", "iALS over implicit ALS", min(ours) / min(theirs), "x", most=3.0)
 
 
 def measure_ease(user_items: sparse.csr_array) -> None:
@@ -91,7 +92,7 @@ def main() -> None:
     for data_set in present(MOVIES if quick else BOOKS):
         split = data_set.warm_split()
         sys.stderr.write(f"{data_set.name}: {split.train.shape}, {split.train.nnz} events\n")
-        measure_taste(split.train, 1 if quick else RUNS)
+        measure_ials(split.train, 1 if quick else RUNS)
         measure_ease(split.train)
         measure_learning(split.train)
 

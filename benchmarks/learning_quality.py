@@ -24,7 +24,6 @@ from implicit.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from report import announce, report
 from scipy import sparse
-from semrec.learning.cold import centred_text
 from threadpoolctl import threadpool_limits
 
 from semrec.evaluation.accuracy import find_hits, ndcg
@@ -32,8 +31,9 @@ from semrec.evaluation.bootstrap import bootstrap_interval
 from semrec.evaluation.splits import Split, split_cold_items, split_cold_users
 from semrec.evaluation.top_k import top_k
 from semrec.evaluation.values import Values
-from semrec.learning import Models, TrainingData, ease, learn, scores
-from semrec.learning.scoring import SIGNALS, chunks, raw_signals
+from semrec.learning import Models, TrainingData, learn, scores
+from semrec.learning.scoring import chunks
+from semrec.signals.models import ease
 from semrec.types import Float2D, item_keys
 
 K = 10
@@ -122,19 +122,14 @@ def learned(case: Case, seed: int, name: str) -> Models:
 
 def signals_alone(models: Models, case: Case) -> dict[str, Values]:
     """Return NDCG@10 of every signal by itself."""
-    text = centred_text(case.data.text_vectors)
-    parts: dict[str, list[Values]] = {name: [] for name in SIGNALS}
-    result = {}
-    for rows in chunks(len(case.test.indptr) - 1, len(text)):
+    signals = models.signals
+    parts: dict[str, list[Values]] = {name: [] for name in signals.names}
+    for rows in chunks(*case.test.shape):
         order = None if case.order is None else case.order[rows]
-        for name, raw in zip(
-            SIGNALS, raw_signals(models.signals, text, case.histories[rows], order), strict=True
-        ):
-            some = Case(case.data, case.histories[rows], order, case.test[rows], case.candidates)
+        some = Case(case.data, case.histories[rows], order, case.test[rows], case.candidates)
+        for name, raw in zip(signals.names, signals.raw(some.histories, order), strict=True):
             parts[name].append(some.found(raw))
-    for name, values in parts.items():
-        result[name] = np.concatenate(values)
-    return result
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def best_als(case: Case, grid: Sequence[tuple[float, float]]) -> tuple[Values, str]:
@@ -199,7 +194,7 @@ def blends(case: Case, name: str, seeds: Sequence[int]) -> tuple[Values, dict[st
     by_seed = []
     for seed in seeds:
         models = learned(case, seed, name)
-        values = case.found(scores(models, case.data.text_vectors, case.histories, case.order))
+        values = case.found(scores(models, case.histories, case.order))
         by_seed.append({"blend": values, **signals_alone(models, case)})
         sys.stderr.write(f"{name}, seed {seed}: blend {np.nanmean(values):.4f}\n")
     means = {key: np.mean([found[key] for found in by_seed], axis=0) for key in by_seed[0]}

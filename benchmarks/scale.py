@@ -1,9 +1,9 @@
 """What a catalog of 10,000 to 1,000,000 items costs: building the index, and one query on it.
 
-Items come with their vectors (`synthetic.py`), so nothing is encoded: 384 dimensions of text, 128 of taste,
-200 weights on neighbours, the words of a title, popularity, one field to filter by. A query is a history of
-50 items out of five topics, or a text with a filter that one item in twenty passes. Each is asked for the
-first time when it is timed, by a process that has answered as many others before.
+Items come with their vectors (`synthetic.py`), so nothing is encoded: 384 dimensions of text, 128 factors,
+200 item-item weights, the words of a title, popularity, one field to filter by. A query is a history of 50
+items out of five topics, or a text with a filter that one item in twenty passes. Each is asked for the first
+time when it is timed, by a process that has answered as many others before.
 
 Every size is built, and asked, by a process of its own, whose peak memory is reported: the most that was
 resident, pages of mapped files included, which the system takes back when it needs them. (That of building
@@ -38,15 +38,17 @@ from semrec.encoder.encoder import Encoder
 from semrec.evaluation import svg
 from semrec.evaluation.charts import Line, Point, lines
 from semrec.evaluation.report import style_sheet
-from semrec.ranking.pipeline import Generation, known_history, scored
-from semrec.ranking.profile import find_interests
+from semrec.mathematics.rows import unit_rows
+from semrec.ranking.generation import Generation
+from semrec.ranking.history import interests_of, known_history, no_history
+from semrec.ranking.pipeline import Filters, find_candidates
 from semrec.ranking.threads import one_blas_thread
 from semrec.recommender import Recommender
-from semrec.signals import Question, SignalQuery
+from semrec.signals import Question
 from semrec.signals.blend import best_first
-from semrec.signals.text import TEXT, unit_rows
 from semrec.store.build import Build
 from semrec.store.edge import EdgeStore
+from semrec.store.protocol import TEXT
 from semrec.types import Event, Float1D, Float2D, Keys, item_keys
 from semrec.workspace.folder import make_workspace
 
@@ -128,7 +130,7 @@ def build(folder: Path, n_items: int) -> Built:
         for block in catalog.blocks():
             points = catalog.points(block)
             text_sum += block.text.sum(axis=0)
-            gram += block.taste.T @ block.taste
+            gram += block.factors.T @ block.factors
             made += (now := time.perf_counter()) - started
             next_one.index.upsert(points)
             written += (started := time.perf_counter()) - now
@@ -148,9 +150,8 @@ def build(folder: Path, n_items: int) -> Built:
 def ask(folder: Path, n_items: int) -> Asked:
     """Ask the index of a catalog and compare some answers with scoring every item."""
     catalog = SyntheticCatalog(n_items)
-    settings = Settings()
     encoder = GivenEncoder({})
-    with Recommender(folder, settings, encoder=encoder) as recommender:
+    with Recommender(folder, Settings(), encoder=encoder) as recommender:
         started = time.perf_counter()
         generation = recommender._open_generation()
         opened = time.perf_counter() - started
@@ -167,19 +168,15 @@ def ask(folder: Path, n_items: int) -> Asked:
             text_ms,
             recall(
                 by_history[:CHECKED],
-                [history_parts(history, generation, settings) for history in histories[:CHECKED]],
+                [history_question(history, generation) for history in histories[:CHECKED]],
                 np.sort(catalog.keys),
-                [item_keys(history) for history in histories[:CHECKED]],
                 generation,
-                settings,
             ),
             recall(
                 by_text[:CHECKED],
-                [text_parts(text, texts[text], generation) for text in list(texts)[:CHECKED]],
+                [text_question(text, texts[text], generation) for text in list(texts)[:CHECKED]],
                 np.sort(on_shelf),
-                [np.empty(0, np.uint64)] * CHECKED,
                 generation,
-                settings,
             ),
             opened,
             peak,
@@ -205,61 +202,55 @@ def milliseconds(calls: Sequence[Callable[[], object]]) -> list[float]:
     return spent[len(calls) // 2 :]
 
 
-def history_parts(history: list[str], generation: Generation, settings: Settings) -> list[SignalQuery]:
-    """Return what every signal makes of a history."""
-    known = known_history([Event(name) for name in history], generation, settings)
-    centred = generation.text_signal.centred(known.keys)
-    interests = find_interests(centred, known.weights, settings.ranking.max_interests)
-    question = Question(None, None, known.keys, known.weights, interests, 1)
-    return [part for signal in generation.signals for part in signal.ask(question)]
+def history_question(history: list[str], generation: Generation) -> Question:
+    """Return what the signals see of a history."""
+    index, fields = generation.index, generation.history_fields
+    events = [Event(name) for name in history]
+    known = known_history(events, generation, lambda keys: index.fetch(keys, fields))
+    interests = interests_of(known, generation)
+    return Question(None, None, known.keys, known.weights, interests, known.centred, known.items, 1)
 
 
-def text_parts(text: str, vector: Float1D, generation: Generation) -> list[SignalQuery]:
-    """Return what every signal makes of a text."""
-    nothing = np.empty(0, np.float32)
-    question = Question(text, vector, nothing.astype(np.uint64), nothing, nothing.astype(np.int64), 1)
-    return [part for signal in generation.signals for part in signal.ask(question)]
+def text_question(text: str, vector: Float1D, generation: Generation) -> Question:
+    """Return what the signals see of a text."""
+    known = no_history(generation)
+    return Question(
+        text, vector, known.keys, known.weights, np.empty(0, np.int64), known.centred, known.items, 1
+    )
 
 
 def recall(
-    calls: Sequence[Callable[[], object]],
-    asked: Sequence[list[SignalQuery]],
-    keys: Keys,
-    hidden: Sequence[Keys],
-    generation: Generation,
-    settings: Settings,
+    calls: Sequence[Callable[[], object]], questions: Sequence[Question], keys: Keys, generation: Generation
 ) -> float:
     """Return the share of the ten best items, found by scoring every item, that the answers have.
 
     Parameters
     ----------
     calls : give the answers.
-    asked : the parts of each query.
+    questions : the same as the signals see them; items of the history are not recommended.
     keys : of all items that may be recommended, ascending.
-    hidden : keys that each query hides.
-    generation, settings : as the answers are made with.
+    generation : that the answers come from.
     """
-    every = [np.empty(len(keys), np.float32) for _ in asked]
-    with one_blas_thread():
-        for start in range(0, len(keys), CHUNK):
-            chunk = keys[start : start + CHUNK]
-            for scores, parts in zip(every, asked, strict=True):
-                n_history = max((len(part.offsets) for part in parts if part.origin == "history"), default=0)
-                scores[start : start + CHUNK] = scored(
-                    chunk,
-                    parts,
-                    generation,
-                    weights=settings.ranking.signal_weights,
-                    asked_weights={},
-                    n_history=n_history,
-                ).scores
     shares = []
-    for call, scores, hide in zip(calls, every, hidden, strict=True):
-        scores[np.isin(keys, hide)] = -np.inf
+    for call, question in zip(calls, questions, strict=True):
+        with one_blas_thread():
+            scores = every_score(question, keys, generation)
+        scores[np.isin(keys, question.history)] = -np.inf
         best = set(keys[best_first(scores, keys)[:K]].tolist())
         found = set(item_keys(item.item_id for item in call()).tolist())  # type: ignore[attr-defined]
         shares.append(len(best & found) / K)
     return float(np.mean(shares))
+
+
+def every_score(question: Question, keys: Keys, generation: Generation) -> Float1D:
+    """Return the exact score of items, whether the signals find them or not, float32 (n,)."""
+    weights = generation.weights({}, len(question.history))
+    scores = np.empty(len(keys), np.float32)
+    for start in range(0, len(keys), CHUNK):
+        chunk = keys[start : start + CHUNK]
+        found = find_candidates(question, generation, Filters(), weights, K, also=chunk)
+        scores[start : start + CHUNK] = found.scores[np.searchsorted(found.keys, chunk)]
+    return scores
 
 
 def peak_memory(who: int) -> int:

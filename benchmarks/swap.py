@@ -89,7 +89,7 @@ def build(folder: Path, catalog: SyntheticCatalog) -> Switched:
                 for block in catalog.blocks():
                     made.index.upsert(list(named(catalog.points(block), made.generation)))
                     text_sum += block.text.sum(axis=0)
-                    gram += block.taste.T @ block.taste
+                    gram += block.factors.T @ block.factors
                 manifest = catalog.manifest(text_sum / catalog.n_items, gram.astype(np.float32))
                 made.complete(manifest)
                 return Switched(made.generation, began, time.monotonic())

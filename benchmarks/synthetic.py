@@ -1,8 +1,8 @@
 """A catalog of any size with given vectors: what an encoder and a fit would have made, in blocks.
 
 Texts lie in a narrow cone, around topics that are themselves alike or not; within a topic they differ in few
-directions. Taste has falling weights of its dimensions and is longer for popular items. Neighbours are items
-of the same topic and popular items. How popular items are follows a power law.
+directions. Factors have falling weights of their dimensions and are longer for popular items. Item-item
+weights are on items of the same topic and on popular items. How popular items are follows a power law.
 """
 
 from __future__ import annotations
@@ -13,22 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semrec.mathematics.rows import unit_rows
 from semrec.signals.blend import BlendWeights
-from semrec.signals.bm25 import WORDS, WORDS_FIELDS
-from semrec.signals.bm25 import item_vectors as word_vectors
-from semrec.signals.collaborative import TASTE, FoldIn, taste_fields
-from semrec.signals.item_item import (
-    MOST_NEIGHBOURS,
-    NEIGHBOURS,
-    NEIGHBOURS_FIELDS,
-    clashing,
-    columns_of,
-)
+from semrec.signals.bm25 import BM25, Bm25Signal
+from semrec.signals.collaborative import COLLABORATIVE
+from semrec.signals.item_item import ITEM_ITEM, MAX_ENTRIES, clashing, columns_of
 from semrec.signals.learned import LearnedSettings
-from semrec.signals.popularity import POPULARITY, POPULARITY_FIELDS
-from semrec.signals.popularity import item_vectors as popularity_vectors
-from semrec.signals.text import TEXT, text_fields, unit_rows
-from semrec.store import Manifest, Point, Record, SparseVector
+from semrec.signals.popularity import POPULARITY, stored_popularity
+from semrec.signals.text import TextSignal
+from semrec.store import Manifest, Point, Record, SparseVector, VectorField
+from semrec.store.bm25 import Bm25Encoder
+from semrec.store.protocol import TEXT
 from semrec.types import Float2D, item_keys
 
 DIMENSION = 384
@@ -51,12 +46,12 @@ class Block:
     ----------
     numbers : int64 (n,).
     text : float32 (n, 384), unit length.
-    taste : float32 (n, 128).
+    factors : float32 (n, 128).
     """
 
     numbers: NDArray[np.int64]
     text: Float2D
-    taste: Float2D
+    factors: Float2D
 
 
 class SyntheticCatalog:
@@ -69,11 +64,11 @@ class SyntheticCatalog:
     """
 
     fields = (
-        *text_fields(DIMENSION),
-        *WORDS_FIELDS,
-        *taste_fields(RANK),
-        *NEIGHBOURS_FIELDS,
-        *POPULARITY_FIELDS,
+        *TextSignal.catalog_fields(DIMENSION),
+        *Bm25Signal.catalog_fields(DIMENSION),
+        VectorField(COLLABORATIVE, "dense", RANK, "dot"),
+        VectorField(ITEM_ITEM, "sparse", most=MAX_ENTRIES),
+        VectorField(POPULARITY, "dense", 1, "dot"),
     )
 
     def __init__(self, n_items: int, seed: int = 0) -> None:
@@ -85,7 +80,7 @@ class SyntheticCatalog:
         self._topics = _normal(rng, self.n_topics, 64) @ _normal(rng, 64, DIMENSION) / 8
         self._within = _normal(rng, _WITHIN_TOPIC, DIMENSION) / np.float32(_WITHIN_TOPIC**0.5)
         self._spectrum = ((1 + np.arange(RANK) / 8) ** -0.5).astype(np.float32)
-        self._taste_topics = _normal(rng, self.n_topics, RANK)
+        self._factor_topics = _normal(rng, self.n_topics, RANK)
         # Read in the order of their numbers, popular items would lie side by side on the disk.
         self._order = rng.permutation(n_items)
         self.keys = item_keys(item_id(number) for number in range(n_items))
@@ -102,34 +97,33 @@ class SyntheticCatalog:
             topics = numbers % self.n_topics
             inside = _normal(rng, len(numbers), _WITHIN_TOPIC) @ self._within
             text = self._cone + self._topics[topics] + inside + 0.3 * _normal(rng, len(numbers), DIMENSION)
-            taste = unit_rows(
-                (self._taste_topics[topics] + _normal(rng, len(numbers), RANK)) * self._spectrum
+            factors = unit_rows(
+                (self._factor_topics[topics] + _normal(rng, len(numbers), RANK)) * self._spectrum
             )
             length = np.log1p(self.events[numbers]) / np.log1p(self.events[0])
-            yield Block(numbers, unit_rows(text.astype(np.float32)), taste * length[:, None])
+            yield Block(numbers, unit_rows(text.astype(np.float32)), factors * length[:, None])
 
     def points(self, block: Block) -> list[Point]:
         """Return a block as it is stored; the one passage of an item reads like it and has no vector."""
-        neighbours = self._neighbours(block.numbers)
         titles = [f"topic{number % self.n_topics} item {number}" for number in block.numbers]
         return [
             Point(
                 Record(item_id(number), title, (title,), {"shelf": shelf(number)}),
-                {TEXT: text, WORDS: words, TASTE: taste, NEIGHBOURS: others, POPULARITY: popularity},
+                {TEXT: text, BM25: words, COLLABORATIVE: factors, ITEM_ITEM: weights, POPULARITY: popularity},
             )
-            for number, title, text, words, taste, others, popularity in zip(
+            for number, title, text, words, factors, weights, popularity in zip(
                 block.numbers.tolist(),
                 titles,
                 block.text,
-                word_vectors(titles),
-                block.taste,
-                neighbours,
-                popularity_vectors(self.events[block.numbers]),
+                Bm25Encoder().encode_documents(titles),
+                block.factors,
+                self._item_item(block.numbers),
+                stored_popularity(self.events[block.numbers]),
                 strict=True,
             )
         ]
 
-    def _neighbours(self, numbers: NDArray[np.int64]) -> list[SparseVector]:
+    def _item_item(self, numbers: NDArray[np.int64]) -> list[SparseVector]:
         """Return up to 200 weights of every item, on items of its topic and on popular ones."""
         rng = np.random.default_rng((self._seed, int(numbers[0]), 1))
         n, per_topic = len(numbers), self.n_items // self.n_topics
@@ -140,7 +134,7 @@ class SyntheticCatalog:
         for number, own in zip(numbers, np.concatenate([near, popular], axis=1), strict=True):
             others = np.unique(own)
             others = others[self._stands[others] & (others != number)]
-            others = rng.permutation(others)[:MOST_NEIGHBOURS]
+            others = rng.permutation(others)[:MAX_ENTRIES]
             weights = 0.3 * np.exp(-np.arange(len(others)) / 40) * rng.choice([1, 1, 1, -0.3], len(others))
             found.append(SparseVector(self._columns[others], weights.astype(np.float32)))
         return found
@@ -151,16 +145,18 @@ class SyntheticCatalog:
         Parameters
         ----------
         text_mean : (384,), mean of all text vectors.
-        gram : float32 (128, 128), of all taste vectors.
+        gram : float32 (128, 128), of all factors.
         """
-        signals = ("text", "collaborative", "item_item", "popularity")
+        signals = (TEXT, COLLABORATIVE, ITEM_ITEM, POPULARITY)
         weights = BlendWeights(
             signals, (0, 4), (0, 5), (((0.5, 0.3, 0.0, 0.1),) * 2, ((0.3, 0.3, 0.5, 0.1),) * 2)
         )
-        learned = LearnedSettings(
-            FoldIn(gram, 0.3, 0.01, 1.0, self.n_items), self._left_out, weights, None, None
-        )
-        return Manifest(
+        parameters = {
+            COLLABORATIVE: {"gram": gram, "alpha": 0.3, "reg": 0.01, "nu": 1.0, "n_items": self.n_items},
+            ITEM_ITEM: {"left_out": self._left_out},
+            POPULARITY: {},
+        }
+        manifest = Manifest(
             encoder="synthetic",
             encoder_fingerprint=FINGERPRINT,
             dimension=DIMENSION,
@@ -172,8 +168,8 @@ class SyntheticCatalog:
             text_mean=tuple(text_mean.tolist()),
             n_items=self.n_items,
             n_passages=self.n_items,
-            models={"learned": learned.to_dict()},
         )
+        return LearnedSettings(weights, None, None, parameters).stored_in(manifest)
 
     def on_shelf(self, name: str) -> NDArray[np.bool_]:
         """Return bool (n_items,): which items stand on this shelf."""
