@@ -162,31 +162,31 @@ def main() -> None:
         asked = histories(n_edge, rounds, seed=2)
         recommender.recommend(history=asked[0])
 
-        generation = recommender._open_generation()
-        shard = generation.index._open_shard  # type: ignore[attr-defined]
-        queries = [qdrant_edge.Query.Nearest(vectors[i].tolist(), using=TEXT) for i in range(rounds)]
-        bare = milliseconds(
-            [partial(shard.query, qdrant_edge.QueryRequest(10, query=query)) for query in queries]
-        )
-        ours = milliseconds([partial(recommender.recommend, history=history) for history in asked])
-        plain = milliseconds(
-            [partial(recommender.recommend, history=history, explain=False) for history in asked]
-        )
-        for name, spent in (
-            ("bare Edge query", bare),
-            ("recommend by history", ours),
-            ("the same without reasons", plain),
-        ):
-            report("query", f"{name}, p50, {n_edge:,} items", float(np.median(spent)), "ms")
-            report("query", f"{name}, p95, {n_edge:,} items", float(np.percentile(spent, 95)), "ms")
-        ratio = float(np.median(ours) / np.median(bare))
-        report("query", "recommend by history over bare Edge query, p50", ratio, "x", most=25)
+        with recommender.reading() as generation:
+            shard = generation.index._open_shard  # type: ignore[attr-defined]
+            queries = [qdrant_edge.Query.Nearest(vectors[i].tolist(), using=TEXT) for i in range(rounds)]
+            bare = milliseconds(
+                [partial(shard.query, qdrant_edge.QueryRequest(10, query=query)) for query in queries]
+            )
+            ours = milliseconds([partial(recommender.recommend, history=history) for history in asked])
+            plain = milliseconds(
+                [partial(recommender.recommend, history=history, explain=False) for history in asked]
+            )
+            for name, spent in (
+                ("bare Edge query", bare),
+                ("recommend by history", ours),
+                ("the same without reasons", plain),
+            ):
+                report("query", f"{name}, p50, {n_edge:,} items", float(np.median(spent)), "ms")
+                report("query", f"{name}, p95, {n_edge:,} items", float(np.percentile(spent, 95)), "ms")
+            ratio = float(np.median(ours) / np.median(bare))
+            report("query", "recommend by history over bare Edge query, p50", ratio, "x", most=25)
 
-        item_ids = [f"item {number}" for number in range(n_edge)]
-        recall = recall_of(recommender, generation, item_ids, asked[:50])
-        report("query", "recall@10 of the blend against brute force", recall, "share", least=0.99)
-        recall = recall_of(recommender, generation, item_ids, scattered(n_edge, 50, seed=4))
-        report("query", "the same for 50 unrelated items", recall, "share")
+            item_ids = [f"item {number}" for number in range(n_edge)]
+            recall = recall_of(recommender, generation, item_ids, asked[:50])
+            report("query", "recall@10 of the blend against brute force", recall, "share", least=0.99)
+            recall = recall_of(recommender, generation, item_ids, scattered(n_edge, 50, seed=4))
+            report("query", "the same for 50 unrelated items", recall, "share")
         recommender.close()
 
         local = ServerStore("local", client=QdrantClient(path=str(folder / "local")))

@@ -151,9 +151,11 @@ def ask(folder: Path, n_items: int) -> Asked:
     """Ask the index of a catalog and compare some answers with scoring every item."""
     catalog = SyntheticCatalog(n_items)
     encoder = GivenEncoder({})
-    with Recommender(folder, Settings(), encoder=encoder) as recommender:
-        started = time.perf_counter()
-        generation = recommender._open_generation()
+    started = time.perf_counter()
+    with (
+        Recommender(folder, Settings(), encoder=encoder) as recommender,
+        recommender.reading() as generation,
+    ):
         opened = time.perf_counter() - started
         texts = texts_for(generation, catalog, 2 * ASKED)
         encoder._vectors.update(texts)

@@ -17,6 +17,7 @@ from semrec.mathematics.rows import unit_rows
 from semrec.signals.blend import BlendWeights
 from semrec.signals.bm25 import BM25, Bm25Signal
 from semrec.signals.collaborative import COLLABORATIVE
+from semrec.signals.fitting import Parameters
 from semrec.signals.item_item import ITEM_ITEM, MAX_ENTRIES, clashing, columns_of
 from semrec.signals.learned import LearnedSettings
 from semrec.signals.popularity import POPULARITY, stored_popularity
@@ -151,7 +152,7 @@ class SyntheticCatalog:
         weights = BlendWeights(
             signals, (0, 4), (0, 5), (((0.5, 0.3, 0.0, 0.1),) * 2, ((0.3, 0.3, 0.5, 0.1),) * 2)
         )
-        parameters = {
+        parameters: dict[str, Parameters] = {
             COLLABORATIVE: {"gram": gram, "alpha": 0.3, "reg": 0.01, "nu": 1.0, "n_items": self.n_items},
             ITEM_ITEM: {"left_out": self._left_out},
             POPULARITY: {},

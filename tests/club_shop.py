@@ -22,13 +22,13 @@ from toy import ToyEncoder
 from semrec import Event, Item, Recommender, Settings
 from semrec.events.frame import frame_of
 from semrec.events.log import EventLog
+from semrec.signals.models.text_map import TextMap
 from semrec.store import Point
 from semrec.store.server import ServerStore
 from semrec.types import Recommendations, item_keys
 
 if TYPE_CHECKING:
     from semrec.learning.fit import FitReport
-    from semrec.ranking.generation import Generation
 
 CLUBS, CLUB_SIZE, N_USERS = 6, 10, 120
 START, DAY = 1_600_000_000.0, 86_400.0
@@ -117,19 +117,23 @@ def load(folder: Path, users: Mapping[str, Sequence[Event]]) -> None:
             log.append(frame_of(user, history))
 
 
-def opened(shop: Recommender) -> Generation:
-    """Return the generation that answers; nothing else may change the shop meanwhile."""
-    return shop._open_generation()
-
-
 def stored(shop: Recommender) -> dict[str, Point]:
     """Return all points by item id."""
-    return {point.record.item_id: point for page in opened(shop).index.scan() for point in page}
+    with shop.reading() as generation:
+        return {point.record.item_id: point for page in generation.index.scan() for point in page}
 
 
 def stored_vectors(shop: Recommender, name: str, item_ids: Sequence[str]) -> np.ndarray:
     """Return a dense field of items."""
-    return opened(shop).index.vectors(name, item_keys(item_ids))
+    with shop.reading() as generation:
+        return generation.index.vectors(name, item_keys(item_ids))
+
+
+def predicted_factors(shop: Recommender, text_vectors: np.ndarray) -> np.ndarray:
+    """Return the factors that the fit of a shop predicts from text vectors, float32 (n, rank)."""
+    with shop.reading() as generation:
+        learned = generation.learned.parameters["collaborative"]
+    return TextMap(learned["text_centre"], learned["text_weights"]).factors(text_vectors)
 
 
 def ids(answer: Recommendations) -> list[str]:

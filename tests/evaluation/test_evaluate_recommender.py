@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import semrec.evaluation.evaluate_recommender as steps
-from semrec.config import KIND_WEIGHTS
+from semrec.config import KIND_WEIGHTS, Settings
 from semrec.errors import ConfigError
 from semrec.evaluation.evaluate_recommender import (
     BLEND,
@@ -35,10 +35,11 @@ VECTORS = np.hstack(
 ).astype(np.float32)
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
 TEXTS = [f"text of item {item}" for item in ITEMS]
+SETTINGS = Settings()
 
 
 def rows(kind="view", dislikes=False, timed=True):
-    """Users use five of the eight items of their club, and one of somebody else's."""
+    """Users use five of the eight items of their club, and one of another."""
     choose = random.Random(5)
     found = []
     for user in range(N_USERS):
@@ -106,7 +107,7 @@ def test_what_is_learned_from_is_all_that_learning_gets(interactions, split, mon
     monkeypatch.setattr(steps, "learn", watched_learn)
     monkeypatch.setattr(steps, "fit_baselines", watched_baselines)
     assert fit_baselines is not steps.fit_baselines
-    evaluate_recommender(interactions, VECTORS, TEXTS, split=split, seed=1)
+    evaluate_recommender(interactions, VECTORS, TEXTS, SETTINGS, split=split, seed=1)
     parts = split_interactions(interactions, split, 0.2, 1)
     assert len(seen) == 2
     for matrix in seen:
@@ -149,18 +150,18 @@ def test_dislikes_that_are_held_out_are_nothing_to_find():
 
 def test_a_split_by_time_without_times_is_refused():
     with pytest.raises(ConfigError, match="needs a time for every event"):
-        evaluate_recommender(interactions_of(rows(timed=False)), VECTORS, TEXTS, split="time")
+        evaluate_recommender(interactions_of(rows(timed=False)), VECTORS, TEXTS, SETTINGS, split="time")
 
 
 def test_an_unknown_split_names_the_known_ones(interactions):
     with pytest.raises(ConfigError, match=r"no split 'tomorrow'; take one of .*cold-items"):
-        evaluate_recommender(interactions, VECTORS, TEXTS, split="tomorrow")
+        evaluate_recommender(interactions, VECTORS, TEXTS, SETTINGS, split="tomorrow")
 
 
-def test_nothing_to_test_is_told():
+def test_nothing_to_test_is_an_error():
     alone = [(f"u{n}", ITEMS[n], "view", None, None) for n in range(20)]
     with pytest.raises(ConfigError, match="leaves nothing to test"):
-        evaluate_recommender(interactions_of(alone), VECTORS, TEXTS)
+        evaluate_recommender(interactions_of(alone), VECTORS, TEXTS, SETTINGS)
 
 
 def test_the_notes_tell_what_was_left_out(interactions):
@@ -174,7 +175,7 @@ def test_the_notes_tell_what_was_left_out(interactions):
 
 @pytest.fixture(scope="module")
 def measured(interactions):
-    return evaluate_recommender(interactions, VECTORS, TEXTS, split="random", seed=1)
+    return evaluate_recommender(interactions, VECTORS, TEXTS, SETTINGS, split="random", seed=1)
 
 
 def test_the_blend_beats_popularity_by_far(measured):
@@ -201,37 +202,40 @@ def test_texts_that_know_half_of_it_find_less(measured):
 
 
 def test_random_events_are_not_predicted():
-    """Nobody can find what has no reason; a leak would."""
+    """No method can find what has no reason; only a leak of the test part would."""
     choose = random.Random(3)
     found = [
         (f"u{user:03}", item, "view", None, START + place * HOUR)
         for user in range(80)
         for place, item in enumerate(choose.sample(ITEMS, 5))
     ]
-    result = evaluate_recommender(interactions_of(found), VECTORS, TEXTS, seed=1, with_baselines=False)
+    result = evaluate_recommender(
+        interactions_of(found), VECTORS, TEXTS, SETTINGS, seed=1, with_baselines=False
+    )
     # One of 37 unseen items is right: NDCG@10 of a random list is about 0.12.
     assert value_of(result.evaluation, BLEND) < 0.25
 
 
 def test_without_baselines_there_is_only_the_blend(interactions):
-    result = evaluate_recommender(interactions, VECTORS, TEXTS, seed=1, with_baselines=False, k=5)
+    result = evaluate_recommender(interactions, VECTORS, TEXTS, SETTINGS, seed=1, with_baselines=False, k=5)
     assert result.evaluation.recommenders == (BLEND,)
     assert result.evaluation.k == 5
 
 
 def test_the_same_seed_measures_the_same(interactions):
     one, other = (
-        evaluate_recommender(interactions, VECTORS, TEXTS, seed=4, with_baselines=False) for _ in range(2)
+        evaluate_recommender(interactions, VECTORS, TEXTS, SETTINGS, seed=4, with_baselines=False)
+        for _ in range(2)
     )
     assert one.evaluation.to_json() == other.evaluation.to_json()
     assert one.weights == other.weights
 
 
-def test_progress_hears_of_the_steps(interactions):
-    heard = []
-    evaluate_recommender(interactions, VECTORS, TEXTS, with_baselines=False, progress=heard.append)
-    assert heard[0] == "splitting the events"
-    assert heard[-1] == "measuring"
+def test_progress_names_the_steps(interactions):
+    named = []
+    evaluate_recommender(interactions, VECTORS, TEXTS, SETTINGS, with_baselines=False, progress=named.append)
+    assert named[0] == "splitting the events"
+    assert named[-1] == "measuring"
 
 
 # -- ratings -------------------------------------------------------------------------------------------
@@ -248,7 +252,7 @@ def test_ratings_are_predicted_better_than_their_mean():
 
 def test_an_evaluation_of_ratings_holds_both_kinds_of_measures():
     rated = interactions_of(rows("rate"), rating_scale=(1.0, 5.0))
-    found = evaluate_recommender(rated, VECTORS, TEXTS, seed=1, with_baselines=False).evaluation
+    found = evaluate_recommender(rated, VECTORS, TEXTS, SETTINGS, seed=1, with_baselines=False).evaluation
     assert {m.recommender for m in found.find("rmse")} == {BLEND, "mean rating"}
     assert value_of(found, BLEND) > 0
 

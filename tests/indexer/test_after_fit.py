@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from club_shop import club_catalog, ids, open_shop, opened, stored
+from club_shop import club_catalog, ids, open_shop, predicted_factors, stored
 from toy import ToyEncoder
 
 from semrec import Item
-from semrec.signals.models.text_map import TextMap
 
 LATER = Item("later", "", "round green")
 
@@ -48,9 +47,7 @@ def test_a_new_item_gets_the_factors_of_its_text_and_a_changed_one_keeps_its_own
 
 def check_new(shop, point):
     """Check the learned vectors of an item that came after the fit."""
-    learned = opened(shop).learned.parameters["collaborative"]
-    text_map = TextMap(learned["text_centre"], learned["text_weights"])
-    predicted = text_map.factors(point.vectors["text"][None])[0]
+    (predicted,) = predicted_factors(shop, point.vectors["text"][None])
     assert predicted.any()
     np.testing.assert_allclose(point.vectors["collaborative"], predicted, atol=1e-6)
     assert point.vectors["popularity"].tolist() == [0]

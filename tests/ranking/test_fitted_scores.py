@@ -17,7 +17,6 @@ from club_shop import (
     load,
     of_club,
     open_shop,
-    opened,
     repeated,
     scored,
 )
@@ -45,7 +44,11 @@ from semrec.types import item_keys
 
 def reasons_of(shop, history, weights=None, text=None):
     """Return all candidates of a question, and what each reason adds: float32 (n, n_history + 2)."""
-    generation = opened(shop)
+    with shop.reading() as generation:
+        return reasons_in(generation, history, weights or {}, text)
+
+
+def reasons_in(generation, history, weights, text):
     fields = generation.history_fields
     known = known_history(history, generation, lambda keys: generation.index.fetch(keys, fields))
     question = Question(
@@ -59,9 +62,8 @@ def reasons_of(shop, history, weights=None, text=None):
         limit=100,
     )
     filters = Filters(hidden=known.keys)
-    found = find_candidates(
-        question, generation, filters, generation.weights(weights or {}, known.length), 100
-    )
+    weighed = generation.weights(weights, known.length)
+    found = find_candidates(question, generation, filters, weighed, 100)
     read = dict.fromkeys(name for part in found.parts for name in part.query.fields)
     adds = contributions(found.parts, generation.index.fetch(found.keys, tuple(read)))
     return found, by_reason(adds, len(found.keys), len(known.keys))
@@ -182,8 +184,8 @@ def check_served(shop, learned, users):
 
 
 def test_the_blend_that_is_served_is_the_blend_that_was_learned(club_shop):
-    generation = opened(club_shop)
-    learned = Learned(generation.index, generation.manifest, EVENTS)
+    with club_shop.reading() as generation:
+        learned = Learned(generation.index, generation.manifest, EVENTS)
     check_served(club_shop, learned, [f"u{n}" for n in range(0, N_USERS, 11)])
 
 
@@ -290,8 +292,9 @@ def test_a_text_asks_for_what_its_users_use_where_that_is_wanted(club_shop):
 def searched(own_fitted, monkeypatch):
     """Return a shop and a list that fills with the fields it searches; ten candidates are enough for it."""
     with open_shop(own_fitted, ranking={"candidates": 10}) as shop:
-        index, names = opened(shop).index, []
-        search = index.search
+        with shop.reading() as generation:
+            index = generation.index
+        names, search = [], index.search
 
         def listed(searches):
             names.extend(one.vector_name for one in searches)

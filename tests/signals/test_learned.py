@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from club_shop import LEARNED, opened, stored_vectors
+from club_shop import LEARNED, stored_vectors
 
 from semrec.signals.blend import BlendWeights
 from semrec.signals.learned import LearnedSettings
@@ -115,7 +115,9 @@ def test_another_encoder_loses_what_is_predicted_from_text():
 
 def test_the_manifest_of_a_fitted_shop_holds_what_answers(embedded_club_shop):
     store = EdgeStore(embedded_club_shop.folder)
-    read, served = LearnedSettings.of(store.manifest(2)), opened(embedded_club_shop).learned
+    read = LearnedSettings.of(store.manifest(2))
+    with embedded_club_shop.reading() as generation:
+        served = generation.learned
     assert (read.weights, read.half_life_events) == (served.weights, served.half_life_events)
     gram = read.parameters["collaborative"]["gram"]
     np.testing.assert_array_equal(gram, served.parameters["collaborative"]["gram"])
