@@ -80,12 +80,8 @@ def where_argument(where: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recommendations_out(answer: Recommendations) -> RecommendationsOut:
-    """Return an answer with what JSON adds to it: a reason in words for each item."""
+    """Return an answer as its response: every item also has its reasons as a sentence."""
     body = answer.to_dict()
     for entry, recommendation in zip(body["recommendations"], answer, strict=True):
-        entry |= {
-            "because": recommendation.because,  # with the signal, which `to_dict` leaves out
-            "reason": reason_sentence(recommendation),
-            "metadata": dict(recommendation.metadata),
-        }
+        entry["reason"] = reason_sentence(recommendation)
     return RecommendationsOut.model_validate(body)
