@@ -1,6 +1,6 @@
 # The HTTP API of semrec, for compose.yaml:
 #   docker build --tag semrec .
-# Torch comes from pip's own index. PyTorch's site ("Get started") names the index of a build for the CPU, which is
+# By default, torch comes from PyPI. The site of PyTorch ("Get started") names other indexes: for a CPU build, which is
 # much smaller, or for a CUDA version:
 #   docker build --tag semrec --build-arg TORCH_INDEX_URL=… .
 ARG PYTHON=3.11
@@ -10,7 +10,7 @@ ARG TORCH=torch==2.13.0
 ARG TORCH_INDEX_URL=
 WORKDIR /src
 RUN python -m venv /opt/semrec
-# First and alone: it is the largest layer, and changes least.
+# A layer of its own, before the others: it is the largest one and changes least.
 RUN /opt/semrec/bin/pip install --no-cache-dir ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} "$TORCH"
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY semrec semrec

@@ -1,4 +1,4 @@
-# Everything happens in .venv; each target installs what it needs first.
+# Everything is installed in .venv; each target first installs what it needs.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
@@ -7,19 +7,19 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 
 install: .venv/installed
 
-# What a user needs.
+# For users.
 .venv/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(INSTALL) .
 	touch $@
 
-# What the service needs besides.
+# For the service, in addition.
 .venv/serving: .venv/core
 	$(INSTALL) '.[service]'
 	touch $@
 
-# What a developer needs besides.
+# For developers, in addition.
 .venv/installed: .venv/core
 	$(INSTALL) '.[dev]'
 	touch $@
@@ -27,7 +27,7 @@ install: .venv/installed
 demo: .venv/core
 	$(BIN)/semrec demo
 
-# The page and the API on this machine, at http://127.0.0.1:8000
+# The web page and the HTTP API at http://127.0.0.1:8000
 serve: .venv/serving demo-shop/current
 	$(BIN)/semrec serve --workspace demo-shop
 

@@ -1,4 +1,4 @@
-"""compose.yaml is valid, starts what semrec is tested with, leaves nothing open, and fits the Dockerfile."""
+"""compose.yaml and the Dockerfile: valid, pinned versions, no secrets, no open ports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 def test_it_follows_the_compose_specification():
     compose_spec = pytest.importorskip("compose_spec")
     assert set(compose_spec.PyCompose.from_yaml(TEXT).service_names()) == set(SERVICES)
-    with pytest.raises(ValueError, match="bild"):  # the checker does check
+    with pytest.raises(ValueError, match="bild"):  # an invalid file is an error
         compose_spec.PyCompose.from_yaml(TEXT.replace("build:", "bild:"))
 
 
@@ -35,14 +35,14 @@ def test_qdrant_is_pinned_to_the_minor_version_of_the_client():
     ("service", "secret"),
     [(QDRANT, "QDRANT_API_KEY"), (POSTGRES, "POSTGRES_PASSWORD"), (API, "QDRANT_API_KEY")],
 )
-def test_secrets_are_demanded_and_not_in_the_file(service, secret):
+def test_secrets_are_required_and_not_in_the_file(service, secret):
     values = [str(value) for value in service["environment"].values() if secret in str(value)]
     assert values
     assert all(f"${{{secret}:?" in value for value in values)
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_data_outlives_the_containers(name):
+def test_data_is_in_named_volumes(name):
     mounts = [mount.split(":")[0] for mount in SERVICES[name]["volumes"]]
     assert mounts
     assert set(mounts) <= set(COMPOSE["volumes"])
@@ -55,7 +55,7 @@ def test_only_this_machine_can_connect():
     assert "ports" not in POSTGRES
 
 
-def test_the_health_check_asks_qdrant_itself():
+def test_the_health_check_of_qdrant_needs_no_other_program():
     command = QDRANT["healthcheck"]["test"]
     assert command[:3] == ["CMD", "bash", "-c"]
     assert "/dev/tcp/127.0.0.1/6333" in command[3]
@@ -63,21 +63,24 @@ def test_the_health_check_asks_qdrant_itself():
     assert "$" not in command[3]  # compose would replace it
 
 
-def test_the_api_waits_until_the_others_are_healthy():
+def test_the_api_starts_after_its_services_are_healthy():
     waits = {name: how["condition"] for name, how in API["depends_on"].items()}
     assert waits == {"qdrant": "service_healthy", "postgres": "service_healthy"}
     assert "healthcheck" in POSTGRES
     assert "HEALTHCHECK" in DOCKERFILE
 
 
-def test_every_setting_of_the_api_is_one():
+def test_every_variable_of_the_api_is_a_setting():
     from semrec.config import Settings
 
-    names = {name.removeprefix("SEMREC_").lower() for name in API["environment"]}
-    assert names <= set(Settings.model_fields)
+    groups = [field.annotation for field in Settings.model_fields.values()]
+    variables = {
+        f"{group.model_config['env_prefix']}{name.upper()}" for group in groups for name in group.model_fields
+    }
+    assert set(API["environment"]) <= variables
 
 
-def test_the_image_copies_what_is_there_and_runs_as_nobody_special():
+def test_the_image_copies_existing_files_and_has_its_own_user():
     context = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
     for line in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE):
         for source in line.split():
@@ -87,6 +90,6 @@ def test_the_image_copies_what_is_there_and_runs_as_nobody_special():
     assert re.search(r"^USER semrec$", last_stage, re.MULTILINE)
 
 
-def test_the_image_has_the_torch_that_is_pinned():
+def test_the_image_has_the_pinned_version_of_torch():
     [pinned] = re.findall(r"^torch==\S+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     assert f"ARG TORCH={pinned}\n" in DOCKERFILE
