@@ -6,8 +6,7 @@ hundreds of points of one answer that takes longer than the server needs to answ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -18,7 +17,7 @@ from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 from semrec.store.points import Fields
 from semrec.store.protocol import Hits, ScoreQuery, Search, SparseVector, Vector
 from semrec.store.server_messages import EXACT, RESCORED, filter_model
-from semrec.types import Float1D, Keys
+from semrec.types import Float1D, Float2D, Keys
 
 _key, _score = attrgetter("id.num"), attrgetter("score")
 
@@ -28,13 +27,41 @@ _NO_PAYLOAD = grpc.WithPayloadSelector(enable=False)
 _NO_VECTORS = grpc.WithVectorsSelector(enable=False)
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedPoint:
-    """A point as it was read: its key, its payload, and its vectors by name as numpy arrays."""
+class GrpcPoint:
+    """A point as it was read; its payload and each of its vectors are decoded on access.
 
-    id: int
-    payload: dict[str, Any]
-    vector: dict[str, Vector]
+    Parameters
+    ----------
+    message : the point.
+    """
+
+    __slots__ = ("_message", "id", "vector")
+
+    def __init__(self, message: grpc.RetrievedPoint) -> None:
+        self._message = message
+        self.id: int = message.id.num
+        self.vector = _Vectors(message.vectors.vectors.vectors)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The payload, or the part of it that was read."""
+        return GrpcToRest.convert_payload(self._message.payload)
+
+
+class _Vectors:
+    """Vectors by name, as numpy."""
+
+    __slots__ = ("_messages",)
+
+    def __init__(self, messages: Mapping[str, grpc.VectorOutput]) -> None:
+        self._messages = messages
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._messages
+
+    def get(self, name: str) -> Vector | None:
+        """Return the vector of this name; None if the point has none."""
+        return vector_of(self._messages[name]) if name in self._messages else None
 
 
 class GrpcPoints:
@@ -79,8 +106,8 @@ class GrpcPoints:
             for search, points in zip(searches, self._query(queries), strict=True)
         ]
 
-    def exact(self, queries: Sequence[ScoreQuery], keys: Keys) -> list[Hits]:
-        """Return the exact scores of these items by every query; items without a score are left out."""
+    def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
+        """Return the exact score of every item by every query, float32 (n_queries, n); NaN without one."""
         only = grpc.Filter(must=[_has_id(keys)])
         messages = [
             grpc.QueryPoints(
@@ -95,9 +122,14 @@ class GrpcPoints:
             )
             for query in queries
         ]
-        return [_hits(points) for points in self._query(messages)]
+        answers = self._query(messages)
+        points = [point for answer in answers for point in answer]
+        rows = np.repeat(np.arange(len(queries)), [len(answer) for answer in answers])
+        scores = np.full((len(queries), len(keys)), np.nan, np.float32)
+        scores[rows, np.searchsorted(keys, _keys(points))] = _scores(points)
+        return scores
 
-    def retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> list[DecodedPoint]:
+    def retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> list[GrpcPoint]:
         """Return the points that exist, in any order; a list names the parts of the payload that are read."""
         request = grpc.GetPoints(
             collection_name=self._collection,
@@ -106,11 +138,11 @@ class GrpcPoints:
             with_vectors=_with_vectors(vectors),
         )
         answer = self._client.grpc_points.Get(request, timeout=self._timeout_s)
-        return [_decoded(point) for point in answer.result]
+        return [GrpcPoint(point) for point in answer.result]
 
     def page(
         self, start: int, limit: int, payload: bool, vectors: list[str]
-    ) -> tuple[list[DecodedPoint], int | None]:
+    ) -> tuple[list[GrpcPoint], int | None]:
         """Return up to `limit` points from key `start` on, ascending, and the next key (None: no more)."""
         request = grpc.ScrollPoints(
             collection_name=self._collection,
@@ -121,7 +153,7 @@ class GrpcPoints:
         )
         answer = self._client.grpc_points.Scroll(request, timeout=self._timeout_s)
         following = answer.next_page_offset.num if answer.HasField("next_page_offset") else None
-        return [_decoded(point) for point in answer.result], following
+        return [GrpcPoint(point) for point in answer.result], following
 
     def _query(self, queries: Sequence[grpc.QueryPoints]) -> list[Sequence[grpc.ScoredPoint]]:
         request = grpc.QueryBatchPoints(collection_name=self._collection, query_points=queries)
@@ -152,19 +184,19 @@ def _floats(numbers: Any) -> Float1D:
     return np.array(numbers, dtype=np.float32)
 
 
-def _decoded(point: grpc.RetrievedPoint) -> DecodedPoint:
-    return DecodedPoint(point.id.num, GrpcToRest.convert_payload(point.payload), _vectors(point.vectors))
+def _keys(points: Sequence[grpc.ScoredPoint]) -> Keys:
+    return np.fromiter(map(_key, points), np.uint64, len(points))
 
 
-def _vectors(message: grpc.VectorsOutput) -> dict[str, Vector]:
-    return {name: vector_of(vector) for name, vector in message.vectors.vectors.items()}
+def _scores(points: Sequence[grpc.ScoredPoint]) -> Float1D:
+    return np.fromiter(map(_score, points), np.float32, len(points))
 
 
 def _hits(points: Sequence[grpc.ScoredPoint], vector_name: str | None = None) -> Hits:
     """Return an answer as arrays, with the hits' vectors of one field if it is named."""
     return Hits(
-        np.fromiter(map(_key, points), np.uint64, len(points)),
-        np.fromiter(map(_score, points), np.float32, len(points)),
+        _keys(points),
+        _scores(points),
         tuple(vector_of(point.vectors.vectors.vectors[vector_name]) for point in points)
         if vector_name
         else None,

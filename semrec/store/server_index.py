@@ -101,16 +101,19 @@ class ServerIndex(PointReader):
 
     def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
         """Return the exact score of every given item by every query, float32 (n_queries, n)."""
-        kinds = [check_query(query.vector_name, query.query, self._fields).kind for query in queries]
+        fields = [check_query(query.vector_name, query.query, self._fields) for query in queries]
+        scores = np.empty((len(queries), len(keys)), np.float32)
+        if not scores.size:
+            return scores
         some, place_of_each = np.unique(keys, return_inverse=True)
-        scores = np.zeros((len(queries), len(some)), np.float32)
-        scores[[kind == "dense" for kind in kinds]] = np.nan
-        for start in range(0, len(some) if queries else 0, LARGE_PAGE):
+        pages = []
+        for start in range(0, len(some), LARGE_PAGE):
             with self._errors():
-                answers = self._points_reader.exact(queries, some[start : start + LARGE_PAGE])
-            for row, hits in zip(scores, answers, strict=True):
-                row[np.searchsorted(some, hits.keys)] = hits.scores
-        return scores[:, place_of_each]
+                pages.append(self._points_reader.scores(queries, some[start : start + LARGE_PAGE]))
+        np.take(np.concatenate(pages, axis=1), place_of_each, axis=1, out=scores)
+        sparse = [field.kind == "sparse" for field in fields]
+        scores[sparse] = np.nan_to_num(scores[sparse])  # no common index: nothing to add up
+        return scores
 
     def count(self, where: Sequence[Condition] = ()) -> int:
         """Return how many items satisfy all conditions."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from semrec.store.fetched_items import RawPoint
 from semrec.store.protocol import Hits, ScoreQuery, Search
-from semrec.types import Keys
+from semrec.types import Float2D, Keys
 
 
 class ServerPoints(Protocol):
@@ -16,8 +16,18 @@ class ServerPoints(Protocol):
     def search(self, searches: Sequence[Search]) -> list[Hits]:
         """Answer a batch of searches, each with a limit of at least 1, in order."""
 
-    def exact(self, queries: Sequence[ScoreQuery], keys: Keys) -> list[Hits]:
-        """Return the exact scores of these items by every query; items without a score are left out."""
+    def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
+        """Return the exact score of every item by every query.
+
+        Parameters
+        ----------
+        queries : at least one.
+        keys : uint64 (n,), ascending, each once.
+
+        Returns
+        -------
+        float32 (n_queries, n); NaN for an item that the server gives no score.
+        """
 
     def retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> Sequence[RawPoint]:
         """Return the points that exist, in any order; a list names the parts of the payload that are read."""

@@ -12,7 +12,7 @@ from semrec.store.fetched_items import RawPoint
 from semrec.store.points import Fields, read_vector
 from semrec.store.protocol import Hits, ScoreQuery, Search, VectorField
 from semrec.store.server_messages import EXACT, RESCORED, filter_model, vector_model
-from semrec.types import Keys
+from semrec.types import Float2D, Keys
 
 
 class ModelPoints:
@@ -50,8 +50,8 @@ class ModelPoints:
             for search, answer in zip(searches, answers, strict=True)
         ]
 
-    def exact(self, queries: Sequence[ScoreQuery], keys: Keys) -> list[Hits]:
-        """Return the exact scores of these items by every query; items without a score are left out."""
+    def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
+        """Return the exact score of every item by every query, float32 (n_queries, n); NaN without one."""
         only = models.Filter(must=[models.HasIdCondition(has_id=list(keys.tolist()))])
         requests = [
             models.QueryRequest(
@@ -65,9 +65,11 @@ class ModelPoints:
             )
             for query in queries
         ]
-        return [
-            _hits(answer.points) for answer in self._client.query_batch_points(self._collection, requests)
-        ]
+        scores = np.full((len(queries), len(keys)), np.nan, np.float32)
+        answers = self._client.query_batch_points(self._collection, requests)
+        for row, hits in zip(scores, (_hits(answer.points) for answer in answers), strict=True):
+            row[np.searchsorted(keys, hits.keys)] = hits.scores
+        return scores
 
     def retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> Sequence[RawPoint]:
         """Return the points that exist, in any order; a list names the parts of the payload that are read."""
