@@ -27,7 +27,7 @@ from semrec.signals.blend import best_first
 from semrec.signals.bm25 import BM25, Bm25Signal
 from semrec.signals.text import TextSignal
 from semrec.store import Manifest, Point, Record, Store
-from semrec.store.bm25 import Bm25Encoder
+from semrec.store.bm25_encoder import Bm25Encoder
 from semrec.store.edge import EdgeStore
 from semrec.store.protocol import PASSAGES, TEXT
 from semrec.store.server import ServerStore

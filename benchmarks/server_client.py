@@ -172,8 +172,8 @@ def main() -> None:
     """Measure."""
     quick = arguments(__doc__).quick
     announce()
-    shop = Shop(1_000, 100) if quick else Shop(4_000, 400)
-    n_answers = 5 if quick else 20
+    shop = Shop(1_000, 100) if quick else Shop(2_000, 200)
+    n_answers = 5 if quick else 15
     with server_process() as (url, connection), tempfile.TemporaryDirectory() as folder:
         # Every version reads its settings from the environment.
         os.environ |= {"SEMREC_QDRANT": url, "SEMREC_MODEL": WordEncoder.name}

@@ -213,15 +213,14 @@ class _Points(messages.PointsServicer):
     def Query(self, request, context):
         """Not used by this version; the client benchmark measures older ones, too."""
         with self._answered(context) as count:
-            query = GrpcToRest.convert_query_points(request)
-            (found,) = self._client.query_batch_points(request.collection_name, [query])
+            (found,) = self._client.query_batch_points(request.collection_name, [_query(request)])
             answer = messages.QueryResponse(result=map(RestToGrpc.convert_scored_point, found.points))
             count("Query", request, answer)
         return answer
 
     def QueryBatch(self, request, context):
         with self._answered(context) as count:
-            queries = [GrpcToRest.convert_query_points(query) for query in request.query_points]
+            queries = [_query(query) for query in request.query_points]
             answers = self._client.query_batch_points(request.collection_name, queries)
             answer = messages.QueryBatchResponse(
                 result=[
@@ -231,6 +230,16 @@ class _Points(messages.PointsServicer):
             )
             count("QueryBatch", request, answer)
         return answer
+
+
+def _query(message: messages.QueryPoints) -> models.QueryRequest:
+    """Return a query; its conditions hold tuples of ids, as the in-memory mode makes one for each point."""
+    query = GrpcToRest.convert_query_points(message)
+    conditions = [*(query.filter.must or ()), *(query.filter.must_not or ())] if query.filter else []
+    for condition in conditions:
+        if isinstance(condition, models.HasIdCondition):
+            condition.has_id = tuple(condition.has_id)
+    return query
 
 
 def _retrieved(point: models.Record) -> messages.RetrievedPoint:

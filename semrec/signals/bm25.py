@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
-from semrec.store.bm25 import Bm25Encoder
+from semrec.store.bm25_encoder import Bm25Encoder
 from semrec.store.protocol import Hits, ScoreQuery, Search, SparseVector, VectorField
 
 if TYPE_CHECKING:

@@ -179,7 +179,7 @@ class ItemItemSignal(Signal):
         text = centre(data.text_vectors, text_map.mean_vector(data.text_vectors))
         columns = near_items.predict_columns(text, trained, data.events)
         left_out = clashing(data.keys) if data.keys is not None else np.empty(0, np.uint64)
-        fields = (VectorField(ITEM_ITEM, "sparse", most=MAX_ENTRIES),)
+        fields = (VectorField(ITEM_ITEM, "sparse", max_entries=MAX_ENTRIES),)
         return Fitted(fields, {ITEM_ITEM: columns}, {"left_out": left_out})
 
 

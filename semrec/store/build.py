@@ -1,4 +1,4 @@
-"""A build: the next generation, invisible while it grows, current in one step when it is done."""
+"""A build: the next generation, invisible to readers until it is complete, then current in one step."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from semrec.store.verify import verify
 
 @contextmanager
 def building(store: Store, workspace: Path) -> Iterator[None]:
-    """Be the only one who builds in a workspace, for as long as the context lasts.
+    """Hold the right to build in a workspace, for as long as the context lasts.
 
     Parameters
     ----------
-    store : where it is built; on a server a builder on another machine counts too, once it writes.
+    store : where it is built; on a server, builds on other machines are seen once they have begun to write.
     workspace : an existing folder.
 
     Raises
     ------
     StoreLockedError
-        It names who builds already.
+        Another build is running; the message names its process.
     """
     lock = Builder(workspace)
     try:
@@ -37,13 +37,13 @@ def building(store: Store, workspace: Path) -> Iterator[None]:
 
 
 class Build:
-    """A context manager that leaves nothing behind when the build fails.
+    """A context manager for a build; if the build fails, everything it wrote is removed.
 
     Parameters
     ----------
-    store : where it is built; its current generation goes on answering.
+    store : where it is built; its current generation answers meanwhile.
     vectors : the named vectors of every point.
-    before : the index that answers now, where it is open; the new one is compared with it.
+    before : the index that answers now, if it is open; the new one is compared with it.
 
     Attributes
     ----------
@@ -71,12 +71,12 @@ class Build:
             self._store.drop(self.generation)
 
     def complete(self, manifest: Manifest) -> None:
-        """Finish the build, verify it, make it current, and keep the one before it to go back to.
+        """Finish the build, verify it and make it current; the previous generation is kept for `rollback`.
 
         Raises
         ------
         StoreError
-            It must not answer; the index before goes on.
+            The new generation failed the verification; the previous one stays current.
         """
         store = self._store
         store.complete(self.generation, self.index, manifest)
@@ -87,7 +87,7 @@ class Build:
         others = [number for number in store.generations() if number not in (self.generation, previous)]
         n_kept = max(0, store.keep - (1 if previous is None else 2))
         for older in others[: len(others) - n_kept]:
-            with suppress(StoreLockedError):  # somebody still reads it; the next build drops it
+            with suppress(StoreLockedError):  # a process still reads it; the next build drops it
                 store.drop(older)
 
 
@@ -97,7 +97,7 @@ def check(store: Store, generation: int, manifest: Manifest, before: Index | Non
     Raises
     ------
     StoreError
-        It must not answer.
+        It failed; the message lists the faults.
     """
     index = store.borrow(generation)
     try:
@@ -107,5 +107,5 @@ def check(store: Store, generation: int, manifest: Manifest, before: Index | Non
     if faults:
         raise StoreError(
             f"generation {generation} was not made current: {'; '.join(faults)}. "
-            "The index before it answers; build again"
+            "The previous index still answers; build again"
         )

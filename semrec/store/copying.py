@@ -1,4 +1,4 @@
-"""Copies of folders whose files are mostly holes, as those of Qdrant Edge are: 330 MB long, 8 MB big."""
+"""Copies of folders with sparse files, such as those of Qdrant Edge: 330 MB long, 8 MB on the disk."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _CHUNK_BYTES = 8 * 2**20
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy all files below a folder into one that exists, holes as holes.
+    """Copy all files below a folder into an existing one; holes stay holes.
 
-    The files are not written to the disk here: a copy of this kind does not outlive its machine.
+    The copies are not synced to the disk: they are not needed after a crash.
     """
     for folder, _, names in os.walk(source):
         there = target / Path(folder).relative_to(source)
         there.mkdir(exist_ok=True)
         for name in names:
-            if not (there / name).exists():  # the copy has an owner of its own
+            if not (there / name).exists():  # `owner.json` is that of the copy
                 _copy_file(Path(folder) / name, there / name)
 
 
 def allocated_bytes(folder: Path) -> int:
-    """Return what the files below a folder take on the disk."""
+    """Return the space that the files below a folder take on the disk."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return sum(512 * path.stat().st_blocks for path in files)
 
@@ -42,13 +42,13 @@ def _copy_file(source: Path, target: Path) -> None:
 
 
 def _data(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of a file that are not holes."""
+    """Yield start and end of the parts of a file that are not holes."""
     end = 0
     while end < size:
         try:
             start = os.lseek(descriptor, end, os.SEEK_DATA)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # only a hole is left
+            if error.errno == errno.ENXIO:  # the rest is a hole
                 return
             raise
         end = os.lseek(descriptor, start, os.SEEK_HOLE)

@@ -74,9 +74,9 @@ class EdgeIndex(PointReader):
         self.owner: Owner | None = owner
         self._shard: qe.EdgeShard | None = shard
         self._rows = {
-            field.name: RowFile(folder / field.name, field.dimension or 2 * field.most)
+            field.name: RowFile(folder / field.name, field.dimension or 2 * field.max_entries)
             for field in vectors
-            if field.kind == "dense" or field.most
+            if field.kind == "dense" or field.max_entries
         }
         self._known_leaders: dict[str, Leaders] = {}
 
@@ -165,7 +165,7 @@ class EdgeIndex(PointReader):
                 self._dense_scores
                 if field.kind == "dense"
                 else self._row_scores
-                if field.most
+                if field.max_entries
                 else self._engine_scores
             )
             scores[places] = scores_of(field, [queries[place].query for place in places], keys)
@@ -194,7 +194,7 @@ class EdgeIndex(PointReader):
         return rows
 
     def sparse_rows(self, vector_name: str, keys: Keys) -> SparseRows:
-        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+        """Return the sparse vectors of a field with `max_entries` as two arrays, filled up with zeros."""
         found, rows = self._row_of_each(self._fields[vector_name], keys)
         if not found.all() and not (there := self.contains(keys)).all():
             raise KeyError(int(keys[~there][0]))
@@ -355,7 +355,7 @@ class EdgeItems(Fetched):
         return self._index.sparse_vectors(vector_name, self.keys)
 
     def sparse_rows(self, vector_name: str) -> SparseRows:
-        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+        """Return the sparse vectors of a field with `max_entries` as two arrays, filled up with zeros."""
         self._check_vector(vector_name)
         return self._index.sparse_rows(vector_name, self.keys)
 
@@ -373,7 +373,7 @@ class EdgeItems(Fetched):
 def _rows_of(field: VectorField, vectors: Sequence[Any]) -> Float2D:
     """Return vectors of one field as the rows of its `RowFile`."""
     if field.kind == "sparse":
-        return pack_sparse(vectors, field.most)
+        return pack_sparse(vectors, field.max_entries)
     matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, field.dimension)
     return unit_rows(matrix) if field.distance == "cosine" else matrix
 

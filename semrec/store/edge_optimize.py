@@ -1,8 +1,8 @@
 """Build the search structures of a shard: `python edge_optimize.py SHARD`, printing the count of points.
 
-A program of its own because Edge's optimize holds the interpreter lock for minutes: run inside semrec it
-would stop every other thread, progress bars and answers included. It imports nothing of semrec. It gives way
-to whoever answers meanwhile.
+It is a program of its own because Edge's optimize holds the interpreter lock for minutes: inside semrec it
+would stop every other thread, also those that answer. It imports nothing of semrec. Its priority is low, so
+that answers stay fast meanwhile.
 """
 
 from __future__ import annotations

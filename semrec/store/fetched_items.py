@@ -84,8 +84,10 @@ class FetchedItems(Fetched):
         return [read_sparse(raw) for raw in self._raw(vector_name, self._points)]
 
     def sparse_rows(self, vector_name: str) -> SparseRows:
-        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
-        return unpack_sparse(pack_sparse(self.sparse_vectors(vector_name), self._fields[vector_name].most))
+        """Return the sparse vectors of a field with `max_entries` as two arrays, filled up with zeros."""
+        return unpack_sparse(
+            pack_sparse(self.sparse_vectors(vector_name), self._fields[vector_name].max_entries)
+        )
 
     def records(self, places: Sequence[int] | None = None) -> list[Record]:
         """Return the records of the items at these places; None: of all."""

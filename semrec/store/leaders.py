@@ -1,7 +1,7 @@
 """The items with the largest numbers, for searches by a field of one number, popularity for instance.
 
-One number has no graph to search by: the engine would look at every item. The items with the largest numbers
-are the answer whenever enough of them meet the conditions; without conditions the engine is not even asked.
+A graph of single numbers is of no use, so the engine would compare every item. The items with the largest
+numbers are the answer if enough of them meet the conditions; without conditions no search is needed at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from semrec.store.protocol import Hits, Search
 from semrec.types import Float1D, Keys
 
 N_LEADERS = 2048
-"""How many there are."""
+"""Number of leaders of a field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Leaders:
     ----------
     keys : uint64 (n,).
     numbers : float32 (n,).
-    condition : that an item is one of them, as the engine wants it.
-    n_items : items of the index that have a number at all.
+    condition : the engine's filter for the leaders.
+    n_items : number of items that have a number in this field.
     """
 
     keys: Keys
@@ -36,7 +36,7 @@ class Leaders:
     n_items: int
 
     def hits(self, search: Search) -> Hits | None:
-        """Return the answer to a search for the largest numbers; None when the engine has to look."""
+        """Return the answer to a search for the largest numbers; None if the engine must search."""
         if search.where:
             return None
         free = np.arange(len(self.keys))
@@ -54,7 +54,7 @@ def leaders_of(keys: Keys, numbers: Float1D) -> Leaders:
 
     Parameters
     ----------
-    keys : uint64 (n,), ascending, all items that have a number.
+    keys : uint64 (n,), ascending: all items that have a number in this field.
     numbers : float32 (n,).
     """
     largest = np.argsort(-numbers, kind="stable")[:N_LEADERS]

@@ -1,7 +1,7 @@
-"""Who owns a folder, or builds in it: one process at a time, on Linux and macOS.
+"""Locks of folders: one process owns a generation, one process builds in a workspace. Linux and macOS.
 
-The lock is the kernel's, so it ends with its process however that dies, and a child that inherits the
-open file holds it too. The file also says who the owner is, for the error of whoever comes second.
+The lock is the kernel's: it ends when its process ends, in whatever way, and a child process that inherits
+the open file holds it too. The file also describes the process, for the error that a second process gets.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Lock:
 
     Parameters
     ----------
-    path : the file, in an existing folder; it says who holds it.
-    refusal : the error for whoever comes second.
+    path : the file, in an existing folder; it describes the process that holds it.
+    refusal : folder -> the error for a second process.
 
     Raises
     ------
@@ -41,11 +41,11 @@ class Lock:
     def __init__(self, path: Path, refusal: Callable[[Path], StoreLockedError]) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         if not self._try():
-            time.sleep(_GLANCE_S)  # somebody may only have looked whether it is held, see `owner_of`
+            time.sleep(_GLANCE_S)  # `owner_of` holds it for a moment
             if not self._try():
                 os.close(self._descriptor)
                 raise refusal(path.parent)
-        with suppress(OSError):  # a full disk must not stop anyone from reading
+        with suppress(OSError):  # reading must work on a full disk
             self._write(describe_this_process())
 
     @property
@@ -54,7 +54,7 @@ class Lock:
         return self._descriptor
 
     def release(self) -> None:
-        """Let others in. The empty file stays: removing it would let two processes lock two files."""
+        """Release the lock. The empty file stays: if it were removed, two processes could lock two files."""
         self._write({})
         os.close(self._descriptor)
 
@@ -79,7 +79,7 @@ class Owner(Lock):
 
 
 class Builder(Lock):
-    """The right to build in a workspace."""
+    """The right to build in a workspace; it is that of one process."""
 
     def __init__(self, workspace: Path) -> None:
         super().__init__(workspace / _BUILDER, building_error)
@@ -87,7 +87,7 @@ class Builder(Lock):
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a folder for a moment; whoever comes second waits."""
+    """Hold a folder for a moment; another process that wants to hold it waits."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -97,7 +97,7 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def owner_of(folder: Path) -> str | None:
-    """Return who owns the folder of a generation, in words; None when it is free."""
+    """Return which process owns the folder of a generation, in words; None if none does."""
     try:
         descriptor = os.open(folder / _OWNER, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -112,18 +112,18 @@ def owner_of(folder: Path) -> str | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process of this machine is there."""
+    """Return whether a process of this machine is running."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # it is somebody else's
+        pass  # it is a process of another user
     return True
 
 
 def locked_error(folder: Path) -> StoreLockedError:
-    """Return the error that names the owner of a folder and the two ways on."""
+    """Return the error that names the owner of a folder, and what to do."""
     return StoreLockedError(
         f"{folder} is in use by {_holder_name(folder / _OWNER)}. An embedded index answers one process only: "
         "close that process or ask it, or keep the index on a Qdrant server (--qdrant URL)"
@@ -131,16 +131,16 @@ def locked_error(folder: Path) -> StoreLockedError:
 
 
 def building_error(workspace: Path, builder: str | None = None) -> StoreLockedError:
-    """Return the error that names who builds in a workspace."""
+    """Return the error that names the process that builds in a workspace."""
     builder = builder or _holder_name(workspace / _BUILDER)
     return StoreLockedError(
         f"{workspace} is being built by {builder}. One build at a time: "
-        "wait for it or stop it, then try again. The index that is there answers meanwhile"
+        "wait for it or stop it, then try again. The current index answers meanwhile"
     )
 
 
 def describe_this_process() -> dict[str, object]:
-    """Return the pid, the command and the time, for people and programs."""
+    """Return pid, command and start time of this process."""
     return {
         "pid": os.getpid(),
         "command": shlex.join(sys.orig_argv),

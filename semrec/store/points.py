@@ -1,4 +1,4 @@
-"""How an item is laid down in Qdrant, and what is refused before anything is written.
+"""The layout of an item in Qdrant, and the checks before anything is written.
 
 Both engines write the same payload: `item_id`, `title`, `passages`, `content_hash`, and the fields of
 the item under `metadata`.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -26,35 +25,36 @@ _LARGEST_INDEX = 2**32 - 1
 
 
 def check_points(points: Iterable[Point], fields: Fields) -> None:
-    """Refuse points that an engine would refuse, garble or store as not-a-number.
+    """Refuse points that an engine would refuse, store wrongly or store as NaN.
 
     Raises
     ------
     StoreError
-        It names the item and what is wrong with it.
+        A point is refused; the message names the item and the reason.
     """
     for point in points:
         try:
             _check_record(point.record)
             for name, vector in point.vectors.items():
-                _check_vector(_field(name, fields), vector)
+                field = _field(name, fields)
+                _check_vector(field, vector)
+                _check_room(field, vector)
         except StoreError as error:
             raise StoreError(f"item {point.record.item_id!r} was not stored: {error}") from None
 
 
 def check_query(name: str, query: Float1D | SparseVector, fields: Fields) -> VectorField:
-    """Return the field that a query vector is for, or refuse the query.
+    """Return the field of a query vector, or refuse the query.
 
     Raises
     ------
     StoreError
-        There is no such vector, or the query does not fit it.
+        There is no such field, or the query does not fit it.
     """
     field = _field(name, fields)
     if field.kind == "multi":
         raise StoreError(f"vector {name!r} can be read but not searched")
-    # A query may have more entries than an item: a history may be long.
-    _check_vector(replace(field, most=0), query)
+    _check_vector(field, query)
     return field
 
 
@@ -88,9 +88,16 @@ def _check_sparse(field: VectorField, vector: Vector) -> None:
         raise StoreError(f"vector {name!r} has an index twice")
     if len(vector.indices) and not 0 <= vector.indices.min() <= vector.indices.max() <= _LARGEST_INDEX:
         raise StoreError(f"vector {name!r} has an index beyond 32 bits")
-    if field.most and len(vector.indices) > field.most:
-        raise StoreError(f"vector {name!r} has {len(vector.indices)} entries; there is room for {field.most}")
     _check_finite(name, vector.values)
+
+
+def _check_room(field: VectorField, vector: Vector) -> None:
+    """Refuse an item's vector with too many entries; a query may have more, because a history may be long."""
+    n_entries = len(vector.indices) if isinstance(vector, SparseVector) else 0
+    if field.max_entries and n_entries > field.max_entries:
+        raise StoreError(
+            f"vector {field.name!r} has {n_entries} entries; there is room for {field.max_entries}"
+        )
 
 
 def _check_finite(name: str, values: np.ndarray) -> None:
@@ -157,16 +164,16 @@ def metadata_value(payload: Mapping[str, Any], name: str) -> Value | None:
 
 
 def field_path(name: str) -> str:
-    """Return the JSON path by which Qdrant filters a metadata field; any name works."""
+    """Return the JSON path of a metadata field in Qdrant; any name works."""
     return f'metadata."{_stored_name(name)}"'
 
 
 def _stored_name(name: str) -> str:
-    """Return the name without double quotes: Qdrant's JSON path cannot escape them."""
+    """Return the name without double quotes, because Qdrant's JSON path cannot escape them."""
     return name.replace("%", "%25").replace('"', "%22")
 
 
-@lru_cache(maxsize=1024)  # a catalog has few names, and every item has them
+@lru_cache(maxsize=1024)  # a catalog has few names, and all its items share them
 def _name(stored: str) -> str:
     return stored.replace("%22", '"').replace("%25", "%")
 
@@ -190,10 +197,10 @@ def read_vector(field: VectorField, raw: Any) -> Vector:
 
 
 def stored(vectors: Mapping[str, Vector]) -> Iterator[tuple[str, Vector]]:
-    """Yield what is written of an item's vectors: not the empty ones.
+    """Yield the vectors of an item that are written: those that are not empty.
 
-    Qdrant refuses an empty multi-vector, and its engines differ on whether an item with an empty sparse
-    vector counts for IDF; one without the vector never does.
+    Qdrant refuses an empty multi-vector. And its engines differ on whether an item with an empty sparse
+    vector counts for IDF; an item without the vector never does.
     """
     for name, vector in vectors.items():
         if len(vector.indices if isinstance(vector, SparseVector) else vector):

@@ -1,10 +1,10 @@
-"""What semrec asks of a store, whatever the engine.
+"""The interface of a store, the same for every engine.
 
-A `Store` holds the generations of one shop. A generation is an `Index`: points, one per item, each
-with named vectors, passages and metadata. Readers work on the current generation; a builder makes the
-next one beside it, and `Store.make_current` switches in one atomic step.
+A `Store` holds the generations of one shop. A generation is an `Index`: points, one per item, each with named
+vectors, passages and metadata. Readers use the current generation; a build makes the next one beside it, and
+`Store.make_current` switches in one atomic step.
 
-Engines map errors of their own to `StoreError` and turn scores so that bigger is better.
+Engines raise `StoreError`, and bigger scores are better.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class VectorField:
 
     Parameters
     ----------
-    name : for instance `text`.
+    name : such as `text`.
     kind : `dense`; `sparse`; or `multi` (one dense vector per passage; never searched, only read).
     dimension : length of the vectors; 0 for sparse.
     distance : `cosine` or `dot`; sparse vectors are compared by dot product.
-    idf : sparse only: weigh the query by inverse document frequency.
-    most : sparse only: most entries of one item, for fields read by `Index.sparse_rows`; 0: any number.
-    quantized : dense only: searched in int8, a byte a number, and what is found scored again by the exact
-        vectors, which stay on the disk. Scores are exact; a near item may be missed.
+    idf : sparse only: the query is weighted by inverse document frequency.
+    max_entries : sparse only: most entries of one item, so that `Index.sparse_rows` can read it; 0: no limit.
+    quantized : dense only: searched in int8, one byte a number; hits are scored again by the exact vectors,
+        which stay on the disk. Scores are exact; a near item may be missed.
     """
 
     name: str
@@ -45,12 +45,12 @@ class VectorField:
     dimension: int = 0
     distance: Literal["cosine", "dot"] = "cosine"
     idf: bool = False
-    most: int = 0
+    max_entries: int = 0
     quantized: bool = False
 
 
 OVERSAMPLING = 2.0
-"""So many times the hits that are asked for are found in int8, and scored again."""
+"""A search in int8 finds this many times the hits that it returns, and scores them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,10 @@ class SparseVector:
 
 @dataclass(frozen=True, slots=True)
 class SparseRows:
-    """Sparse vectors side by side: uint32 indices and float32 values, both (n, most); value 0 is no entry."""
+    """Sparse vectors side by side: uint32 indices and float32 values, both (n, max_entries).
+
+    An entry with value 0 is unused.
+    """
 
     indices: np.ndarray
     values: Float2D
@@ -75,14 +78,14 @@ Vector: TypeAlias = "Float1D | Float2D | SparseVector"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is stored of an item besides its vectors.
+    """The data of an item besides its vectors.
 
     Parameters
     ----------
     item_id, title : the item.
     passages : texts of its passages, in order; row p of the multi-vector `passages` belongs to passage p.
-    metadata : fields to filter by.
-    content_hash : changes when anything that was encoded changes.
+    metadata : fields for filters.
+    content_hash : changes when the encoded text changes.
     """
 
     item_id: str
@@ -153,32 +156,32 @@ class Hits:
 
 
 FieldType: TypeAlias = Literal["keyword", "integer", "float", "bool"]
-"""How a metadata field is indexed; a keyword field may hold several values."""
+"""Type of a metadata field; a keyword field may hold several values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a generation was built from and with.
+    """The description of a generation: how it was built, and what it holds.
 
     Parameters
     ----------
     encoder : name (hub name, path or `bundled`) of the sentence encoder.
     encoder_fingerprint : hash of the encoder's weights, tokenizer and configuration, and its precision.
     dimension : length of the text vectors.
-    query_prompt, document_prompt : put before texts when encoding.
-    template : what of an item was encoded.
+    query_prompt, document_prompt : prefixes of the encoded texts.
+    template : the text of an item that is encoded, with the names of fields in braces.
     vectors : the named vectors of every point.
     fields : type of every metadata field.
     text_mean : mean of all text vectors, `dimension` floats.
     n_items, n_passages : counts at the end of the build.
     built_at : unix seconds.
-    models : version and weights of what `fit` learned; empty before.
-    passage_tokens : longest passage, in tokens; None: as long as the encoder reads.
-    journal : number of the last change of the journal that it holds, see `semrec.events.item_changes`.
-    n_changes : items written or deleted in place since the build; `text_mean` does not know of them.
-    landmarks : key and place (x, y) of the items that the map of the catalog is drawn by, see
-        `semrec.catalog_map.layout`; empty in a generation that was built before there were maps.
-    precision : the numbers that the encoder computed with.
+    models : settings of the models that `fit` learned; empty before the first fit.
+    passage_tokens : longest passage, in tokens; None: the limit of the encoder.
+    journal : number of the last change of the journal that it contains, see `semrec.events.item_changes`.
+    n_changes : items written or deleted in place since the build; `text_mean` is not updated by them.
+    landmarks : key and position (x, y) of the items that define the map of the catalog, see
+        `semrec.catalog_map.layout`; empty if the generation has no map.
+    precision : number type of the encoder's arithmetic.
     arrays : numbers of the models, by name; stored beside the JSON of the manifest, and not compared by `==`.
     """
 
@@ -225,7 +228,7 @@ class Items(Protocol):
         """Return sparse vectors (empty where an item has none)."""
 
     def sparse_rows(self, vector_name: str) -> SparseRows:
-        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+        """Return the sparse vectors of a field with `max_entries` as two arrays, filled up with zeros."""
 
     def records(self, places: Sequence[int] | None = None) -> list[Record]:
         """Return the records of the items at these places; None: of all."""
@@ -247,7 +250,7 @@ class EditableIndex(Protocol):
         """Delete points; unknown keys are ignored."""
 
     def add_fields(self, fields: Mapping[str, FieldType]) -> None:
-        """Let metadata fields be filtered by; those that can be already change nothing."""
+        """Index metadata fields for filters; fields that are indexed already change nothing."""
 
     def contains(self, keys: Keys) -> np.ndarray:
         """Return bool (n,): which keys the index holds."""
@@ -269,7 +272,7 @@ class EditableIndex(Protocol):
 class Index(EditableIndex, Protocol):
     """One generation: points that can be written, searched and read.
 
-    Wherever keys go in and rows come out, row n belongs to key n.
+    Where a method takes keys and returns rows, row n belongs to key n.
     """
 
     def search(self, searches: Sequence[Search]) -> list[Hits]:
@@ -281,7 +284,7 @@ class Index(EditableIndex, Protocol):
         Parameters
         ----------
         queries : in a cosine field a query is scaled to unit length.
-        keys : uint64 (n,); few thousand at most go into one request.
+        keys : uint64 (n,); beyond 5,000 there are several requests.
 
         Returns
         -------
@@ -309,7 +312,7 @@ class Index(EditableIndex, Protocol):
         """Return sparse vectors (empty where an item has none)."""
 
     def sparse_rows(self, vector_name: str, keys: Keys) -> SparseRows:
-        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+        """Return the sparse vectors of a field with `max_entries` as two arrays, filled up with zeros."""
 
     def passage_vectors(self, keys: Keys) -> list[Float2D]:
         """Return the multi-vector `passages` of every item, each float32 (n_passages, dim)."""
@@ -318,7 +321,7 @@ class Index(EditableIndex, Protocol):
         """Yield all points with all vectors, in order of keys."""
 
     def count(self, where: Sequence[Condition] = ()) -> int:
-        """Return how many items satisfy all conditions."""
+        """Return the number of items that meet all conditions."""
 
     def close(self) -> None:
         """Release the index; it cannot be used afterwards."""
@@ -329,28 +332,28 @@ class Store(Protocol):
 
     Attributes
     ----------
-    keep : how many complete generations a build leaves, at least 2.
+    keep : number of complete generations that a build leaves, at least 2.
     """
 
     keep: int
 
     def describe(self) -> str:
-        """Return where the store is, in words for people."""
+        """Return where the store is, for messages."""
 
     def generations(self) -> list[int]:
         """Return the numbers of all complete generations, ascending."""
 
     def current(self) -> int | None:
-        """Return the number of the generation that answers, or None when nothing is indexed."""
+        """Return the number of the generation that answers; None before the first build."""
 
     def named(self) -> int | None:
-        """Return what `current` does, and None where that is an error."""
+        """Return the same as `current`, but None where that is an error."""
 
     def manifest(self, generation: int) -> Manifest:
         """Return the manifest of a complete generation."""
 
     def create(self, vectors: Sequence[VectorField]) -> tuple[int, Index]:
-        """Start the next generation, empty and invisible to readers; leftovers of dead builds are removed."""
+        """Start the next generation, empty and invisible to readers; dead builds are removed."""
 
     def complete(self, generation: int, index: Index, manifest: Manifest) -> None:
         """Finish a build: close the index, optimize it, check its count, write its manifest."""
@@ -362,13 +365,13 @@ class Store(Protocol):
         """Replace the manifest of a complete generation, in one atomic step."""
 
     def borrow(self, generation: int) -> Index:
-        """Open a complete generation for reading, also while another process owns it."""
+        """Open a complete generation for reading, even while another process owns it."""
 
     def owner(self, generation: int) -> str | None:
-        """Return which process has a generation to itself, in words; None when nobody has."""
+        """Return which process owns a generation, in words; None if none does."""
 
     def builder(self) -> str | None:
-        """Return who builds a generation on another machine, in words; None when nobody does."""
+        """Return which process on another machine builds a generation, in words; None if none does."""
 
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""
@@ -377,4 +380,4 @@ class Store(Protocol):
         """Remove a generation that is not current."""
 
     def close(self) -> None:
-        """Release what the store itself holds."""
+        """Release the resources of the store itself; open indexes stay open."""

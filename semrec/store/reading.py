@@ -1,4 +1,4 @@
-"""Reading points back: the same for every engine, on top of two calls of its own."""
+"""Reading points, the same for every engine, on top of two methods of the engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAGE_KEYS = 20_000
 
 
 class PointReader(ABC):
-    """What an `Index` says about given keys, and its walks over all keys."""
+    """The reading methods of an `Index`."""
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
@@ -62,7 +62,7 @@ class PointReader(ABC):
         return self._all_of(keys, vector_name).sparse_vectors(vector_name)
 
     def sparse_rows(self, vector_name: str, keys: Keys) -> SparseRows:
-        """Return the sparse vectors of a field with `most` entries as two arrays, filled up with zeros."""
+        """Return the sparse vectors of a field with `max_entries` as two arrays, filled up with zeros."""
         return self._all_of(keys, vector_name).sparse_rows(vector_name)
 
     def passage_vectors(self, keys: Keys) -> list[Float2D]:

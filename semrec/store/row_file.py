@@ -1,13 +1,13 @@
-"""Dense vectors of one field as memory-mapped rows, for fast exact reads.
+"""Vectors of one field as memory-mapped rows, for fast exact reads.
 
-Edge hands vectors out as Python lists, which is slow for the hundreds that exact scoring wants. So each
-generation also keeps them in two files that only grow: `<vector>.f32`, rows of float32, and
-`<vector>.keys`, entries (key, row), where row -1 says that the key is gone. The last entry of a key holds.
+Edge returns vectors as Python lists, which is slow for the hundreds that exact scores need. So each
+generation also keeps them in two files that only grow: `<vector>.f32`, rows of float32, and `<vector>.keys`,
+entries (key, row); row -1 means that the key was deleted. The last entry of a key is valid.
 
-A row counts only once its entry is complete, and entries are written after their rows, so a process may
-die at any point: a torn tail is ignored and overwritten.
+Entries are written after their rows, and a row counts only if its entry is complete. So a process may die at
+any point: an incomplete end of a file is ignored and overwritten.
 
-In memory the entries are sorted runs, each more than twice as long as the next: finding a key looks into a
+In memory the entries are sorted runs, each more than twice as long as the next. So finding a key searches a
 few arrays, writing n items in small batches sorts each of them log n times, and an entry takes 16 bytes.
 """
 
@@ -35,11 +35,11 @@ class _Run:
 
 
 class RowFile:
-    """Rows by key. One process at a time; the folder's owner lock sees to that.
+    """Rows by key, for one process at a time: the owner of the folder.
 
     Parameters
     ----------
-    path : without suffix; the files are made when they do not exist.
+    path : without suffix; the files are created if they do not exist.
     dimension : floats in one row.
     """
 
@@ -57,11 +57,11 @@ class RowFile:
         self._matrix = self._map()
 
     def append(self, keys: Keys, rows: Float2D) -> None:
-        """Write one row for each key; a row that a key had before is superseded.
+        """Write one row for each key; it replaces an earlier row of the key.
 
         Parameters
         ----------
-        keys : uint64 (n,); the last of equal keys holds.
+        keys : uint64 (n,); of equal keys the last one is valid.
         rows : float32 (n, dimension).
         """
         if rows.shape != (len(keys), self._dimension):
@@ -75,7 +75,7 @@ class RowFile:
         self._n_rows += len(keys)
 
     def delete(self, keys: Keys) -> None:
-        """Forget these keys; unknown ones are ignored."""
+        """Delete these keys; unknown ones are ignored."""
         known = np.unique(keys[self._find(keys)[0]])
         if len(known):
             self._enter(known, np.full(len(known), _GONE, dtype=np.int64))
@@ -129,7 +129,7 @@ class RowFile:
     def _find(self, keys: Keys) -> tuple[np.ndarray, NDArray[np.int64]]:
         """Return which keys are there, and their rows (anything where not)."""
         positions = np.full(len(keys), _GONE, dtype=np.int64)
-        for run in self._runs:  # oldest first: what a newer one says holds
+        for run in self._runs:  # oldest first: newer entries replace older ones
             if len(run.keys):
                 places = np.minimum(np.searchsorted(run.keys, keys), len(run.keys) - 1)
                 positions = np.where(run.keys[places] == keys, run.positions[places], positions)
@@ -139,7 +139,7 @@ class RowFile:
         if not self._n_rows:
             return np.empty((0, self._dimension), dtype=np.float32)
         shape = (self._n_rows, self._dimension)
-        # A plain view: fancy indexing of the memmap class itself costs more than the copy of the rows.
+        # A plain view: indexing the memmap class itself with an array costs more than copying the rows.
         return np.memmap(self._rows_path, dtype="<f4", mode="r", shape=shape).view(np.ndarray)
 
 
@@ -148,7 +148,7 @@ def _open(path: Path) -> int:
 
 
 def _read_entries(descriptor: int, n_rows: int) -> np.ndarray:
-    """Return the complete entries whose rows are there too, and forget a torn tail."""
+    """Return the complete entries whose rows are complete too, and cut off the rest."""
     n_bytes = os.fstat(descriptor).st_size // _ENTRY.itemsize * _ENTRY.itemsize
     entries = np.frombuffer(_read(descriptor, n_bytes), dtype=_ENTRY)
     torn = np.flatnonzero((entries["row"] >= n_rows) | (entries["row"] < _GONE))
@@ -174,7 +174,7 @@ def _write_at(descriptor: int, data: bytes, offset: int) -> None:
 
 def _sorted_run(keys: NDArray[np.uint64], positions: NDArray[np.int64]) -> _Run:
     """Return the last entry of every key, keys ascending."""
-    order = np.argsort(keys, kind="stable")  # which merges two sorted runs in linear time
+    order = np.argsort(keys, kind="stable")  # merges two sorted runs in linear time
     keys, positions = keys[order], positions[order]
     holds = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
     return _Run(keys[holds].astype(np.uint64), positions[holds].astype(np.int64))

@@ -1,7 +1,7 @@
 """Sparse vectors with a bounded number of entries as rows of one length, and scores of such rows.
 
-A row is float32 (2 · most): first the indices, their bits read as floats, then the values. Unused entries
-have index 0 and value 0.
+A row is float32 (2 · max_entries): first the indices, their bits read as floats, then the values. Unused
+entries have index 0 and value 0.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from semrec.store.protocol import SparseRows, SparseVector
 from semrec.types import Float1D, Float2D
 
 
-def pack_sparse(vectors: Sequence[SparseVector], most: int) -> Float2D:
+def pack_sparse(vectors: Sequence[SparseVector], max_entries: int) -> Float2D:
     """Return sparse vectors as rows of one length.
 
     Parameters
     ----------
-    vectors : each of at most `most` entries.
-    most : entries there is room for.
+    vectors : each of at most `max_entries` entries.
+    max_entries : room in a row.
 
     Returns
     -------
-    float32 (n, 2 · most).
+    float32 (n, 2 · max_entries).
     """
-    rows = np.zeros((len(vectors), 2 * most), np.float32)
+    rows = np.zeros((len(vectors), 2 * max_entries), np.float32)
     for row, vector in zip(rows, vectors, strict=True):
         n = len(vector.indices)
         row[:n] = np.asarray(vector.indices, np.uint32).view(np.float32)
-        row[most : most + n] = vector.values
+        row[max_entries : max_entries + n] = vector.values
     return rows
 
 
 def unpack_sparse(rows: Float2D) -> SparseRows:
     """Return what `pack_sparse` packed."""
-    most = rows.shape[1] // 2
-    return SparseRows(np.ascontiguousarray(rows[:, :most]).view(np.uint32), rows[:, most:])
+    max_entries = rows.shape[1] // 2
+    return SparseRows(np.ascontiguousarray(rows[:, :max_entries]).view(np.uint32), rows[:, max_entries:])
 
 
 def entries_at(

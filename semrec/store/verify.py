@@ -1,4 +1,4 @@
-"""Whether a finished build may answer: looked at before it becomes current."""
+"""Checks of a finished build before it becomes current."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ QUERIES = 50
 CANDIDATES = 20_000
 """Items that every query is compared with exactly; in a larger catalog a fixed random sample."""
 RECALL_BAR = {"cosine": 0.5, "dot": 0.4}
-"""Least recall: below it a graph is broken. Well-made ones reach 0.98 where texts have topics, but 0.66 with
-20,000 vectors that have nothing in common: hard to search is no reason to refuse a catalog."""
+"""Least recall; with less, the search graph is broken. A good graph reaches 0.98 where texts have topics, but
+only 0.66 on 20,000 random vectors, and such a catalog must not be refused."""
 SAME_BAR = 0.8
-"""Least share of the nearest items of the index before that are found again, when no vector has changed."""
+"""Least share of the nearest items of the previous index that are found again, if no vector has changed."""
 _TIE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found.
+    """The result of the checks.
 
     Parameters
     ----------
     n_items : items of the index.
-    recall : of the items nearest to the sample queries, for every vector that is searched by a graph.
-    same : share of the nearest items of the index before that are found again, for the text vectors that are
-        as they were; None when there are none.
-    unchanged : share of the sampled items whose text vector is as it was; 0 without an index before.
-    faults : why it must not answer; empty when it may.
+    recall : share of the items nearest to the sample queries that searches find, by name of the vector.
+    same : share of the nearest items of the previous index that are found again, over the text vectors that
+        have not changed; None if there are none.
+    unchanged : share of the sampled items whose text vector has not changed; 0 without a previous index.
+    faults : reasons to refuse the build; empty if there are none.
     """
 
     n_items: int
@@ -45,12 +45,12 @@ class Verification:
 
 
 def verify(index: Index, manifest: Manifest, before: Index | None = None) -> Verification:
-    """Look at a finished index: counts, vectors, and the answers to a sample of queries.
+    """Check a finished index: counts, vectors, and the answers to a sample of queries.
 
     Parameters
     ----------
     index, manifest : the build.
-    before : the index that answers now, to compare with; None: there is none at hand.
+    before : the index that answers now, to compare with; None if there is none.
     """
     n_items = index.count()
     faults = []
@@ -65,7 +65,7 @@ def verify(index: Index, manifest: Manifest, before: Index | None = None) -> Ver
             faults.append(f"items have no vector {field.name!r}")
             continue
         if not np.isfinite(vectors).all():
-            faults.append(f"vectors {field.name!r} are not numbers")
+            faults.append(f"vectors {field.name!r} hold NaN or infinity")
         elif field.dimension > 1:
             recall[field.name] = _recall(index, field, keys, vectors)
             if recall[field.name] < RECALL_BAR[field.distance]:
@@ -99,7 +99,7 @@ def _compared(index: Index, before: Index, name: str, keys: Keys) -> tuple[float
     try:
         known = sampled[before.contains(sampled)]
         now, then = index.vectors(name, known), before.vectors(name, known)
-    except KeyError:  # one was deleted this moment, by somebody who changes the index that answers
+    except KeyError:  # an item was deleted meanwhile
         return None, 0.0
     if now.shape != then.shape:
         return None, 0.0
@@ -113,7 +113,7 @@ def _compared(index: Index, before: Index, name: str, keys: Keys) -> tuple[float
 
 
 def _missed(hits: Hits, keys: Keys, scores: Float1D) -> int:
-    """Return how many items should be among the hits by their scores, and are not."""
+    """Return the number of items that should be among the hits by their scores, but are not."""
     least = hits.scores[-1] + _TIE if len(hits.keys) == NEAREST else -np.inf
     return min(NEAREST, int((~np.isin(keys, hits.keys) & (scores > least)).sum()))
 

@@ -47,7 +47,7 @@ def writable(store):
 
 @pytest.fixture
 def child(tmp_path):
-    """Start a real second process on the store of this test; what is still running at the end is killed."""
+    """Start a second process on the store of this test; it is killed at the end."""
     started = []
 
     def start(body: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""A small catalog with every kind of vector, and plain versions of what a store computes."""
+"""A small catalog with every kind of vector, and plain versions of a store's computations."""
 
 from __future__ import annotations
 

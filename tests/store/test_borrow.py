@@ -1,4 +1,4 @@
-"""Reading a generation that another process owns, writes to and asks at full speed."""
+"""Reading a generation while another process owns it, writes to it and searches it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_every_acknowledged_point_is_in_a_copy_taken_while_the_owner_writes_and_
         assert not with_copy.contains(ids(*range(100, acknowledged + 1, 20))).any()
         expected = unit(np.array([point(n, seed=n - n % 20).vectors["text"] for n in numbers]))
         np.testing.assert_allclose(with_copy.vectors("text", ids(*numbers)), expected, atol=1e-6)
-        # Row files and shard agree on what was written last, and no item is there twice.
+        # Row files and shard agree on the last write, and no item is there twice.
         record = with_copy.records(ids(1))[0]
         seed = int(record.content_hash.rsplit("-", 1)[1])
         assert seed >= acknowledged
@@ -64,10 +64,10 @@ def test_every_acknowledged_point_is_in_a_copy_taken_while_the_owner_writes_and_
         assert hits[0].keys.tolist() == ids(numbers[-1]).tolist()
         with_copy.close()
         assert copies() == []
-    assert owner.poll() is None  # it never noticed
+    assert owner.poll() is None  # it still runs
 
 
-def test_a_free_generation_is_read_where_it_lies(store, copies):
+def test_a_free_generation_is_read_without_a_copy(store, copies):
     build(store, points(3))
     index = store.borrow(1)
     assert not index.borrowed
@@ -77,7 +77,7 @@ def test_a_free_generation_is_read_where_it_lies(store, copies):
     assert store.owner(1) is None
 
 
-def test_a_copy_is_for_reading(store, child):
+def test_a_copy_is_read_only(store, child):
     build(store, points(3))
     child("index = store.open(1); print(1, flush=True); sys.stdin.read()").stdout.readline()
     copy = store.borrow(1)

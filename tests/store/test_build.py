@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect i
 
 
 class PowerCutError(BaseException):
-    """What nobody catches on the way."""
+    """An error that no handler on the way catches."""
 
 
 def build_items(store, n_items, announced=None, fails_with=None):
@@ -63,7 +63,7 @@ def test_a_build_that_fails_leaves_nothing(store, error):
     assert build_items(store, 4) == 2
 
 
-def test_a_build_that_nobody_completes_leaves_nothing(store):
+def test_a_build_that_is_not_completed_leaves_nothing(store):
     with Build(store, VECTORS) as building:
         building.index.upsert(points(5))
     assert (store.current(), store.generations()) == (None, [])
@@ -91,13 +91,13 @@ def test_a_build_that_cannot_be_made_current_leaves_nothing(store, monkeypatch):
     assert count(store) == 3
 
 
-def test_the_one_before_is_kept_and_older_ones_go(store):
+def test_the_previous_generation_is_kept_and_older_ones_are_removed(store):
     for generation in range(1, 4):
         assert build_items(store, generation) == generation
         assert store.generations() == [*range(max(1, generation - 1), generation + 1)]
 
 
-def test_several_old_generations_go_at_once(store):
+def test_several_old_generations_are_removed_at_once(store):
     for _ in range(3):
         build(store, points(2))
     build_items(store, 3)
@@ -105,7 +105,7 @@ def test_several_old_generations_go_at_once(store):
 
 
 @pytest.mark.parametrize("store", ["edge"], indirect=True)
-def test_an_old_generation_that_somebody_reads_stays_until_the_next_build(store):
+def test_an_old_generation_that_is_read_stays_until_the_next_build(store):
     build_items(store, 1)
     reader = store.open(1)
     build_items(store, 2)

@@ -1,4 +1,4 @@
-"""What every store promises: the same calls, the same answers."""
+"""The contract of a store: every engine gives the same answers to the same calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedded only: who owns the folder, and what a kill, a full disk or a half-built generation leaves."""
+"""Embedded only: ownership of the folder; a kill, a full disk, an incomplete generation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def store(tmp_path):
     return EdgeStore(tmp_path)
 
 
-def test_a_second_process_is_told_who_owns_the_index(store, child):
+def test_a_second_process_gets_an_error_that_names_the_owner(store, child):
     build(store, points(3))
     other = child(HOLD)
     other.stdout.readline()
@@ -54,7 +54,7 @@ def test_a_second_process_is_told_who_owns_the_index(store, child):
     assert "--qdrant URL" in message
     other.kill()
     other.wait()
-    index = store.open(1)  # however the owner ends, the index is free
+    index = store.open(1)  # after any end of the owner the index is free
     assert index.count() == 3
     index.close()
 
@@ -87,7 +87,7 @@ def test_all_acknowledged_points_survive_a_kill(store, child):
     assert index.contains(ids(*range(30), *new)).all()
     expected = unit(np.array([point(k, seed=k - k % 5).vectors["text"] for k in new]))
     np.testing.assert_allclose(index.vectors("text", ids(*new)), expected, atol=1e-6)
-    # Item 1 was written every time, maybe once more than acknowledged: record and vector must agree.
+    # Item 1 is in every write, maybe in one that was not acknowledged: record and vector must agree.
     seed = int(index.records(ids(1))[0].content_hash.rsplit("-", 1)[1])
     assert seed in (acknowledged, acknowledged + 5)
     expected = unit(point(1, seed).vectors["text"])
@@ -113,7 +113,7 @@ def test_dead_builds_are_removed_and_live_ones_left_alone(store, child, tmp_path
     alive = child(BUILD)
     alive.stdout.readline()
     folders = tmp_path / "generations"
-    assert not (folders / "2").exists()  # the second build removed what the first left
+    assert not (folders / "2").exists()  # the second build removed the dead one
     number, index = store.create(VECTORS)
     assert number == 4
     assert (folders / "3").exists()
@@ -171,7 +171,7 @@ def test_the_layout_on_the_disk(store, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "7\n", "one"])
-def test_a_damaged_current_file_is_told(store, tmp_path, text):
+def test_a_damaged_current_file_is_an_error_with_the_repair(store, tmp_path, text):
     (tmp_path / "current").write_text(text)
     with pytest.raises(
         WorkspaceError, match=r"names no complete generation .* semrec index CATALOG --rebuild"
@@ -189,7 +189,7 @@ def test_a_damaged_current_file_is_told(store, tmp_path, text):
     ("text", "reason"),
     [("{", "damaged"), ('{"version": 1}', "damaged"), ('{"version": 99}', "newer semrec")],
 )
-def test_a_damaged_manifest_is_told(store, tmp_path, text, reason):
+def test_a_damaged_manifest_is_an_error(store, tmp_path, text, reason):
     folder = tmp_path / "generations" / "1"
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(text)
@@ -197,7 +197,7 @@ def test_a_damaged_manifest_is_told(store, tmp_path, text, reason):
         store.open(1)
 
 
-def test_a_generation_whose_points_are_gone_is_told(store, tmp_path):
+def test_a_generation_without_points_is_an_error(store, tmp_path):
     build(store, points(2))
     shutil.rmtree(tmp_path / "generations" / "1" / "edge" / "segments")
     for opening in (store.open, store.borrow):

@@ -21,7 +21,7 @@ SOME = (5, 29, 3, 5, 0)
 MOST = 3
 LEARNED = (
     VectorField("text", "dense", DIM),
-    VectorField("item_item", "sparse", most=MOST),
+    VectorField("item_item", "sparse", max_entries=MOST),
     VectorField("popularity", "dense", 1, "dot"),
 )
 

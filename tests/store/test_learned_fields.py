@@ -1,4 +1,4 @@
-"""What `fit` stores: sparse vectors with a bounded number of entries, read as rows, and single numbers."""
+"""Vectors that `fit` stores: sparse ones with a bounded number of entries, and single numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect i
 
 MOST = 4
 FIELDS = (
-    VectorField("neighbours", "sparse", most=MOST),
+    VectorField("neighbours", "sparse", max_entries=MOST),
     VectorField("popularity", "dense", 1, "dot"),
 )
 QUIET_NAN, LOUD_NAN, INFINITY = 0x7FC00001, 0x7F800001, 0xFF800000
@@ -161,7 +161,7 @@ def test_more_entries_than_there_is_room_for_are_refused(building):
 
 
 def test_a_query_longer_than_the_rows_is_answered(opened):
-    """A history may be longer than what is kept of an item."""
+    """A history may have more items than an item has neighbours."""
     query = sparse(dict.fromkeys([*range(10), 2**31], 1.0))
     (hits,) = opened.search([Search("neighbours", query, 10)])
     assert dict(zip(hits.keys.tolist(), hits.scores.tolist(), strict=True))[KEYS[2]] == pytest.approx(1.25)
@@ -189,8 +189,8 @@ def test_one_number_is_a_vector(opened):
     assert opened.scores([twice], KEYS).tolist() == [[0, 2, 15, 4]]
 
 
-def test_the_largest_numbers_are_found_whatever_the_conditions(store, monkeypatch):
-    """Among the leaders or beyond them, without what is excluded, and after every change."""
+def test_the_largest_numbers_are_found_under_any_conditions(store, monkeypatch):
+    """Among the leaders and beyond them, without excluded items, and after every change."""
     monkeypatch.setattr("semrec.store.leaders.N_LEADERS", 5)
     numbers = {f"item {n}": float(n * 7 % 31) for n in range(30)}
     kinds = {name: "odd" if int(name[5:]) % 2 else "even" for name in numbers}

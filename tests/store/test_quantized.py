@@ -1,4 +1,4 @@
-"""Vectors that are searched in int8: near items are found, and what is found is scored exactly."""
+"""Vectors that are searched in int8: near items are found, and hits are scored exactly."""
 
 from __future__ import annotations
 

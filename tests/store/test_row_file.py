@@ -1,4 +1,4 @@
-"""Rows by key: whatever happens in whatever order, they equal a dictionary."""
+"""Rows by key: after any sequence of writes they equal a dictionary."""
 
 from __future__ import annotations
 

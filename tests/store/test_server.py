@@ -34,7 +34,7 @@ def memory():
 
 @pytest.fixture
 def closed_port():
-    """A port where nobody listens, and nobody on the next one."""
+    """A port where no server listens; neither on the next one."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -136,7 +136,7 @@ def test_other_answers(http_server, said):
     assert said in refused(ServerStore("shop", url=http_server, prefer_grpc=False), StoreError)
 
 
-def test_a_url_that_is_none():
+def test_an_invalid_url():
     with pytest.raises(StoreError, match="refused the request"):
         ServerStore("shop", url="ftp://somewhere")
 
@@ -148,7 +148,7 @@ def test_a_collection_that_is_gone(memory):
         index.search([Search("text", np.ones(DIM, np.float32), 3)])
 
 
-def test_an_alias_of_somebody_else(memory):
+def test_an_alias_of_another_program(memory):
     from qdrant_client import models
 
     memory._client.create_collection("theirs", vectors_config={})

@@ -1,4 +1,4 @@
-"""A build that should not answer is found out before it becomes current."""
+"""A faulty build is refused before it becomes current."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N = 40
 
 
 class Hiding:
-    """An index whose graph has lost the way to the items of some keys; all else is true."""
+    """An index whose searches do not find some items."""
 
     def __init__(self, index, lost):
         self._index = index
@@ -39,7 +39,7 @@ def build_items(store, items, before=None, **changes):
 
 
 @pytest.mark.parametrize("store", ["edge", "memory"], indirect=True)
-def test_an_honest_build_becomes_current(store):
+def test_a_good_build_becomes_current(store):
     build_items(store, points(N))
     before = store.open(1)
     assert build_items(store, points(N + 5)[3:], before) == 2
@@ -56,18 +56,18 @@ def test_a_build_without_its_vectors_leaves_the_one_before(store):
     assert (store.current(), store.generations()) == (1, [1])
 
 
-def test_all_is_well(index):
+def test_a_good_index_has_no_faults(index):
     found = verify(index, manifest(30), before=index)
     assert found.faults == ()
     assert found.recall == {"text": 1.0, "taste": 1.0}
     assert (found.n_items, found.same, found.unchanged) == (30, 1.0, 1.0)
 
 
-def test_another_count_is_told(index):
+def test_a_wrong_count_is_a_fault(index):
     assert verify(index, manifest(31)).faults == ("it holds 30 items instead of 31",)
 
 
-def test_a_graph_that_loses_items_is_told(index):
+def test_a_graph_that_loses_items_is_a_fault(index):
     there = index.sample(30)
     found = verify(Hiding(index, there[np.arange(30) % 6 > 0]), manifest(30))
     assert found.recall["text"] < 0.4
@@ -75,13 +75,15 @@ def test_a_graph_that_loses_items_is_told(index):
     assert "searching 'text' finds" in found.faults[0]
 
 
-def test_vectors_that_are_no_numbers_are_told(index):
+def test_vectors_with_nan_are_a_fault(index):
     class Odd(Hiding):
         def vectors(self, name, keys):
             vectors = self._index.vectors(name, keys)
             return np.full_like(vectors, np.nan) if name == "taste" else vectors
 
-    assert verify(Odd(index, index.sample(0)), manifest(30)).faults == ("vectors 'taste' are not numbers",)
+    assert verify(Odd(index, index.sample(0)), manifest(30)).faults == (
+        "vectors 'taste' hold NaN or infinity",
+    )
 
 
 def test_items_that_came_and_went_are_no_fault(index):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semrec.store.bm25 import Bm25Encoder
+from semrec.store.bm25_encoder import Bm25Encoder
 
 ENCODER = Bm25Encoder()
 

@@ -1,4 +1,4 @@
-"""BM25 as sparse vectors: term weights on the side of the document, IDF added by the store."""
+"""BM25 as sparse vectors: the weights of a document's words; the store adds IDF to the query."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _AVERAGE_TOKENS = 64
 class Bm25Encoder:
     """Texts to sparse vectors, for catalogs of any and of mixed languages.
 
-    Words are split the multilingual way (Chinese and Japanese have no spaces), written small and without
-    accents, and stemmed as English. English stemming merges German words only with their own forms
-    (Haus, Hauses) and leaves other scripts alone. There are no stop words: an English list would drop the
-    German `will` and `an`, and IDF makes common words count little anyway.
+    A multilingual tokenizer splits the texts, also Chinese and Japanese, which have no spaces. Words are put
+    in lower case, without accents, and stemmed as English. English stemming joins German words only with
+    their own forms (Haus, Hauses) and does not change other scripts. There is no list of stop words: an
+    English one would drop the German `will` and `an`, and IDF gives common words little weight anyway.
     """
 
     def __init__(self) -> None:
