@@ -47,7 +47,7 @@ def index(make_index):
     """Items 0, 1, …, each with its column of B and its number of events."""
     stored = ItemItemSignal.point_vectors(Fitted((), {ITEM_ITEM: csc_array(B)}, {"left_out": NONE}), KEYS)
     events = np.where(np.arange(N_ITEMS) == UNUSED, 0, 3).astype(np.float32)
-    fields = [VectorField(ITEM_ITEM, "sparse", most=MAX_ENTRIES), VectorField(POPULARITY, "dense", 1, "dot")]
+    fields = [VectorField(ITEM_ITEM, "sparse", max_entries=MAX_ENTRIES), VectorField(POPULARITY, "dense", 1, "dot")]
     return make_index(fields, {**stored, POPULARITY: stored_popularity(events)})
 
 
