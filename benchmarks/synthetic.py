@@ -68,7 +68,7 @@ class SyntheticCatalog:
         *TextSignal.catalog_fields(DIMENSION),
         *Bm25Signal.catalog_fields(DIMENSION),
         VectorField(COLLABORATIVE, "dense", RANK, "dot"),
-        VectorField(ITEM_ITEM, "sparse", most=MAX_ENTRIES),
+        VectorField(ITEM_ITEM, "sparse", max_entries=MAX_ENTRIES),
         VectorField(POPULARITY, "dense", 1, "dot"),
     )
 

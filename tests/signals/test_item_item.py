@@ -47,7 +47,10 @@ def index(make_index):
     """Items 0, 1, …, each with its column of B and its number of events."""
     stored = ItemItemSignal.point_vectors(Fitted((), {ITEM_ITEM: csc_array(B)}, {"left_out": NONE}), KEYS)
     events = np.where(np.arange(N_ITEMS) == UNUSED, 0, 3).astype(np.float32)
-    fields = [VectorField(ITEM_ITEM, "sparse", max_entries=MAX_ENTRIES), VectorField(POPULARITY, "dense", 1, "dot")]
+    fields = [
+        VectorField(ITEM_ITEM, "sparse", max_entries=MAX_ENTRIES),
+        VectorField(POPULARITY, "dense", 1, "dot"),
+    ]
     return make_index(fields, {**stored, POPULARITY: stored_popularity(events)})
 
 
@@ -255,4 +258,4 @@ def test_all_weights_that_training_keeps_are_stored():
     stored = ItemItemSignal.point_vectors(fitted, keys)[ITEM_ITEM]
     (field,) = fitted.fields
     assert [len(vector.values) for vector in stored] == np.diff(trained.indptr).tolist()
-    assert max(len(vector.values) for vector in stored) == field.most == 200
+    assert max(len(vector.values) for vector in stored) == field.max_entries == 200

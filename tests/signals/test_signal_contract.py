@@ -382,7 +382,7 @@ def test_a_new_item_gets_a_vector_of_the_fields_that_are_fitted(kind):
         assert [vector.shape for vector in column] == [(fields_by_name[name].dimension,)] * 2
     for name in kind.item_columns(fitted.parameters):
         assert fields_by_name[name].kind == "sparse"
-        assert fields_by_name[name].most > 0
+        assert fields_by_name[name].max_entries > 0
 
 
 def test_the_cases_hold_what_they_are_named_for(shop):
