@@ -1,7 +1,4 @@
-"""The recommender: the only place that knows the order of the steps.
-
-question -> profile -> candidates of every signal -> terms -> blend -> diversify -> explain
-"""
+"""The recommender: the methods that callers use, each a call of one function."""
 
 from __future__ import annotations
 
@@ -15,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 from semrec.catalog_map.map import CatalogMap, draw_map, place_items
 from semrec.config import Settings
 from semrec.encoder import Encoder
-from semrec.ranking.answer import Asked, answer, impersonal_signals, why_not
-from semrec.ranking.filters import parse_where
+from semrec.ranking.answer import impersonal_signals
 from semrec.ranking.generation import Generation
 from semrec.ranking.query import Query, make_query
-from semrec.ranking.threads import one_blas_thread
-from semrec.ranking.user_profile import DeletedUser, UserProfile, describe_user
+from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.ranking.why_not import WhyNot
 from semrec.store import Record, Store
-from semrec.types import ChangeReport, Event, Float1D, Item, Recommendations, item_keys
+from semrec.types import ChangeReport, Event, Float1D, Float2D, Item, Recommendations, item_keys
+from semrec.workspace.queries import answer_query, explain_absence, profile_of, recommend_to_all
 from semrec.workspace.session import OpenWorkspace
-from semrec.workspace.users import preferences_of
 
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import EvaluationResult
@@ -42,16 +37,24 @@ if TYPE_CHECKING:
 class Recommender:
     """Recommends items of one workspace; see `Recommender.open`.
 
-    Several threads may ask at once, and change items. An answer comes from one generation, whatever becomes
-    current meanwhile; the next ones follow within a second.
+    Several threads may ask and change items at the same time. Each answer comes from one generation; if
+    another one becomes current meanwhile, the next answers come from it within a second.
     """
 
     def __init__(
         self, folder: Path, settings: Settings, *, store: Store | None = None, encoder: Encoder | None = None
     ) -> None:
-        """Most callers want `Recommender.open`; a store or an encoder of one's own goes in here."""
+        """Use an open store or encoder; most callers want `Recommender.open`.
+
+        Parameters
+        ----------
+        folder : the workspace.
+        settings : of this recommender.
+        store : None: the one that the settings and the workspace name.
+        encoder : used for indexing and for queries, whatever encoder the settings name; None: the one that
+            the settings name.
+        """
         self._workspace = OpenWorkspace(folder, settings, store=store, encoder=encoder)
-        self._settings = settings
 
     @classmethod
     def open(
@@ -66,15 +69,16 @@ class Recommender:
 
         Parameters
         ----------
-        workspace : folder; `index` makes it when it is not there.
-        qdrant : URL of a Qdrant server; None: as the workspace says, else inside the workspace.
-        model : sentence encoder for a new index: a hub name or a folder; None: the bundled one.
-        settings : everything else; None: from the environment, see `Settings`.
+        workspace : its folder; `index` makes it if it does not exist.
+        qdrant : URL of a Qdrant server; None: the one that the workspace uses, else no server.
+        model : sentence encoder: a hub name or a folder; None: the one of the index, or the bundled one for
+            a new index.
+        settings : all other settings; None: from the environment, see `Settings`.
 
         Raises
         ------
         ConfigError
-            An environment variable has a value that does not fit.
+            An environment variable has a wrong value.
         """
         return cls(Path(workspace), (settings or Settings()).using(qdrant=qdrant, model=model))
 
@@ -87,15 +91,15 @@ class Recommender:
         self.close()
 
     def close(self) -> None:
-        """Release the index, so that another process can open it. Answers that have begun are finished."""
+        """Wait for the answers that have begun, and close the index, so that another process can open it."""
         self._workspace.close()
 
     def follow(self) -> bool:
-        """Answer from the generation that is current now; return whether it is another one than before.
+        """Answer from the current generation from now on; return whether it is another one than before.
 
-        Every question looks for itself, at most ten times a second (once, on a server), and the new
-        generation is opened in the background. This opens it at once. When it cannot be opened the old
-        one goes on answering, and the notes of answers say so.
+        Without this call, a query looks for the current generation (ten times a second at most, once on a
+        server), and a new one is opened in the background. If it cannot be opened, the old generation
+        answers, and the notes of answers say so.
         """
         return self._workspace.follow()
 
@@ -113,27 +117,28 @@ class Recommender:
         progress: Callable[[int], None] | None = None,
         announce: Callable[[Any], None] | None = None,
     ) -> IndexReport:
-        """Bring the index up to date with a catalog: encode and write what differs, nothing else.
+        """Bring the index up to date with a catalog: encode and write only the differences.
 
-        What is not asked for (encoder, template, passage length) stays as the index has it. Items that the
-        catalog does not name are kept. Many changes make a new generation, which answers when it is complete.
+        Encoder, template and passage length stay as they are in the index, unless others are asked for.
+        Items that are not in the catalog are kept. Many changes make a new generation, which answers when it
+        is complete.
 
         Parameters
         ----------
-        source : a file, a glob, `-` for standard input or a list of them; a polars or pandas frame, an
+        source : a file, a glob, `-` for standard input, or a list of them; a polars or pandas frame, an
             Arrow table, or an iterable of `Item` or of dicts.
-        mapping : which column is what; what it leaves open is guessed and reported in the notes.
+        mapping : which columns to read; missing parts are guessed and reported in the notes.
         format : csv, tsv, jsonl or parquet; None: by the name or the first bytes.
-        sync : delete the items that the catalog does not name.
-        allow_large_delete : with `sync`, also delete more than a fifth of the items.
-        rebuild : build the index from this catalog alone, whatever there is, without what `fit` learned.
-        progress : hears of rows that are done with.
-        announce : is given the opened catalog (notes, number of rows) before the work starts.
+        sync : delete the items that are not in the catalog.
+        allow_large_delete : with `sync`, delete them also if they are more than a fifth of the items.
+        rebuild : build the index from this catalog alone, without earlier items and without `fit`'s models.
+        progress : called with the number of rows just processed.
+        announce : called with the opened catalog (its notes and number of rows) before the work starts.
 
         Raises
         ------
         CatalogError, EncoderError, StoreError, WorkspaceError
-            The previous index goes on answering.
+            The previous index still answers.
         """
         from semrec.workspace.indexing import IndexOptions, index
 
@@ -141,20 +146,20 @@ class Recommender:
         return index(self._workspace, source, options)
 
     def put_items(self, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
-        """Write items into the index that answers; they can be found at once.
+        """Write items into the index that answers; they can be found when this returns.
 
-        Only texts that are new or changed are encoded, and an item that is there just so is left alone.
+        Only new and changed texts are encoded; unchanged items are not written.
 
         Parameters
         ----------
-        items : `Item`s, or dicts with `id`, and `title`, `text`, `metadata` where there are any. An item
-            replaces the one with its id as a whole; of several with the same id the last one holds.
+        items : `Item` objects, or dicts with `id` and optional `title`, `text` and `metadata`. An item
+            replaces the one with its id as a whole; of several with the same id, the last one counts.
 
         Raises
         ------
         CatalogError
-            An item does not fit: its template gives no text, or a field has a value of another type. Nothing
-            was written then.
+            An item does not fit: its template gives no text, or a field has a value of another type.
+            Nothing was written.
         WorkspaceError
             Nothing is indexed yet.
         """
@@ -163,23 +168,23 @@ class Recommender:
         return put_items(self._workspace, items)
 
     def delete_items(self, item_ids: Iterable[str]) -> ChangeReport:
-        """Delete items from the index that answers; the report names the ids that were not there."""
+        """Delete items from the index that answers; the report also lists the unknown ids."""
         from semrec.workspace.indexing import delete_items
 
         return delete_items(self._workspace, item_ids)
 
-    # -- generations --------------------------------------------------------------------------------
+    # -- generations -------------------------------------------------------------------------------
 
     def generations(self) -> list[GenerationFacts]:
-        """Return all complete generations, the oldest first."""
+        """Return all complete generations, oldest first."""
         from semrec.workspace.generations import list_generations
 
         return list_generations(self._workspace)
 
     def rollback(self, generation: int | None = None) -> int:
-        """Make an older generation current again; running processes follow. Return its number.
+        """Make an older generation current again, in all running processes. Return its number.
 
-        Items that were put or deleted since are put and deleted there, too.
+        Items that were put or deleted since then are put and deleted in it, too.
 
         Parameters
         ----------
@@ -188,13 +193,13 @@ class Recommender:
         Raises
         ------
         StoreError, WorkspaceError
-            There is none, or it cannot answer. Nothing was changed.
+            It does not exist, or it is damaged. Nothing was changed.
         """
         from semrec.workspace.generations import rollback
 
         return rollback(self._workspace, generation)
 
-    # -- asking ------------------------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------------
 
     def recommend(
         self,
@@ -209,32 +214,35 @@ class Recommender:
         diversity: float = 0.0,
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
+        text_vector: Float1D | None = None,
     ) -> Recommendations:
         """Recommend items by a text, by a history, for a user, or by several: "like these, but about X".
 
         Parameters
         ----------
-        text : what is wanted, in words.
-        history : item ids, `Event`s, or dicts with the fields of `Event`, oldest first.
-        user : a user of the event log; the stored history comes before the given one. A user without any
-            gets what is popular and, with `Settings.freshness_field`, new; the notes of the answer say so.
-        k : how many, 1 to 1000.
+        text : a description of the wanted items.
+        history : item ids, `Event` objects, or dicts with the fields of `Event`, oldest first.
+        user : a user of the event log; the stored events come before `history`. A user without events gets
+            popular items and, with `RankingSettings.freshness_field`, new ones; the notes of the answer say
+            so.
+        k : number of recommendations, 1 to 1000.
         where : metadata filters, see `parse_where`.
         exclude : ids that are never recommended.
         exclude_seen : leave out the items of the history.
-        diversity : in [0, 1]; 0 is the best items, 1 the most different ones.
-        weights : weight of each signal, over those of the settings and of `fit`.
-        explain : find out the reasons; without them an answer is a little faster.
+        diversity : in [0, 1]; 0: the best items, 1: the most different ones.
+        weights : weights of signals, instead of those of `fit` or of the settings.
+        explain : also return the reasons; without them an answer is a little faster.
+        text_vector : float32 (dim,), the row of `encode_texts` for `text`; None: encode the text now.
 
         Returns
         -------
         Recommendations
-            Best first; fewer than k when the filters leave fewer.
+            Best first; fewer than k if the filters leave fewer.
 
         Raises
         ------
         EmptyProfileError
-            There is neither a text nor a history that says anything.
+            There is no text, and no event of the history has a weight.
         UnknownItemError
             No item of the history is in the index.
         UnknownFieldError, QueryError
@@ -242,101 +250,80 @@ class Recommender:
         EncoderError
             The index was built with another encoder.
         """
-        query = make_query(
-            text=text,
-            user=user,
-            history=history,
-            k=k,
-            where=where,
-            exclude=exclude,
-            exclude_seen=exclude_seen,
-            diversity=diversity,
-            weights=weights,
-            explain=explain,
-        )
-        return self._answer(query)
+        query = make_query(text, history, user, k, where, exclude, exclude_seen, diversity, weights, explain)
+        return answer_query(self._workspace, query, text_vector)
 
     def similar(
         self, item_id: str, *, k: int = 10, where: Mapping[str, Any] | None = None, diversity: float = 0.0
     ) -> Recommendations:
-        """Recommend the items that are most like one item; options as in `recommend`.
+        """Recommend the items that are most similar to one item; options as in `recommend`.
 
-        What is popular does not matter here.
+        Signals that are the same for everyone, such as popularity, do not count.
         """
         weights = dict.fromkeys(impersonal_signals(), 0.0)
         query = Query(history=(Event(item_id),), k=k, where=where or {}, diversity=diversity, weights=weights)
-        found = self._answer(query)
+        found = answer_query(self._workspace, query)
         return replace(found, query={"item": item_id, "k": k, "where": dict(where or {})})
 
-    # -- the map -----------------------------------------------------------------------------------
-
-    def map(self) -> CatalogMap | None:
-        """Return the map of the catalog.
-
-        None when the index was built before there were maps, or when all items that it was drawn by are gone.
-        """
-        with self._workspace.live_index.read() as generation:
-            return draw_map(generation.index, generation.manifest)
-
-    def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
-        """Return where items are on the map, x and y in [-1, 1] by id; unknown ids are left out.
-
-        None as for `map`.
-        """
-        with self._workspace.live_index.read() as generation:
-            return place_items(generation.index, generation.manifest, item_ids)
-
-    def _asked(self, query: Query, generation: Generation) -> Asked:
-        """Return a query with what is known of its user."""
-
-        def encode(text: str) -> Float1D:
-            return self._workspace.encoders.text_vector(text, generation.manifest)
-
-        if query.user is None:
-            return Asked(query, encode)
-        return Asked(query, encode, self._events_of(query.user), preferences_of(self._workspace, query.user))
-
-    def _events_of(self, user: str) -> list[Event]:
-        return self.event_log(create=False).history(user, limit=self._settings.events.max_user_events)
-
-    def _answer(self, query: Query) -> Recommendations:
-        query.check()
-        with one_blas_thread(), self._workspace.live_index.read() as generation:
-            found = answer(self._asked(query, generation), generation)
-        note = self._workspace.live_index.note
-        return replace(found, notes=(*found.notes, note)) if note else found
-
-    def why_not(self, item_id: str, **asked: Any) -> WhyNot:
-        """Tell why an item is not among the recommendations, exactly.
-
-        Parameters
-        ----------
-        item_id : the item.
-        asked : the arguments of `recommend`.
+    def why_not(
+        self,
+        item_id: str,
+        *,
+        text: str | None = None,
+        history: Sequence[str | Event | Mapping[str, Any]] = (),
+        user: str | None = None,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        exclude: Sequence[str] = (),
+        exclude_seen: bool = True,
+        diversity: float = 0.0,
+        weights: Mapping[str, float] | None = None,
+        text_vector: Float1D | None = None,
+    ) -> WhyNot:
+        """Return the exact reason why an item is not in the answer of `recommend` for the same arguments.
 
         Raises
         ------
         QueryError
-            As `recommend` does; an item that is not in the index is an answer, not an error.
+            As in `recommend`. An item that is not in the index is no error: the answer says so.
         """
-        query = make_query(**asked)
-        query.check()
-        with one_blas_thread(), self._workspace.live_index.read() as generation:
-            return why_not(item_id, self._asked(query, generation), generation)
+        query = make_query(text, history, user, k, where, exclude, exclude_seen, diversity, weights)
+        return explain_absence(self._workspace, item_id, query, text_vector)
+
+    def encode_texts(self, texts: Sequence[str]) -> Float2D:
+        """Return the vectors of query texts, float32 (n, dim), rows of unit length, for `recommend`.
+
+        Encoding several texts together is faster than one by one. The latest vectors are kept, see
+        `kept_text_vector`.
+        """
+        with self.reading() as generation:
+            return self._workspace.encoders.text_vectors(texts, generation.manifest)
+
+    def kept_text_vector(self, text: str) -> Float1D | None:
+        """Return the vector of a query text, float32 (dim,), if it is kept; else None. Nothing is encoded."""
+        generation = self._workspace.live_index.generation
+        return self._workspace.encoders.kept_vector(text, generation.manifest) if generation else None
+
+    def has_text(self, text: str) -> bool:
+        """Return whether the vector of a query text is kept."""
+        return self.kept_text_vector(text) is not None
+
+    @property
+    def n_texts(self) -> int:
+        """Number of query texts whose vectors are kept."""
+        return self._workspace.encoders.n_texts
 
     # -- users -------------------------------------------------------------------------------------
 
     def user_profile(self, user: str, *, recent: int = 20) -> UserProfile:
-        """Return what is known of a user: interests with their central items, and the latest events.
+        """Return the interests of a user, with their central items, and the latest events.
 
         Parameters
         ----------
         user : a user; an unknown one has an empty profile.
-        recent : latest events to tell.
+        recent : number of latest events.
         """
-        with self._workspace.live_index.read() as generation:
-            preferences = preferences_of(self._workspace, user)
-            return describe_user(user, self._events_of(user), preferences, generation, recent=recent)
+        return profile_of(self._workspace, user, recent)
 
     def set_interests(self, user: str, weights: Mapping[str, float]) -> UserProfile:
         """Set how much interests of a user count, and return the profile.
@@ -344,12 +331,12 @@ class Recommender:
         Parameters
         ----------
         user : a user of the event log.
-        weights : by an item of each interest: 0 mutes it, 1 is as usual, 2 counts double.
+        weights : by an item of each interest, from 0 to 10. 0: muted. 1: normal. 2: counts double.
 
         Raises
         ------
         QueryError
-            A weight is no number from 0 to 10, or an item is not in the user's history.
+            A weight is out of range, or an item is in no interest of the user.
         """
         from semrec.workspace.users import set_interests
 
@@ -357,20 +344,13 @@ class Recommender:
         return self.user_profile(user)
 
     def delete_user(self, user: str) -> DeletedUser:
-        """Delete all that is stored of a user, and return what it was.
+        """Delete all stored data of a user, and return how much it was.
 
-        What `fit` learned holds no user: items are described, and users only by their history.
+        The models of `fit` hold no data of users: they describe items, and a user only by the history.
         """
         from semrec.workspace.users import delete_user
 
         return delete_user(self._workspace, user)
-
-    def _preferences(self, user: str) -> dict[str, float]:
-        from semrec.workspace.users import preferences_of
-
-        return preferences_of(self._workspace, user)
-
-    # -- everybody ---------------------------------------------------------------------------------
 
     def recommend_all(
         self,
@@ -383,39 +363,45 @@ class Recommender:
     ) -> BatchReport:
         """Recommend to every user of the event log, into one Parquet file.
 
-        Every item of the catalog is scored for every user, as `recommend(user=...)` scores its candidates;
-        items of the user's history are left out. A run that was killed goes on where it stopped when it is
-        started again with the same arguments; until all is done the file is not there, or is the old one.
-        Changes of items wait until the end, questions do not.
+        Every item of the catalog is scored for every user, as `recommend(user=...)` scores its candidates,
+        without the items of the user's history. After a kill, a run with the same arguments continues. The
+        file is written at the end. Changes of items wait until then; queries do not.
 
         Parameters
         ----------
         output : the file: user_id, rank, item_id, score, and the share of every signal.
-        k : recommendations for each user, 1 to 1000; fewer where the catalog or the filters leave fewer.
+        k : recommendations for each user, 1 to 1000; fewer if the catalog or the filters leave fewer.
         where : metadata filters, see `parse_where`.
-        popular : users without events that say anything get what is popular; else they are left out. Before
-            the first `fit` nothing is known to be popular.
-        progress : hears how many users are done with, and of how many.
+        popular : recommend popular items to users without usable events; False: leave these users out.
+            Popularity is known after the first `fit`.
+        progress : called with the number of finished users and the number of all users.
 
         Raises
         ------
         ConfigError
-            The file cannot be written, or another process is writing it; or the index holds no items.
+            The file cannot be written, another process writes it, or the index holds no items.
         QueryError
             A filter or an option does not fit.
         StoreError
             There is no event log, or the store failed.
         """
-        from semrec.ranking.all_users import Batch, recommend_all
+        return recommend_to_all(self._workspace, Path(output), k, where, popular, progress)
 
-        Query(k=k).check()
-        events = self.event_log(create=False)
-        with self._workspace.write_lock, self._workspace.live_index.pin() as handle, one_blas_thread():
-            generation = handle.generation
-            batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
-            return recommend_all(generation, events, Path(output), batch, progress)
+    # -- events and learning -----------------------------------------------------------------------
 
-    # -- learning ----------------------------------------------------------------------------------
+    def event_log(self, *, create: bool = True) -> EventLog:
+        """Return the event log, for any thread; it stays open as long as the recommender.
+
+        Parameters
+        ----------
+        create : make one if there is none.
+
+        Raises
+        ------
+        StoreError
+            There is none, or it cannot be used.
+        """
+        return self._workspace.event_log(create=create)
 
     def add_events(
         self,
@@ -426,15 +412,15 @@ class Recommender:
         announce: Callable[[Any], None] | None = None,
         on_reject: Callable[[Reject], None] | None = None,
     ) -> AppendReport:
-        """Add events to the log; what is there already changes nothing.
+        """Add events to the log; events that are already in it change nothing.
 
         Parameters
         ----------
-        source : a file, a glob, `-` or a list of them; a frame, or an iterable of dicts.
-        mapping : which column is what; what it leaves open is guessed.
+        source : a file, a glob, `-` for standard input, or a list of them; a frame, or an iterable of dicts.
+        mapping : which columns to read; missing parts are guessed.
         format : csv, tsv, jsonl or parquet; None: by the name or the first bytes.
-        announce : is given the opened source (its notes) before the work starts.
-        on_reject : is given every row that is no event.
+        announce : called with the opened source (its notes) before the work starts.
+        on_reject : called with every row that is not an event.
 
         Raises
         ------
@@ -443,22 +429,20 @@ class Recommender:
         """
         from semrec.workspace.training import add_events
 
-        return add_events(
-            self._workspace, source, mapping=mapping, format=format, announce=announce, on_reject=on_reject
-        )
+        return add_events(self._workspace, source, mapping, format, announce, on_reject)
 
     def fit(self, *, seed: int = 0, progress: Callable[[str], None] | None = None) -> FitReport:
-        """Learn from the event log; the new models answer when they are complete, not before.
+        """Learn from the event log; the new models answer when they are complete.
 
         Parameters
         ----------
-        seed : of everything random; the same seed and events give the same models.
-        progress : hears of each step, in words.
+        seed : of all random numbers; the same seed and events give the same models.
+        progress : called with the name of each step.
 
         Raises
         ------
         ConfigError
-            There is nothing to learn from.
+            The events are not enough to learn from.
         StoreError
             There is no event log, or the store failed.
         """
@@ -477,63 +461,69 @@ class Recommender:
         with_baselines: bool = True,
         progress: Callable[[str], None] | None = None,
     ) -> EvaluationResult:
-        """Measure the recommender on events, next to the baselines; nothing is stored.
+        """Measure the quality of the recommender on events, compared with baselines; nothing is stored.
 
         Parameters
         ----------
         source, mapping : events, as in `add_events`.
         split : how the test part is held out, see `semrec.evaluation.SPLITS`.
         k : length of the lists.
-        seed : of the split and of everything learned.
-        with_baselines : compare with all methods that run here.
-        progress : hears of each step, in words.
-        """
-        from semrec.workspace.training import evaluate
-
-        return evaluate(
-            self._workspace,
-            source,
-            mapping=mapping,
-            split=split,
-            k=k,
-            seed=seed,
-            with_baselines=with_baselines,
-            progress=progress,
-        )
-
-    def event_log(self, *, create: bool = True) -> EventLog:
-        """Return the event log; it stays open as long as the recommender, and any thread may use it.
-
-        Parameters
-        ----------
-        create : make one when there is none.
+        seed : of the split and of all random numbers.
+        with_baselines : compare with all methods that are installed.
+        progress : called with the name of each step.
 
         Raises
         ------
-        StoreError
-            There is none, or it cannot be used.
+        ConfigError
+            The split is unknown, or the events are not enough.
         """
-        return self._workspace.event_log(create=create)
+        from semrec.workspace.training import evaluate
+
+        return evaluate(self._workspace, source, mapping, split, k, seed, with_baselines, progress)
+
+    # -- the index ---------------------------------------------------------------------------------
 
     def items(self, item_ids: Sequence[str]) -> list[Record]:
-        """Return what is stored of items, in the order given; ids that are not in the index are left out."""
+        """Return the stored fields of items, in the order given; unknown ids are left out."""
         keys = item_keys(dict.fromkeys(item_ids))
         with self._workspace.live_index.read() as generation:
-            return generation.index.records(keys[generation.index.contains(keys)])
+            return generation.index.fetch(keys, records=True).records()
+
+    def map(self) -> CatalogMap | None:
+        """Return the map of the catalog; None if all items that it is drawn by are deleted."""
+        with self._workspace.live_index.read() as generation:
+            return draw_map(generation.index, generation.manifest)
+
+    def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
+        """Return the places of items on the map, x and y in [-1, 1] by id; unknown ids are left out.
+
+        None if there is no map, see `map`.
+        """
+        with self._workspace.live_index.read() as generation:
+            return place_items(generation.index, generation.manifest, item_ids)
+
+    @contextmanager
+    def reading(self) -> Iterator[Generation]:
+        """Keep the generation that answers open, to read its index, its signals and its manifest.
+
+        Its items may change meanwhile. `close` waits until the context ends.
+        """
+        with self._workspace.live_index.pin() as handle:
+            yield handle.generation
 
     def warm_up(self) -> None:
-        """Open the index and load the encoder, so that the first question is answered as fast as others.
+        """Open the index and load the encoder, so that the first answer is as fast as later ones.
 
         Raises
         ------
         EncoderError, StoreError, WorkspaceError
-            There is nothing that could answer yet.
+            Nothing is indexed yet, or it cannot be opened.
         """
         with self._workspace.live_index.read() as generation:
             self._workspace.encoders.text_vector("warm", generation.manifest)
 
     def info(self) -> dict[str, Any]:
-        """Return what the workspace holds, as plain values."""
+        """Return facts about the workspace and its index, as plain values."""
         from semrec.workspace.generations import describe
 
         return describe(self._workspace)
@@ -546,41 +536,15 @@ class Recommender:
     @property
     def settings(self) -> Settings:
         """The settings that it was opened with."""
-        return self._settings
+        return self._workspace.settings
 
     @property
     def generation(self) -> int | None:
-        """Number of the generation that answers; None while none is open."""
+        """Number of the generation that answers; None if none is open."""
         generation = self._workspace.live_index.generation
         return generation.number if generation else None
 
     @property
     def stale(self) -> str | None:
-        """Why an older generation answers than the current one, in words; None: it does not."""
+        """Why an older generation than the current one answers; None if the current one answers."""
         return self._workspace.live_index.note
-
-    @property
-    def n_texts(self) -> int:
-        """Texts of questions whose vectors are kept."""
-        return self._workspace.encoders.n_texts
-
-    # -- parts --------------------------------------------------------------------------------------
-
-    @contextmanager
-    def reading(self) -> Iterator[Generation]:
-        """Keep the generation that answers open, to look into its index, its signals and its manifest.
-
-        Its items may change meanwhile. `close` waits until the context ends.
-        """
-        with self._workspace.live_index.pin() as handle:
-            yield handle.generation
-
-    def encode_texts(self, texts: Sequence[str]) -> None:
-        """Encode texts of questions together and keep their vectors; asking with them is fast then."""
-        with self.reading() as generation:
-            self._workspace.encoders.text_vectors(texts, generation.manifest)
-
-    def has_text(self, text: str) -> bool:
-        """Tell whether the vector of a text of a question is kept."""
-        generation = self._workspace.live_index.generation
-        return generation is not None and self._workspace.encoders.keeps(text, generation.manifest)

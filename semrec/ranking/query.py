@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from semrec.errors import QueryError
@@ -46,31 +46,35 @@ class Query:
 
 
 def make_query(
-    *,
     text: str | None = None,
     history: Sequence[str | Event | Mapping[str, Any]] = (),
+    user: str | None = None,
+    k: int = 10,
     where: Mapping[str, Any] | None = None,
     exclude: Sequence[str] = (),
+    exclude_seen: bool = True,
+    diversity: float = 0.0,
     weights: Mapping[str, float] | None = None,
-    **options: Any,
+    explain: bool = True,
 ) -> Query:
     """Return the arguments of `Recommender.recommend` as a query.
 
     Raises
     ------
     QueryError
-        An argument is unknown, or an entry of the history cannot be read.
+        An entry of the history cannot be read.
     """
-    unknown = set(options) - {field.name for field in fields(Query)}
-    if unknown:
-        raise QueryError(f"a query has no {sorted(unknown)[0]!r}.")
     return Query(
         text=text.strip() if text else None,
+        user=user,
         history=read_history(history),
+        k=k,
         where=where or {},
         exclude=tuple(exclude),
+        exclude_seen=exclude_seen,
+        diversity=diversity,
         weights=weights or {},
-        **options,
+        explain=explain,
     )
 
 

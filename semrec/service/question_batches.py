@@ -31,7 +31,7 @@ class QuestionBatches:
 
     def __init__(
         self,
-        encode: Callable[[Sequence[str]], None],
+        encode: Callable[[Sequence[str]], object],
         known: Callable[[str], bool],
         workers: WorkerPool,
         metrics: Metrics,

@@ -1,4 +1,4 @@
-"""The encoders of a shop: to index with, to ask with, and the texts of questions that were just encoded."""
+"""The encoders of a workspace, for indexing and for questions, with the vectors of the latest query texts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from threading import RLock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
+from cachetools import LRUCache
 
 from semrec.config import Settings
 from semrec.encoder import PRECISIONS, Encoder, load_encoder, load_reference, precisions
@@ -18,11 +19,10 @@ from semrec.encoder.fingerprint import known_fingerprint
 from semrec.encoder.shared import SharedEncoder
 from semrec.encoder.speeds import Speeds
 from semrec.encoder.truncated import truncate_encoder, truncated_fingerprint
-from semrec.errors import EncoderError
+from semrec.errors import EncoderError, QueryError
 from semrec.mathematics.rows import unit_rows
 from semrec.store import Manifest
 from semrec.types import Float1D, Float2D, Precision
-from semrec.workspace.query_cache import TextVectors
 
 if TYPE_CHECKING:
     from semrec.indexer.read import Catalog
@@ -33,81 +33,97 @@ class Encoders:
 
     Parameters
     ----------
-    settings : which model, in which precision, cut to which length.
-    encoder : one that is loaded already.
+    settings : which model, in which precision, truncated to which length.
+    encoder : an open encoder; it is used for everything, whatever model and precision the settings name.
 
     Attributes
     ----------
-    loaded : the encoder that was loaded last, whole; None before.
+    loaded : the encoder that was loaded last, with its full vectors; None before.
     """
 
     def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
         self.loaded = encoder
-        self._given = encoder.fingerprint if encoder else None
+        self._given = encoder
         self._settings = settings
         self._opening = RLock()
         self._shared: dict[str, SharedEncoder] = {}
-        self._texts = TextVectors(settings.encoder.text_vectors)
+        self._texts: LRUCache[tuple[str, str], Float1D] = LRUCache(settings.encoder.text_vectors)
+        self._texts_lock = Lock()
 
     @property
     def n_texts(self) -> int:
-        """How many vectors of texts are kept."""
+        """Number of query texts whose vectors are kept."""
         return len(self._texts)
 
     # -- indexing ----------------------------------------------------------------------------------
 
     def identity(self, manifest: Manifest | None) -> str | None:
-        """Return what tells the model that a catalog would be encoded by from all others; nothing is loaded.
+        """Return a fingerprint of the model that would encode a catalog; it is not loaded.
 
-        None when only loading it tells. The precision does not count.
+        The precision does not count. None if only loading the model tells.
 
         Parameters
         ----------
-        manifest : of the index that answers; None: there is none.
+        manifest : of the index that answers; None if there is none.
         """
         if self._given:
-            return self._given
-        name = self._settings.encoder.model or (manifest.encoder if manifest else "bundled")
-        with suppress(EncoderError):  # whoever loads it will tell
-            return known_fingerprint(name, "float32")
+            return self._given.fingerprint
+        with suppress(EncoderError):  # loading it raises a better error
+            return known_fingerprint(self._name(manifest), "float32")
         return None
 
-    def chosen(self, catalog: Catalog) -> Choice:
-        """Return the encoder for a catalog that is indexed for the first time, or as if it were."""
-        choice = self._chosen(self._settings.encoder.model or "bundled", catalog)
+    def choose(self, catalog: Catalog) -> Choice:
+        """Return the encoder for an index that is built from a catalog alone."""
+        choice = self._choose(self._name(None), catalog)
         return replace(choice, encoder=truncate_encoder(choice.encoder, self._settings.index.text_dimension))
 
-    def asked(self, manifest: Manifest, catalog: Catalog) -> Choice | None:
-        """Return the encoder asked for; None when it is that of the manifest, which is not even loaded.
+    def choose_for_update(self, manifest: Manifest, catalog: Catalog) -> Choice | None:
+        """Return the encoder for the update of an index; None if it is the index's own, which is not loaded.
 
-        `auto` keeps the precision of the manifest as long as the model is the same: what is not changed need
-        not be encoded again.
+        `auto` keeps the precision of the index while the model is the same, so that unchanged items need not
+        be encoded again.
         """
-        name = self._settings.encoder.model or manifest.encoder
-        automatic = self._settings.encoder.backend == "auto"
-        precision = manifest.precision if automatic else PRECISIONS[self._settings.encoder.backend]
-        dimension = self._settings.index.text_dimension
-        known = known_fingerprint(name, precision)
-        same = known and manifest.encoder_fingerprint in (
-            known,
-            truncated_fingerprint(known, manifest.dimension),
-        )
-        if self.loaded is None and same and dimension in (None, manifest.dimension):
+        if self._is_unchanged(manifest):
             return None
-        if not automatic or name != manifest.encoder:
-            choice = self._chosen(name, catalog)
+        name = self._name(manifest)
+        is_same_model = name == manifest.encoder
+        if self._given or not is_same_model or self._settings.encoder.backend != "auto":
+            choice = self._choose(name, catalog)
         else:
-            if self.loaded is None or self.loaded.name != name:
-                self.loaded = load_encoder(name, self._settings, precision=precision)
-            choice = Choice(self.loaded)
-        if dimension is None and name == manifest.encoder:
+            choice = Choice(self._loaded(name, manifest.precision))
+        dimension = self._settings.index.text_dimension
+        if dimension is None and is_same_model:
             dimension = min(manifest.dimension, choice.encoder.dimension)
         return replace(choice, encoder=truncate_encoder(choice.encoder, dimension))
 
-    def _chosen(self, name: str, catalog: Catalog) -> Choice:
-        """Return the encoder of this name, in the precision asked for; `auto`: the fastest good one."""
-        loaded, asked = self.loaded, self._settings.encoder.backend
-        if loaded and loaded.name == name and (asked == "auto" or loaded.precision == PRECISIONS[asked]):
+    def _name(self, manifest: Manifest | None) -> str:
+        if self._given:
+            return self._given.name
+        return self._settings.encoder.model or (manifest.encoder if manifest else "bundled")
+
+    def _is_unchanged(self, manifest: Manifest) -> bool:
+        """Return whether the settings ask for the encoder of an index, as far as its files tell."""
+        if self.loaded or self._settings.index.text_dimension not in (None, manifest.dimension):
+            return False
+        backend = self._settings.encoder.backend
+        precision = manifest.precision if backend == "auto" else PRECISIONS[backend]
+        known = known_fingerprint(self._name(manifest), precision)
+        return known is not None and manifest.encoder_fingerprint in (
+            known,
+            truncated_fingerprint(known, manifest.dimension),
+        )
+
+    def _loaded(self, name: str, precision: Precision) -> Encoder:
+        if self.loaded is None or self.loaded.name != name:
+            self.loaded = load_encoder(name, self._settings, precision=precision)
+        return self.loaded
+
+    def _choose(self, name: str, catalog: Catalog) -> Choice:
+        """Return the encoder of this name in the precision of the settings; `auto`: the fastest good one."""
+        if self._given:
+            return Choice(self._given)
+        loaded, backend = self.loaded, self._settings.encoder.backend
+        if loaded and loaded.name == name and (backend == "auto" or loaded.precision == PRECISIONS[backend]):
             return Choice(loaded)
 
         def load(precision: Precision) -> Encoder:
@@ -115,17 +131,17 @@ class Encoders:
 
         reference = partial(load_reference, name, self._settings)
         items = catalog.peek(ENOUGH_ITEMS)
-        if asked == "auto":
+        if backend == "auto":
             device = self._settings.encoder.device
             speeds = Speeds(self._settings.cache.folder, known_fingerprint(name, "float32"), device)
             candidates = partial(precisions, self._settings)
             choice = fastest_encoder(load, reference, candidates, items, speeds)
         else:
-            choice = requested_encoder(load, reference, PRECISIONS[asked], items)
+            choice = requested_encoder(load, reference, PRECISIONS[backend], items)
         self.loaded = choice.encoder
         return choice
 
-    # -- asking ------------------------------------------------------------------------------------
+    # -- questions ---------------------------------------------------------------------------------
 
     def of(self, manifest: Manifest) -> Encoder:
         """Return the encoder of an index, for all threads.
@@ -133,14 +149,14 @@ class Encoders:
         Raises
         ------
         EncoderError
-            It cannot be loaded, or the one that the settings name makes other vectors.
+            It cannot be loaded, or another encoder was given or is named by the settings.
         """
         with self._opening:
             shared = self._shared.get(manifest.encoder_fingerprint)
             return shared or self.share(self._fitting(manifest))
 
     def share(self, encoder: Encoder) -> Encoder:
-        """Return an encoder for all threads; two are kept, for the time of a switch."""
+        """Return an encoder for all threads; the last two are kept, for the time of a switch."""
         with self._opening:
             if encoder.fingerprint not in self._shared:
                 last = list(self._shared.items())[-1:]
@@ -148,7 +164,7 @@ class Encoders:
             return self._shared[encoder.fingerprint]
 
     def follow(self, manifest: Manifest) -> None:
-        """Load the encoder of an index that is about to answer, if texts were asked for before."""
+        """Load the encoder of an index before it answers, if any encoder was needed before."""
         if self._shared:
             self.of(manifest)
 
@@ -156,11 +172,9 @@ class Encoders:
         def fitting(whole: Encoder) -> Encoder:
             return truncate_encoder(whole, min(manifest.dimension, whole.dimension))
 
-        whole = self.loaded
-        if whole is None or fitting(whole).fingerprint != manifest.encoder_fingerprint:
-            whole = load_encoder(
-                self._settings.encoder.model or manifest.encoder, self._settings, precision=manifest.precision
-            )
+        whole = self._given or self.loaded
+        if whole is None or (not self._given and fitting(whole).fingerprint != manifest.encoder_fingerprint):
+            whole = load_encoder(self._name(manifest), self._settings, precision=manifest.precision)
         encoder = fitting(whole)
         if encoder.fingerprint != manifest.encoder_fingerprint:
             raise EncoderError(
@@ -172,28 +186,49 @@ class Encoders:
         self.loaded = whole
         return encoder
 
-    def keeps(self, text: str, manifest: Manifest) -> bool:
-        """Tell whether the vector of a text of a question is kept."""
-        return self._texts.get(manifest.encoder_fingerprint, text.strip()) is not None
+    def kept_vector(self, text: str, manifest: Manifest) -> Float1D | None:
+        """Return the vector of a query text, float32 (dim,), if it is kept; else None."""
+        with self._texts_lock:
+            return self._texts.get((manifest.encoder_fingerprint, text.strip()))
 
     def text_vector(self, text: str, manifest: Manifest) -> Float1D:
-        """Return the vector of a text of a question, float32 (dim,), a kept one if there is one."""
-        kept = self._texts.get(manifest.encoder_fingerprint, text)
+        """Return the vector of a query text, float32 (dim,), unit length."""
+        kept = self.kept_vector(text, manifest)
         return self.text_vectors([text], manifest)[0] if kept is None else kept
 
     def text_vectors(self, texts: Sequence[str], manifest: Manifest) -> Float2D:
-        """Return the vectors of texts of questions, float32 (n, dim), rows of unit length, and keep them.
+        """Return the vectors of query texts, float32 (n, dim), rows of unit length, and keep them.
 
-        A text too long for the encoder is cut, and its pieces are averaged.
+        A text that is too long for the encoder is cut into passages; their vectors are averaged.
         """
         from semrec.encoder.passages import Chunker
 
+        if not texts:
+            return np.empty((0, manifest.dimension), np.float32)
         encoder = self.of(manifest)
-        asked = [text.strip() for text in texts]
-        pieces = Chunker(encoder).split(asked)
-        rows = encoder.encode_queries([piece for text in pieces for piece in text])
-        ends = np.cumsum([len(text) for text in pieces])[:-1]
+        stripped = [text.strip() for text in texts]
+        passages = Chunker(encoder).split(stripped)
+        rows = encoder.encode_queries([passage for text in passages for passage in text])
+        ends = np.cumsum([len(text) for text in passages])[:-1]
         vectors = unit_rows(np.stack([part.mean(axis=0) for part in np.split(rows, ends)]))
-        for text, vector in zip(asked, vectors, strict=True):
-            self._texts.put(manifest.encoder_fingerprint, text, vector)
+        with self._texts_lock:
+            for text, vector in zip(stripped, vectors, strict=True):
+                self._texts[manifest.encoder_fingerprint, text] = vector
         return vectors
+
+
+def check_text_vector(vector: Float1D, manifest: Manifest) -> Float1D:
+    """Return a given vector of a query text, float32 (dim,).
+
+    Raises
+    ------
+    QueryError
+        It is not a vector of the length that the index has.
+    """
+    vector = np.asarray(vector, np.float32)
+    if vector.shape != (manifest.dimension,):
+        raise QueryError(
+            f"text_vector has the shape {vector.shape}, not ({manifest.dimension},) as in the index; "
+            "take a row of encode_texts."
+        )
+    return vector

@@ -91,7 +91,7 @@ def _build(
 ) -> IndexReport:
     """Build an index from a catalog alone."""
     encoders, settings = workspace.encoders, workspace.settings
-    choice = encoders.chosen(catalog)
+    choice = encoders.choose(catalog)
     with LazyEncoder(lambda: encoders.share(choice.encoder), settings) as encoder:
         report = index_catalog(
             catalog,
@@ -112,7 +112,7 @@ def _update(
 ) -> IndexReport:
     """Write the differences between a catalog and the index."""
     encoders, settings = workspace.encoders, workspace.settings
-    choice = encoders.asked(before, catalog)
+    choice = encoders.choose_for_update(before, catalog)
     same = choice is None or choice.encoder.fingerprint == before.encoder_fingerprint
     other = None if choice is None or same else choice.encoder
     draft = updated_manifest(

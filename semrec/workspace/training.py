@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 def add_events(
     workspace: OpenWorkspace,
     source: Any,
-    *,
     mapping: EventMapping | None,
     format: str | None,  # noqa: A002 - the word people use
     announce: Callable[[Any], None] | None,
@@ -61,7 +60,6 @@ def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] 
 def evaluate(
     workspace: OpenWorkspace,
     source: Any,
-    *,
     mapping: EventMapping | None,
     split: str,
     k: int,

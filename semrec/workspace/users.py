@@ -7,10 +7,17 @@ from collections.abc import Mapping
 from semrec.errors import QueryError
 from semrec.events.preferences import Preferences
 from semrec.ranking.user_profile import DeletedUser, UserProfile
+from semrec.types import Event
 from semrec.workspace.session import OpenWorkspace
 
 MAX_INTEREST_WEIGHT = 10.0
 """Largest weight that an interest can have; 1 is the usual weight."""
+
+
+def events_of(workspace: OpenWorkspace, user: str) -> list[Event]:
+    """Return the latest stored events of a user, oldest first; at most `EventSettings.max_user_events`."""
+    log = workspace.event_log(create=False)
+    return log.history(user, limit=workspace.settings.events.max_user_events)
 
 
 def preferences_of(workspace: OpenWorkspace, user: str) -> dict[str, float]:
