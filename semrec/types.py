@@ -47,12 +47,17 @@ def item_keys(item_ids: Iterable[str]) -> Keys:
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
-def to_plain(value: Any) -> Any:
+def to_plain(value: Any, *, exclude: Mapping[str, Any] | None = None) -> Any:
     """Return a dataclass, or a container of some, as plain JSON values.
 
     Fields become a dict by name, tuples become lists, paths become text; NaN and infinity stay floats.
+
+    Parameters
+    ----------
+    value : the dataclass.
+    exclude : fields to leave out, as pydantic's `model_dump` takes them.
     """
-    return _adapter(type(value)).dump_python(value, mode="json")
+    return _adapter(type(value)).dump_python(value, mode="json", exclude=dict(exclude) if exclude else None)
 
 
 def to_json(value: Any) -> str:
@@ -254,7 +259,7 @@ class ChangeReport(Plain):
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendations(Plain):
+class Recommendations:
     """The answer to one query, best first.
 
     Parameters
@@ -280,3 +285,10 @@ class Recommendations(Plain):
 
     def __getitem__(self, position: int) -> Recommendation:
         return self.recommendations[position]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, without metadata of items and without contributions of reasons."""
+        return to_plain(self, exclude={"recommendations": {"__all__": _NOT_IN_JSON}})
+
+
+_NOT_IN_JSON = {"metadata": True, "because": {"__all__": {"contribution", "signal"}}}
