@@ -13,7 +13,7 @@ from semrec.service.auth import READ
 from semrec.service.error_responses import ServiceError
 from semrec.service.routes.parameters import ItemId
 from semrec.service.schemas import Bounds, RecommendationsOut, RecommendIn, WhyNotOut
-from semrec.types import Event, Recommendations
+from semrec.types import Event, Recommendations, to_plain
 
 router = APIRouter(tags=["recommend"], dependencies=[READ])
 
@@ -22,7 +22,7 @@ router = APIRouter(tags=["recommend"], dependencies=[READ])
 async def recommend(query: RecommendIn, state: StateDep) -> RecommendationsOut:
     """Recommend items, best first, with reasons."""
     await prepare(query, state)
-    answer = await state.ask(state.recommender.recommend, **query_arguments(query))
+    answer = await state.ask(state.recommender.recommend, **query_arguments(query), explain=query.explain)
     state.metrics.record_answer(answer, cold=bool(set(answer.notes) - {state.recommender.stale}))
     return recommendations_out(answer)
 
@@ -53,7 +53,7 @@ async def prepare(query: RecommendIn, state: AppState) -> None:
 
 
 def query_arguments(query: RecommendIn) -> dict[str, Any]:
-    """Return a query as arguments of `Recommender.recommend`."""
+    """Return a query as the arguments that `Recommender.recommend` and `why_not` share."""
     return {
         "text": query.text,
         "history": [
@@ -67,7 +67,6 @@ def query_arguments(query: RecommendIn) -> dict[str, Any]:
         "exclude_seen": query.exclude_seen,
         "diversity": query.diversity,
         "weights": query.weights,
-        "explain": query.explain,
     }
 
 
@@ -81,7 +80,7 @@ def where_argument(where: Mapping[str, Any]) -> dict[str, Any]:
 
 def recommendations_out(answer: Recommendations) -> RecommendationsOut:
     """Return an answer as its response: every item also has its reasons as a sentence."""
-    body = answer.to_dict()
+    body = to_plain(answer)
     for entry, recommendation in zip(body["recommendations"], answer, strict=True):
         entry["reason"] = reason_sentence(recommendation)
     return RecommendationsOut.model_validate(body)
