@@ -5,7 +5,7 @@ Arrays in, arrays out, but for `semrec.learning.fit`, which writes a generation.
 """
 
 from semrec.learning.models import LearnReport, Models
-from semrec.learning.training import learn, scores
+from semrec.learning.stages import learn, scores
 from semrec.signals.fitting import TrainingData
 
 __all__ = ["LearnReport", "Models", "TrainingData", "learn", "scores"]

@@ -17,7 +17,7 @@ from scipy import sparse
 from semrec.config import Settings
 from semrec.signals import SIGNALS, Signal, SignalContext
 from semrec.signals.blend import BlendWeights
-from semrec.signals.catalog import ArrayCatalog, Histories
+from semrec.signals.catalog_matrix import ArrayCatalog, Histories
 from semrec.signals.fitting import Fitted, TrainingData
 from semrec.signals.models.text_map import mean_vector
 from semrec.signals.standard import seen_in, standardised

@@ -20,7 +20,7 @@ from semrec.ranking.filters import meets
 from semrec.ranking.generation import Generation
 from semrec.ranking.history import History
 from semrec.signals import Signal
-from semrec.signals.catalog import Histories
+from semrec.signals.catalog_matrix import Histories
 from semrec.signals.item_item import columns_of
 from semrec.signals.standard import seen_in, standardised
 from semrec.store import Index
@@ -70,7 +70,7 @@ class ItemColumns:
 
 @dataclass(frozen=True)
 class MappedCatalog:
-    """A catalog in mapped files, see `semrec.signals.catalog.Catalog`; keys ascend.
+    """A catalog in mapped files, see `semrec.signals.catalog_matrix.Catalog`; keys ascend.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from semrec.store.bm25_encoder import Bm25Encoder
 from semrec.store.protocol import Hits, ScoreQuery, Search, SparseVector, VectorField
 
 if TYPE_CHECKING:
-    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.catalog_matrix import Catalog, Histories
     from semrec.signals.fitting import EncodedItems
 
 BM25 = "bm25"

@@ -26,7 +26,7 @@ from semrec.types import Float1D, Float2D
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.catalog_matrix import Catalog, Histories
 
 COLLABORATIVE = "collaborative"
 

@@ -29,7 +29,7 @@ from semrec.types import AnyOf, Condition, Float1D, Float2D, Keys, Range, Value
 
 if TYPE_CHECKING:
     from semrec.config import Settings
-    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.catalog_matrix import Catalog, Histories
 
 FRESHNESS = "freshness"
 

@@ -26,7 +26,7 @@ from semrec.types import Float1D, Float2D, Keys
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
-    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.catalog_matrix import Catalog, Histories
 
 ITEM_ITEM = "item_item"
 MAX_ENTRIES = 200

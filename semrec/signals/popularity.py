@@ -17,7 +17,7 @@ from semrec.store.protocol import Items, ScoreQuery, Search, VectorField
 from semrec.types import Float1D, Float2D
 
 if TYPE_CHECKING:
-    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.catalog_matrix import Catalog, Histories
 
 POPULARITY = "popularity"
 

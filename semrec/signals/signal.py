@@ -26,7 +26,7 @@ from semrec.types import Float1D, Float2D, Keys, Value
 
 if TYPE_CHECKING:
     from semrec.config import Settings
-    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.catalog_matrix import Catalog, Histories
     from semrec.signals.fitting import EncodedItems, Fitted, Parameters, TrainingData, Trial
 
 Origin = Literal["history", "text", "catalog"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from semrec.signals.catalog import Histories
+from semrec.signals.catalog_matrix import Histories
 from semrec.types import Float1D, Float2D, Keys
 
 SMALLEST_SCALE = 1e-6

@@ -31,7 +31,7 @@ from semrec.types import Float1D, Float2D, Keys, Value
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from semrec.signals.catalog import Catalog, Histories
+    from semrec.signals.catalog_matrix import Catalog, Histories
     from semrec.signals.fitting import EncodedItems
 
 SHARPNESS = 5.0

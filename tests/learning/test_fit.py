@@ -113,7 +113,7 @@ def test_ratings_that_are_all_alike_are_likes(own_unfitted):
     load(own_unfitted, {f"r{n}": repeated(f"5-{n}", n, kind="rate", value=4.0) for n in range(5)})
     with open_shop(own_unfitted) as shop:
         report = shop.fit()
-        assert report.cleaning["rating_scale"] == (4.0, 4.0)
+        assert list(report.cleaning["rating_scale"]) == [4.0, 4.0]
         assert len(shop.recommend(user="r1", k=5)) == 5
 
 

@@ -10,7 +10,7 @@ from event_data import checkerboard, unit
 from scipy import sparse
 
 from semrec.learning import TrainingData, learn, scores
-from semrec.learning.training import COLD_FACTORS
+from semrec.learning.stages import COLD_FACTORS
 from semrec.mathematics.rows import centre
 from semrec.signals.item_item import REGS
 

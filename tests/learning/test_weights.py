@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semrec.learning import weights as w
-from semrec.learning.training import HISTORY_EDGES
+from semrec.learning.stages import HISTORY_EDGES
 
 EVENTS = np.ones(50, np.float32)
 

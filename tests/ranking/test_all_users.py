@@ -297,7 +297,7 @@ def test_after_a_change_an_unfinished_run_is_begun_anew(fitted, tmp_path):
         assert output.read_text() == "the old one"
         report = in_small_blocks(recommender, output, k=3)
     assert report.n_resumed == 0
-    assert "begun anew, because this has changed since: k." in report.notes[0]
+    assert "started again, because this has changed since: k." in report.notes[0]
     assert report.generation == 3
     assert pl.read_parquet(output)["rank"].max() == 3
 

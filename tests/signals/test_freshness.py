@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from semrec.config import RankingSettings, Settings
 from semrec.errors import ConfigError
-from semrec.signals.catalog import ArrayCatalog, Histories
+from semrec.signals.catalog_matrix import ArrayCatalog, Histories
 from semrec.signals.freshness import FreshnessSignal, seconds_of
 from semrec.signals.text import TextSignal
 from semrec.store.protocol import TEXT

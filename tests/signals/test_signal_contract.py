@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from semrec.config import RankingSettings, Settings
 from semrec.mathematics.rows import centre
 from semrec.signals import SIGNALS, Question, Signal, SignalContext
-from semrec.signals.catalog import ArrayCatalog, Histories
+from semrec.signals.catalog_matrix import ArrayCatalog, Histories
 from semrec.signals.fitting import EncodedItems, TrainingData
 from semrec.signals.signal import Origin, Source
 from semrec.signals.standard import seen_in, standardised

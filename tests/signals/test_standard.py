@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.sparse import csr_array
 
-from semrec.signals.catalog import Histories
+from semrec.signals.catalog_matrix import Histories
 from semrec.signals.standard import LinearStandard, seen_in, standard, standardised
 
 NONE = keys_of([])

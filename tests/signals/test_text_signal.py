@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 
 from semrec.config import RankingSettings
 from semrec.mathematics.rows import centre, unit_rows
-from semrec.signals.catalog import ArrayCatalog, Histories
+from semrec.signals.catalog_matrix import ArrayCatalog, Histories
 from semrec.signals.text import SHARPNESS, TextSignal, item_vectors, soft_nearest
 from semrec.store.protocol import TEXT
 
