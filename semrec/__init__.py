@@ -14,10 +14,46 @@ from typing import TYPE_CHECKING, Any
 from semrec.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from semrec.config import Settings
-    from semrec.errors import SemrecError
-    from semrec.indexer.read import FieldMapping
+    from semrec.catalog_map.map import CatalogMap
+    from semrec.config import (
+        CacheSettings,
+        EncoderSettings,
+        EventLogSettings,
+        EventSettings,
+        IndexSettings,
+        RankingSettings,
+        ServiceSettings,
+        Settings,
+        StoreSettings,
+    )
+    from semrec.encoder.encoder import Encoder
+    from semrec.errors import (
+        CatalogError,
+        ConfigError,
+        EmptyProfileError,
+        EncoderError,
+        QueryError,
+        SemrecError,
+        StoreError,
+        StoreLockedError,
+        StoreUnavailableError,
+        UnknownFieldError,
+        UnknownItemError,
+        WorkspaceError,
+    )
+    from semrec.evaluation.evaluate_recommender import EvaluationResult
+    from semrec.events.interactions import CleaningReport
+    from semrec.events.log import AppendReport, EventLog
+    from semrec.indexer.event_mapping import EventMapping
+    from semrec.indexer.index_report import IndexReport
+    from semrec.indexer.mapping import FieldMapping
+    from semrec.indexer.rejects import Reject
+    from semrec.learning.fit import FitReport
+    from semrec.ranking.all_users import BatchReport
+    from semrec.ranking.user_profile import DeletedUser, UserInterest, UserProfile
+    from semrec.ranking.why_not import Standing, WhyNot
     from semrec.recommender import Recommender
+    from semrec.store.protocol import Record
     from semrec.types import (
         Because,
         ChangeReport,
@@ -28,35 +64,123 @@ if TYPE_CHECKING:
         Recommendation,
         Recommendations,
     )
+    from semrec.workspace.generations import GenerationFacts
 
 __all__ = [
+    "AppendReport",
+    "BatchReport",
     "Because",
+    "CacheSettings",
+    "CatalogError",
+    "CatalogMap",
     "ChangeReport",
+    "CleaningReport",
+    "ConfigError",
+    "DeletedUser",
+    "EmptyProfileError",
+    "Encoder",
+    "EncoderError",
+    "EncoderSettings",
+    "EvaluationResult",
     "Event",
+    "EventLog",
+    "EventLogSettings",
+    "EventMapping",
+    "EventSettings",
     "FieldMapping",
+    "FitReport",
+    "GenerationFacts",
+    "IndexReport",
+    "IndexSettings",
     "Interest",
     "Item",
     "Passages",
+    "QueryError",
+    "RankingSettings",
     "Recommendation",
     "Recommendations",
     "Recommender",
+    "Record",
+    "Reject",
     "SemrecError",
+    "ServiceSettings",
     "Settings",
+    "Standing",
+    "StoreError",
+    "StoreLockedError",
+    "StoreSettings",
+    "StoreUnavailableError",
+    "UnknownFieldError",
+    "UnknownItemError",
+    "UserInterest",
+    "UserProfile",
+    "WhyNot",
+    "WorkspaceError",
 ]
 
-HOMES = {
-    "FieldMapping": "semrec.indexer.read",
-    "Recommender": "semrec.recommender",
-    "SemrecError": "semrec.errors",
-    "Settings": "semrec.config",
+_NAMES = {
+    "semrec.catalog_map.map": ("CatalogMap",),
+    "semrec.config": (
+        "CacheSettings",
+        "EncoderSettings",
+        "EventLogSettings",
+        "EventSettings",
+        "IndexSettings",
+        "RankingSettings",
+        "ServiceSettings",
+        "Settings",
+        "StoreSettings",
+    ),
+    "semrec.encoder.encoder": ("Encoder",),
+    "semrec.errors": (
+        "CatalogError",
+        "ConfigError",
+        "EmptyProfileError",
+        "EncoderError",
+        "QueryError",
+        "SemrecError",
+        "StoreError",
+        "StoreLockedError",
+        "StoreUnavailableError",
+        "UnknownFieldError",
+        "UnknownItemError",
+        "WorkspaceError",
+    ),
+    "semrec.evaluation.evaluate_recommender": ("EvaluationResult",),
+    "semrec.events.interactions": ("CleaningReport",),
+    "semrec.events.log": ("AppendReport", "EventLog"),
+    "semrec.indexer.event_mapping": ("EventMapping",),
+    "semrec.indexer.index_report": ("IndexReport",),
+    "semrec.indexer.mapping": ("FieldMapping",),
+    "semrec.indexer.rejects": ("Reject",),
+    "semrec.learning.fit": ("FitReport",),
+    "semrec.ranking.all_users": ("BatchReport",),
+    "semrec.ranking.user_profile": ("DeletedUser", "UserInterest", "UserProfile"),
+    "semrec.ranking.why_not": ("Standing", "WhyNot"),
+    "semrec.recommender": ("Recommender",),
+    "semrec.store.protocol": ("Record",),
+    "semrec.types": (
+        "Because",
+        "ChangeReport",
+        "Event",
+        "Interest",
+        "Item",
+        "Passages",
+        "Recommendation",
+        "Recommendations",
+    ),
+    "semrec.workspace.generations": ("GenerationFacts",),
 }
+"""The public names of each module."""
+
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """Load public names when they are first used: `import semrec` itself loads nothing."""
-    if name not in __all__:
+    """Import a public name when it is first used, so that `import semrec` itself is fast."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'semrec' has no attribute {name!r}")
-    return getattr(import_module(HOMES.get(name, "semrec.types")), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

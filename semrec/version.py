@@ -1,3 +1,3 @@
-"""Which semrec this is."""
+"""The version of semrec; pyproject.toml reads it from here."""
 
 __version__ = "0.1.0"
