@@ -82,8 +82,8 @@ function why(entry) {
 /** Return sentences for signals that do not depend on the history: popular, new. */
 function impersonal(signals) {
   return Object.entries(signals)
-    .filter(([name, share]) => share > LARGE_SHARE && has(`why.${name}`))
-    .map(([name]) => t(`why.${name}`));
+    .filter(([name, share]) => share > LARGE_SHARE && has(`why.signal.${name}`))
+    .map(([name]) => t(`why.signal.${name}`));
 }
 
 function named(because) {

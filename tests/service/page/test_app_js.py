@@ -17,6 +17,7 @@ def test_a_sentence_two_clicks_and_the_reasons(visit):
     first = cards(page).first
     assert "plot" in first.inner_text().lower()
     assert first.locator("mark").count()
+    assert first.locator(".why").inner_text() == "It matches your words."
     assert re.search(r"meaning \d+%", first.inner_text())
     assert page.locator("#status").inner_text() == "10 recommendations"
     assert page.locator(".marker.result").count()
