@@ -304,10 +304,6 @@ class Recommender:
         generation = self._workspace.live_index.generation
         return self._workspace.encoders.kept_vector(text, generation.manifest) if generation else None
 
-    def has_text(self, text: str) -> bool:
-        """Return whether the vector of a query text is kept."""
-        return self.kept_text_vector(text) is not None
-
     @property
     def n_texts(self) -> int:
         """Number of query texts whose vectors are kept."""

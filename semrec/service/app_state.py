@@ -67,7 +67,7 @@ class AppState:
         self.status_pool = WorkerPool("status", 1, 16)
         self.question_batches = QuestionBatches(
             recommender.encode_texts,
-            recommender.has_text,
+            recommender.kept_text_vector,
             self.encode_pool,
             metrics,
             wait_s=settings.service.batch_s,

@@ -10,6 +10,7 @@ from semrec.service.error_responses import ServiceError
 from semrec.service.prometheus_metrics import Metrics
 from semrec.service.worker_pool import WorkerPool
 from semrec.tracing import stage
+from semrec.types import Float1D, Float2D
 
 
 class QuestionBatches:
@@ -20,8 +21,8 @@ class QuestionBatches:
 
     Parameters
     ----------
-    encode : encodes texts, so that the next query finds their vectors.
-    known : tells whether a text is already encoded.
+    encode : returns the vectors of texts, float32 (n, dim).
+    kept : returns the vector of a text that was encoded before, None if it is not kept.
     workers : the threads that encode.
     metrics : counts texts and batches.
     wait_s : longest wait for further texts.
@@ -31,8 +32,8 @@ class QuestionBatches:
 
     def __init__(
         self,
-        encode: Callable[[Sequence[str]], object],
-        known: Callable[[str], bool],
+        encode: Callable[[Sequence[str]], Float2D],
+        kept: Callable[[str], Float1D | None],
         workers: WorkerPool,
         metrics: Metrics,
         *,
@@ -41,27 +42,27 @@ class QuestionBatches:
         max_waiting: int,
     ) -> None:
         self._encode = encode
-        self._known = known
+        self._kept = kept
         self._workers = workers
         self._metrics = metrics
         self._wait_s = wait_s
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._waiting: dict[str, asyncio.Future[Float1D]] = {}
         self._collecting: asyncio.Task[None] | None = None
         self._full = asyncio.Event()
 
-    async def prepare(self, text: str) -> None:
-        """Return when the vector of a text is there.
+    async def encode(self, text: str) -> Float1D:
+        """Return the vector of a text, float32 (dim,), encoded together with other waiting texts.
 
         Raises
         ------
         ServiceError
             Too many texts are waiting.
         """
-        if self._known(text):
+        if (vector := self._kept(text)) is not None:
             self._metrics.text_vectors.labels("kept").inc()
-            return
+            return vector
         future = self._waiting.get(text)
         if future is None:
             if len(self._waiting) >= self._max_waiting:
@@ -73,7 +74,7 @@ class QuestionBatches:
         if self._collecting is None:
             self._collecting = asyncio.create_task(self._collect())
         with stage("encode"):
-            await asyncio.shield(future)
+            return await asyncio.shield(future)
 
     async def _collect(self) -> None:
         """Encode batches until no text is waiting."""
@@ -88,14 +89,14 @@ class QuestionBatches:
             await self._encode_batch(batch)
         self._collecting = None
 
-    async def _encode_batch(self, batch: dict[str, asyncio.Future[None]]) -> None:
+    async def _encode_batch(self, batch: dict[str, asyncio.Future[Float1D]]) -> None:
         try:
-            await self._workers.run(self._encode, list(batch))
+            vectors = await self._workers.run(self._encode, list(batch))
         except Exception as error:
             for future in batch.values():
                 if not future.done():
                     future.set_exception(error)
         else:
-            for future in batch.values():
+            for future, vector in zip(batch.values(), vectors, strict=True):
                 if not future.done():
-                    future.set_result(None)
+                    future.set_result(vector)

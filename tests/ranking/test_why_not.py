@@ -14,7 +14,7 @@ from semrec.types import AnyOf, Range
 
 def test_an_item_that_no_search_found_has_a_score_and_the_last_rank(tmp_path):
     red = [Item(f"r{n}", "red " + "square " * (n % 5)) for n in range(30)]
-    settings = Settings(encoder={"model": "toy"}, ranking={"candidates": 10})
+    settings = Settings(ranking={"candidates": 10})
     with Recommender(tmp_path / "shop", settings, encoder=ToyEncoder()) as recommender:
         recommender.index([*red, Item("g", "green")])
         answer = recommender.why_not("g", text="red", k=2)

@@ -23,7 +23,7 @@ from semrec.service.api_keys import ApiKeys
 def built_shop(tmp_path_factory):
     """A workspace with `SHOP`; copy it, do not open it."""
     folder = tmp_path_factory.mktemp("built") / "shop"
-    with open_shop(folder, encoder={"model": "toy"}) as recommender:
+    with open_shop(folder) as recommender:
         recommender.index(SHOP)
     return folder
 

@@ -13,7 +13,7 @@ from semrec.service.auth import READ
 from semrec.service.error_responses import ServiceError
 from semrec.service.routes.parameters import ItemId
 from semrec.service.schemas import Bounds, RecommendationsOut, RecommendIn, WhyNotOut
-from semrec.types import Event, Recommendations, to_plain
+from semrec.types import Event, Float1D, Recommendations, to_plain
 
 router = APIRouter(tags=["recommend"], dependencies=[READ])
 
@@ -21,8 +21,8 @@ router = APIRouter(tags=["recommend"], dependencies=[READ])
 @router.post("/recommend")
 async def recommend(query: RecommendIn, state: StateDep) -> RecommendationsOut:
     """Recommend items, best first, with reasons."""
-    await prepare(query, state)
-    answer = await state.ask(state.recommender.recommend, **query_arguments(query), explain=query.explain)
+    arguments = await query_arguments(query, state)
+    answer = await state.ask(state.recommender.recommend, **arguments, explain=query.explain)
     state.metrics.record_answer(answer, cold=bool(set(answer.notes) - {state.recommender.stale}))
     return recommendations_out(answer)
 
@@ -30,13 +30,12 @@ async def recommend(query: RecommendIn, state: StateDep) -> RecommendationsOut:
 @router.post("/why-not/{item_id:path}")
 async def why_not(item_id: ItemId, query: RecommendIn, state: StateDep) -> WhyNotOut:
     """Tell why an item is not among the recommendations that `/recommend` returns for the same body."""
-    await prepare(query, state)
-    answer = await state.ask(state.recommender.why_not, item_id, **query_arguments(query))
-    return WhyNotOut.model_validate(answer)
+    arguments = await query_arguments(query, state)
+    return WhyNotOut.model_validate(await state.ask(state.recommender.why_not, item_id, **arguments))
 
 
-async def prepare(query: RecommendIn, state: AppState) -> None:
-    """Check the length of the history, and encode the text together with other waiting texts.
+async def query_arguments(query: RecommendIn, state: AppState) -> dict[str, Any]:
+    """Return a query as the arguments that `Recommender.recommend` and `why_not` share.
 
     Raises
     ------
@@ -46,16 +45,9 @@ async def prepare(query: RecommendIn, state: AppState) -> None:
     max_items = state.settings.service.max_history
     if len(query.history) > max_items:
         raise ServiceError(422, f"a history has at most {max_items:,} items; send the latest ones")
-    state.check_ready()
-    if query.text and query.text.strip():
-        state.answer_pool.check_capacity()
-        await state.question_batches.prepare(query.text.strip())
-
-
-def query_arguments(query: RecommendIn) -> dict[str, Any]:
-    """Return a query as the arguments that `Recommender.recommend` and `why_not` share."""
     return {
         "text": query.text,
+        "text_vector": await encode_text(query.text, state),
         "history": [
             entry if isinstance(entry, str) else Event(entry.item_id, entry.kind, entry.value, entry.time)
             for entry in query.history
@@ -68,6 +60,15 @@ def query_arguments(query: RecommendIn) -> dict[str, Any]:
         "diversity": query.diversity,
         "weights": query.weights,
     }
+
+
+async def encode_text(text: str | None, state: AppState) -> Float1D | None:
+    """Return the vector of a query text, encoded together with other waiting texts; None without a text."""
+    state.check_ready()
+    if not text or not text.strip():
+        return None
+    state.answer_pool.check_capacity()
+    return await state.question_batches.encode(text.strip())
 
 
 def where_argument(where: Mapping[str, Any]) -> dict[str, Any]:
