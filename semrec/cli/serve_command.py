@@ -33,7 +33,7 @@ def serve(
 
     with reported_errors(debug):
         try:
-            from semrec.service.server import run
+            from semrec.service.http_server import run
         except ImportError as error:
             raise ConfigError("the service is an extra; run: pip install 'semrec[service]'") from error
         settings = Settings().using(qdrant=qdrant, model=model)

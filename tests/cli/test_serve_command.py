@@ -14,7 +14,7 @@ def test_a_public_address_needs_keys(bare):
 
 
 def test_without_the_extra_it_says_how_to_install_it(bare, monkeypatch):
-    monkeypatch.setitem(sys.modules, "semrec.service.server", None)
+    monkeypatch.setitem(sys.modules, "semrec.service.http_server", None)
     status, out, err = invoke("serve", "-w", bare)
     assert (status, out) == (2, "")
     assert "pip install 'semrec[service]'" in err

@@ -10,7 +10,7 @@ import pytest
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.service.app import import_traces
-from semrec.service.server import run
+from semrec.service.http_server import run
 
 
 def test_only_named_sites_can_send_requests(serve, client):

@@ -14,7 +14,7 @@ from serving import in_parallel
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.events.log import EventLog
-from semrec.service.server import is_loopback, run
+from semrec.service.http_server import is_loopback, run
 
 
 @pytest.mark.parametrize(
