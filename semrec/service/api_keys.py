@@ -52,7 +52,7 @@ class ApiKey:
     created_at: float
 
     def allows(self, scope: Scope) -> bool:
-        """Tell whether the key allows requests that need this scope."""
+        """Return whether the key allows requests that need this scope."""
         return SCOPES.index(self.scope) >= SCOPES.index(scope)
 
 

@@ -66,7 +66,7 @@ class Authenticator:
         return self._check_key(credentials.strip(), request.client.host if request.client else "")
 
     def requires_key(self) -> bool:
-        """Tell whether every request needs a key."""
+        """Return whether every request needs a key."""
         return self._public or bool(self._keys and self._keys.all())
 
     def _check_key(self, credentials: str, address: str) -> ApiKey:

@@ -167,7 +167,7 @@ class Client:
         diversity: float = 0.0,
         weights: Mapping[str, float] | None = None,
     ) -> WhyNotOut:
-        """Tell why an item is not among the recommendations of `recommend` for the same arguments."""
+        """Explain why an item is not among the recommendations of `recommend` for the same arguments."""
         query = RecommendIn(
             text=text,
             history=list(history),

@@ -90,7 +90,7 @@ def make_app(workspace: Path, settings: Settings, public: bool) -> FastAPI:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an address or name can only be reached from this machine."""
+    """Return whether an address or name can only be reached from this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -19,13 +19,13 @@ router = APIRouter(tags=["health"])
 
 @router.get("/health")
 async def health(state: StateDep) -> HealthOut:
-    """Tell that the process runs; the store is not checked."""
+    """Report that the process runs; the store is not checked."""
     return HealthOut(version=__version__, uptime_s=round(time.monotonic() - state.started_at, 3))
 
 
 @router.get("/ready")
 async def ready(state: StateDep) -> ReadyOut:
-    """Tell that queries can be answered; otherwise 503 with the reason."""
+    """Report that queries can be answered; otherwise return 503 with the reason."""
     state.check_ready()
     facts = await state.status_pool.run(state.recommender.info)
     return ReadyOut(

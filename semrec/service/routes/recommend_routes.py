@@ -29,7 +29,7 @@ async def recommend(query: RecommendIn, state: StateDep) -> RecommendationsOut:
 
 @router.post("/why-not/{item_id:path}")
 async def why_not(item_id: ItemId, query: RecommendIn, state: StateDep) -> WhyNotOut:
-    """Tell why an item is not among the recommendations that `/recommend` returns for the same body."""
+    """Explain why an item is not among the recommendations that `/recommend` returns for the same body."""
     arguments = await query_arguments(query, state)
     return WhyNotOut.model_validate(await state.ask(state.recommender.why_not, item_id, **arguments))
 
