@@ -1,7 +1,7 @@
-"""What one answer asks of a Qdrant server, and the processor time that it costs the process that asks.
+"""What one answer asks of a Qdrant server, and the processor time that it costs the thread that asks.
 
 A stand-in server in a process of its own speaks gRPC and counts requests, points, vectors and bytes. Its
-speed is not that of a real server; the processor time of the asking process does not depend on it. The
+speed is not that of a real server; the processor time of the asking thread does not depend on it. The
 encoder is a toy (a word is a fixed random direction), so encoding takes no part in the figures.
 
 It uses only the public interface. To measure another version of semrec, name its folder in PYTHONPATH.
@@ -140,10 +140,10 @@ def measure(
     ask(0)  # connects, loads and compiles
     connection.send("reset")
     connection.recv()
-    wall, processor = time.perf_counter(), time.process_time()
+    wall, processor = time.perf_counter(), time.thread_time()
     for number in range(1, n_answers + 1):
         ask(number)
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    wall, processor = time.perf_counter() - wall, time.thread_time() - processor
     connection.send("reset")
     traffic = SimpleNamespace(**connection.recv())
     diverse = "diverse" in case

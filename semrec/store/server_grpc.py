@@ -6,7 +6,9 @@ hundreds of points of one answer that takes longer than the server needs to answ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -35,14 +37,12 @@ class GrpcPoint:
     message : the point.
     """
 
-    __slots__ = ("_message", "id", "vector")
-
     def __init__(self, message: grpc.RetrievedPoint) -> None:
         self._message = message
         self.id: int = message.id.num
         self.vector = _Vectors(message.vectors.vectors.vectors)
 
-    @property
+    @cached_property
     def payload(self) -> dict[str, Any]:
         """The payload, or the part of it that was read."""
         return GrpcToRest.convert_payload(self._message.payload)
@@ -84,33 +84,32 @@ class GrpcPoints:
     def search(self, searches: Sequence[Search]) -> list[Hits]:
         """Answer a batch of searches, each with a limit of at least 1, in order."""
         filters: dict[tuple[Any, bytes], grpc.Filter | None] = {}  # most searches of a batch share one
-        queries = []
+        request = grpc.QueryBatchPoints(collection_name=self._collection)
         for search in searches:
             conditions = search.where, search.exclude.tobytes()
             if conditions not in filters:
                 filters[conditions] = _filter(search)
-            queries.append(
-                grpc.QueryPoints(
-                    collection_name=self._collection,
-                    query=_nearest(search.query),
-                    using=search.vector_name,
-                    params=_RESCORED if self._fields[search.vector_name].quantized else None,
-                    limit=search.limit,
-                    filter=filters[conditions],
-                    with_payload=_NO_PAYLOAD,
-                    with_vectors=_with_vectors([search.vector_name] if search.with_vector else []),
-                )
+            request.query_points.add(
+                collection_name=self._collection,
+                query=_nearest(search.query),
+                using=search.vector_name,
+                params=_RESCORED if self._fields[search.vector_name].quantized else None,
+                limit=search.limit,
+                filter=filters[conditions],
+                with_payload=_NO_PAYLOAD,
+                with_vectors=_with_vectors([search.vector_name] if search.with_vector else []),
             )
         return [
             _hits(points, search.vector_name if search.with_vector else None)
-            for search, points in zip(searches, self._query(queries), strict=True)
+            for search, points in zip(searches, self._answer(request), strict=True)
         ]
 
     def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
         """Return the exact score of every item by every query, float32 (n_queries, n); NaN without one."""
         only = grpc.Filter(must=[_has_id(keys)])
-        messages = [
-            grpc.QueryPoints(
+        request = grpc.QueryBatchPoints(collection_name=self._collection)
+        for query in queries:
+            request.query_points.add(
                 collection_name=self._collection,
                 query=_nearest(query.query),
                 using=query.vector_name,
@@ -120,13 +119,12 @@ class GrpcPoints:
                 with_payload=_NO_PAYLOAD,
                 with_vectors=_NO_VECTORS,
             )
-            for query in queries
-        ]
-        answers = self._query(messages)
-        points = [point for answer in answers for point in answer]
-        rows = np.repeat(np.arange(len(queries)), [len(answer) for answer in answers])
+        answers = self._answer(request)
+        n_hits = [len(answer) for answer in answers]
+        rows = np.repeat(np.arange(len(queries)), n_hits)
+        columns = np.searchsorted(keys, _keys(chain.from_iterable(answers), sum(n_hits)))
         scores = np.full((len(queries), len(keys)), np.nan, np.float32)
-        scores[rows, np.searchsorted(keys, _keys(points))] = _scores(points)
+        scores[rows, columns] = _scores(chain.from_iterable(answers), sum(n_hits))
         return scores
 
     def retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> list[GrpcPoint]:
@@ -155,8 +153,7 @@ class GrpcPoints:
         following = answer.next_page_offset.num if answer.HasField("next_page_offset") else None
         return [GrpcPoint(point) for point in answer.result], following
 
-    def _query(self, queries: Sequence[grpc.QueryPoints]) -> list[Sequence[grpc.ScoredPoint]]:
-        request = grpc.QueryBatchPoints(collection_name=self._collection, query_points=queries)
+    def _answer(self, request: grpc.QueryBatchPoints) -> list[Sequence[grpc.ScoredPoint]]:
         answer = self._client.grpc_points.QueryBatch(request, timeout=self._timeout_s)
         return [one.result for one in answer.result]
 
@@ -184,19 +181,20 @@ def _floats(numbers: Any) -> Float1D:
     return np.array(numbers, dtype=np.float32)
 
 
-def _keys(points: Sequence[grpc.ScoredPoint]) -> Keys:
-    return np.fromiter(map(_key, points), np.uint64, len(points))
+# Points are never collected in a list: so many objects at once would start the garbage collector.
+def _keys(points: Iterable[grpc.ScoredPoint], n_points: int) -> Keys:
+    return np.fromiter(map(_key, points), np.uint64, n_points)
 
 
-def _scores(points: Sequence[grpc.ScoredPoint]) -> Float1D:
-    return np.fromiter(map(_score, points), np.float32, len(points))
+def _scores(points: Iterable[grpc.ScoredPoint], n_points: int) -> Float1D:
+    return np.fromiter(map(_score, points), np.float32, n_points)
 
 
 def _hits(points: Sequence[grpc.ScoredPoint], vector_name: str | None = None) -> Hits:
     """Return an answer as arrays, with the hits' vectors of one field if it is named."""
     return Hits(
-        _keys(points),
-        _scores(points),
+        _keys(points, len(points)),
+        _scores(points, len(points)),
         tuple(vector_of(point.vectors.vectors.vectors[vector_name]) for point in points)
         if vector_name
         else None,
