@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         WorkspaceError,
     )
     from semrec.evaluation.evaluate_recommender import EvaluationResult
-    from semrec.events.interactions import CleaningReport
+    from semrec.events.cleaning import CleaningReport
     from semrec.events.log import AppendReport, EventLog
     from semrec.indexer.event_mapping import EventMapping
     from semrec.indexer.index_report import IndexReport
@@ -147,7 +147,7 @@ _NAMES = {
         "WorkspaceError",
     ),
     "semrec.evaluation.evaluate_recommender": ("EvaluationResult",),
-    "semrec.events.interactions": ("CleaningReport",),
+    "semrec.events.cleaning": ("CleaningReport",),
     "semrec.events.log": ("AppendReport", "EventLog"),
     "semrec.indexer.event_mapping": ("EventMapping",),
     "semrec.indexer.index_report": ("IndexReport",),

@@ -1,8 +1,8 @@
-"""Posts of events by many clients, stored together: one transaction, a report for each.
+"""Posts of events by many clients, stored in one transaction, with a report for each post.
 
-A post may carry a receipt name. Its report is remembered in the same transaction, so a client that did not
-hear the answer, for instance because the process was killed, can send the same post again: it is stored
-once and gets the same report.
+A post may carry the name of a receipt. Its report is stored under that name in the same transaction, so a
+client that got no answer, for instance after a kill, can send the same post again: its events are stored
+once, and it gets the same report.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 import sqlalchemy as sa
 
+from semrec.events.event_keys import with_keys
 from semrec.events.frame import SCHEMA, fault_of_row
-from semrec.events.log import AppendReport, EventLog, insert_events, with_keys
+from semrec.events.log import AppendReport, EventLog, insert_events
 
 KEEP_RECEIPTS_S = 86_400.0
-"""Seconds for which a receipt is remembered."""
+"""Seconds for which a receipt is kept."""
 
 EventRow = tuple[str, str, str, float | None, float | None]
 """user, item, kind, value, time: the columns of an event frame."""
@@ -38,13 +40,13 @@ _receipts = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Events that came together.
+    """Events of one request.
 
     Parameters
     ----------
     rows : the events.
-    receipt : name under which the report is remembered; None: it is not.
-    content : digest of what was sent; the same receipt name must not stand for something else.
+    receipt : name under which to keep the report; None: it is not kept.
+    content : digest of the request; a receipt is only valid for the same content.
     """
 
     rows: Sequence[EventRow]
@@ -54,27 +56,32 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of a post.
+    """The result of a post.
 
     Parameters
     ----------
-    report : what was stored; None for a receipt name that stands for other content: nothing was stored.
-    again : whether the post had been stored before, under the same receipt.
+    report : what was stored; None if the receipt is of another content, and nothing was stored.
+    again : whether a post with the same receipt was stored before.
     """
 
     report: AppendReport | None
     again: bool = False
 
 
+class _Receipt(NamedTuple):
+    content: str
+    report: AppendReport
+
+
 class EventPosts:
-    """Stores posts in an event log. One thread at a time."""
+    """Stores posts in an event log, for one thread at a time."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._prepared = False
+        self._has_tables = False
 
     def store(self, posts: Sequence[Post]) -> list[Posted]:
-        """Store posts in one transaction: all of them or none.
+        """Store all posts in one transaction; if it fails, none of them is stored.
 
         Raises
         ------
@@ -82,29 +89,43 @@ class EventPosts:
             Nothing was stored.
         """
         with self._log.transaction(write=True) as connection:
-            if not self._prepared:
+            if not self._has_tables:
                 _metadata.create_all(connection)
-            known = _known_receipts(connection, [post.receipt for post in posts if post.receipt])
-            new: dict[str | int, int] = {}
-            for place, post in enumerate(posts):
-                if post.receipt not in known:
-                    new.setdefault(post.receipt or place, place)
-            stored = [posts[place] for place in new.values()]
-            reports = dict(zip(new.values(), _insert(connection, stored), strict=True))
-            _remember(connection, [(posts[place], reports[place]) for place in reports])
-        self._prepared = True
-        told = []
-        for place, post in enumerate(posts):
-            first = place if post.receipt is None else new.get(post.receipt)
-            content, report = (
-                known[post.receipt or ""] if first is None else (posts[first].content, reports[first])
-            )
-            told.append(Posted(report if content == post.content else None, again=first != place))
-        return told
+            receipts = _read_receipts(connection, [post.receipt for post in posts if post.receipt])
+            is_first = _are_first(posts, known=receipts)
+            new = [post for post, first in zip(posts, is_first, strict=True) if first]
+            reports = _insert(connection, new)
+            made = {
+                post.receipt: _Receipt(post.content, report)
+                for post, report in zip(new, reports, strict=True)
+                if post.receipt
+            }
+            _write_receipts(connection, made)
+        self._has_tables = True
+        receipts |= made
+        report_of_new = iter(reports)
+        return [
+            Posted(next(report_of_new)) if first else _repeated(post, receipts[post.receipt or ""])
+            for post, first in zip(posts, is_first, strict=True)
+        ]
+
+
+def _are_first(posts: Sequence[Post], known: dict[str, _Receipt]) -> list[bool]:
+    """Return for each post whether no post with its receipt came before; always true without a receipt."""
+    seen: set[str | None] = set(known)
+    is_first = []
+    for post in posts:
+        is_first.append(post.receipt is None or post.receipt not in seen)
+        seen.add(post.receipt)
+    return is_first
+
+
+def _repeated(post: Post, receipt: _Receipt) -> Posted:
+    return Posted(receipt.report if receipt.content == post.content else None, again=True)
 
 
 def _insert(connection: sa.Connection, posts: Sequence[Post]) -> list[AppendReport]:
-    """Store the events of all posts; their keys are computed at once, which is what takes the time."""
+    """Store the events of all posts; their keys are computed together, which is faster."""
     rows = [(*row, place) for place, post in enumerate(posts) for row in post.rows]
     events = pl.DataFrame(rows, schema={**SCHEMA, "post": pl.Int64}, orient="row")
     events = events.with_columns(fault_of_row())
@@ -120,26 +141,27 @@ def _insert(connection: sa.Connection, posts: Sequence[Post]) -> list[AppendRepo
     return reports
 
 
-def _known_receipts(connection: sa.Connection, names: Sequence[str]) -> dict[str, tuple[str, AppendReport]]:
-    """Return content and report of the receipts that are remembered."""
+def _read_receipts(connection: sa.Connection, names: Sequence[str]) -> dict[str, _Receipt]:
+    """Return the kept receipts by name."""
     if not names:
         return {}
     found = connection.execute(sa.select(_receipts).where(_receipts.c.name.in_(names)))
-    return {row.name: (row.content, AppendReport.from_dict(json.loads(row.report))) for row in found}
+    return {row.name: _Receipt(row.content, AppendReport.from_dict(json.loads(row.report))) for row in found}
 
 
-def _remember(connection: sa.Connection, stored: Sequence[tuple[Post, AppendReport]]) -> None:
+def _write_receipts(connection: sa.Connection, receipts: dict[str, _Receipt]) -> None:
+    """Keep receipts, and delete old ones."""
+    if not receipts:
+        return
     now = time.time()
     rows = [
         {
-            "name": post.receipt,
-            "content": post.content,
-            "report": json.dumps(report.to_dict()),
+            "name": name,
+            "content": receipt.content,
+            "report": json.dumps(receipt.report.to_dict()),
             "time": now,
         }
-        for post, report in stored
-        if post.receipt
+        for name, receipt in receipts.items()
     ]
-    if rows:
-        connection.execute(sa.delete(_receipts).where(_receipts.c.time < now - KEEP_RECEIPTS_S))
-        connection.execute(sa.insert(_receipts), rows)
+    connection.execute(sa.delete(_receipts).where(_receipts.c.time < now - KEEP_RECEIPTS_S))
+    connection.execute(sa.insert(_receipts), rows)

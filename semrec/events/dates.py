@@ -1,4 +1,4 @@
-"""Moments in time, as people and programs write them."""
+"""Dates in texts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import datetime
 
 
 def iso_seconds(text: str) -> float | None:
-    """Return the unix seconds of an ISO 8601 date, with or without time; UTC where no zone is told.
+    """Return the unix seconds of an ISO 8601 date, with or without a time; without a zone it is UTC.
 
-    None when the text is none.
+    None if the text is not such a date.
     """
     try:
         moment = datetime.datetime.fromisoformat(text.strip())

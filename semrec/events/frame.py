@@ -1,7 +1,7 @@
-"""Events as a table: the columns of an event frame, and what a row must hold.
+"""Events as a table: the columns of an event frame, and the conditions for its rows.
 
-An event frame is a polars DataFrame with the columns of `SCHEMA`, one event a row. The log writes and
-reads such frames, sources are turned into them, and the cleaning counts what is wrong in them.
+An event frame is a polars DataFrame with the columns of `SCHEMA`, one event a row. Sources are turned into
+event frames, the log stores and returns them, and cleaning counts the events that it leaves out.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     VALUE: pl.Float64,
     TIME: pl.Float64,
 }
-"""value: how much, null is 1; time: unix seconds, UTC, null when unknown."""
+"""value: a rating or a count, null is 1; time: unix seconds, UTC, null if unknown."""
 
 RATE = "rate"
 """The kind whose value is a rating on a scale."""
 VIEW = "view"
-"""The kind of an event that does not tell."""
+"""The kind of an event without one."""
 
 _REASONS: dict[str, Callable[[], pl.Expr]] = {
     "no user id": lambda: _is_blank(USER),
@@ -41,7 +41,7 @@ _REASONS: dict[str, Callable[[], pl.Expr]] = {
     "value is NaN or infinite": lambda: ~pl.col(VALUE).is_finite(),
     "time is NaN or infinite": lambda: ~pl.col(TIME).is_finite(),
 }
-"""Why a row is no event, the first that holds; a database can store none of these alike everywhere."""
+"""Why a row is not an event; the first reason counts. Databases differ in how they store such values."""
 
 
 def event_frame(frame: pl.DataFrame) -> pl.DataFrame:
@@ -49,7 +49,7 @@ def event_frame(frame: pl.DataFrame) -> pl.DataFrame:
 
     Parameters
     ----------
-    frame : user_id and item_id are needed; kind is "view", value and time are null where missing.
+    frame : user_id and item_id are needed; a missing kind is "view", missing value and time are null.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def frame_of(user_id: str, events: Iterable[Event]) -> pl.DataFrame:
 
 
 def fault_of_row() -> pl.Expr:
-    """Return an expression: why a row of an event frame is no event, null when it is one."""
+    """Return an expression: why a row of an event frame is not an event; null if it is one."""
     return pl.coalesce(*(pl.when(found()).then(pl.lit(reason)) for reason, found in _REASONS.items())).alias(
         "reason"
     )

@@ -1,10 +1,11 @@
-"""The journal of changes: items put and deleted one by one, kept beside the events until no index lacks them.
+"""The change journal: single items that were put or deleted, until all generations have the changes.
 
-A change is written here first, then into the generation that answers, which notes its number in the manifest.
-Whoever opens another generation - one that was being built meanwhile, or an older one to go back to - makes
-the changes that it has not seen. So no change is lost by a switch, and none by a process that dies.
+A change is written here first, and then into the generation that answers, whose manifest stores its number.
+When another generation is opened (a new one that was built meanwhile, or an older one), the changes that it
+has missed are made in it. So no change is lost by a switch of generations or by a kill.
 
-A number is the microsecond since 1970, or one more than the last: a new database goes on with larger ones.
+The number of a change is the time in microseconds since 1970, or one more than the last number if that is
+larger: so numbers also grow when the database is replaced by a new one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from semrec.store.owner import held
 from semrec.types import Item, from_plain, to_plain
 
 _APPLYING_LOCK = 0x73656D726564
-"""Key of PostgreSQL's advisory lock that lets one process at a time make changes."""
+"""Key of PostgreSQL's advisory lock for one process at a time that makes changes."""
 
 _metadata = sa.MetaData()
 _changes = sa.Table(
@@ -36,10 +37,12 @@ _changes = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What the journal says of some items in the end: each is put as it is here, or deleted.
+    """The latest change of each item of a part of the journal.
 
     Parameters
     ----------
+    put : the items as they are now.
+    deleted : ids of deleted items.
     until : number of the last change.
     """
 
@@ -60,20 +63,20 @@ class ChangeJournal:
         self._log = log
 
     def put(self, items: Sequence[Item]) -> int:
-        """Write down that items are put; return the number of the last change."""
+        """Note that items are put; return the number of the last change."""
         return self._append([(item.item_id, json.dumps(to_plain(item), allow_nan=False)) for item in items])
 
     def delete(self, item_ids: Sequence[str]) -> int:
-        """Write down that items are deleted; return the number of the last change."""
+        """Note that items are deleted; return the number of the last change."""
         return self._append([(item_id, None) for item_id in dict.fromkeys(item_ids)])
 
     def last(self) -> int:
-        """Return the number of the last change; 0 when there is none."""
+        """Return the number of the last change; 0 if there is none."""
         with self._log.transaction() as connection:
             return _last(connection)
 
     def since(self, number: int) -> Changed:
-        """Return what has changed after the change of this number."""
+        """Return the changes after the change with this number."""
         query = sa.select(_changes).where(_changes.c.seq > number).order_by(_changes.c.seq)
         with self._log.transaction() as connection:
             rows = connection.execute(query).all() if _is_there(connection) else []
@@ -87,7 +90,7 @@ class ChangeJournal:
     def forget(self, until: int) -> int:
         """Remove the changes up to this number; return how many there were.
 
-        The last one stays: the next number is larger than it, even when the clock was set back.
+        The last one stays, so that the next number is larger, even if the clock was set back.
         """
         with self._log.transaction(write=True) as connection:
             if not _is_there(connection):
@@ -98,7 +101,7 @@ class ChangeJournal:
 
     @contextmanager
     def applying(self) -> Iterator[None]:
-        """Hold off all others who would make changes, so that all indexes see them in the journal's order."""
+        """Let one process at a time make changes, so that all generations get them in the same order."""
         path = self._log.path
         if path is not None:
             with held(path.parent):

@@ -1,7 +1,7 @@
-"""What users want of their interests: how much each counts. Kept in the database of the events.
+"""Preferences of users: how much each of their interests counts. Stored in the database of the event log.
 
-An interest is known by an item of it, because interests are found anew with every event: the preference
-holds for whatever interest that item belongs to.
+Interests change with every event, so a preference is stored for an item: it applies to the interest that
+the item belongs to.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from semrec.events.log import EventLog
 
-MOST_PREFERENCES = 256
-"""Preferences of one user; the latest are kept."""
+MAX_PREFERENCES = 256
+"""Preferences of one user; the latest ones are kept."""
 
 USERS_A_QUERY = 500
 """Users whose preferences one query reads."""
@@ -31,23 +31,28 @@ _preferences = sa.Table(
 
 
 class Preferences:
-    """The preferences of all users, in the database of an event log."""
+    """The preferences of all users.
+
+    Parameters
+    ----------
+    log : the event log; its database holds the preferences.
+    """
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._there = False
+        self._has_table = False
 
     def of(self, user_id: str) -> dict[str, float]:
-        """Return the weight by item, the oldest preference first; empty for a user without any."""
+        """Return the weights of a user by item, oldest preference first; empty without any."""
         return self.of_many([user_id]).get(user_id, {})
 
     def of_many(self, user_ids: Sequence[str]) -> dict[str, dict[str, float]]:
-        """Return the weights by item of every user that has preferences, the oldest first."""
+        """Return the weights by item of all users with preferences, oldest preference first."""
         table = _preferences.c
         found: dict[str, dict[str, float]] = {}
         with self._log.transaction() as connection:
-            self._there = self._there or sa.inspect(connection).has_table(_preferences.name)
-            if not self._there:
+            self._has_table = self._has_table or sa.inspect(connection).has_table(_preferences.name)
+            if not self._has_table:
                 return {}
             for start in range(0, len(user_ids), USERS_A_QUERY):
                 own = table.user_id.in_(user_ids[start : start + USERS_A_QUERY])
@@ -57,18 +62,16 @@ class Preferences:
         return found
 
     def set(self, user_id: str, weights: Mapping[str, float]) -> None:
-        """Set how much interests count; 1 is as usual and forgets the preference.
+        """Set how much interests count; the weight 1 is the normal one and removes the preference.
 
         Parameters
         ----------
         weights : by an item of the interest; 0 or more.
         """
         now = time.time()
-        kept = {**self.of(user_id)}
-        for item_id in weights:
-            kept.pop(item_id, None)
-        kept |= {item_id: weight for item_id, weight in weights.items() if weight != 1}
-        latest = list(kept.items())[-MOST_PREFERENCES:]
+        others = {item_id: weight for item_id, weight in self.of(user_id).items() if item_id not in weights}
+        new = {item_id: weight for item_id, weight in weights.items() if weight != 1}
+        latest = list((others | new).items())[-MAX_PREFERENCES:]
         rows = [
             {"user_id": user_id, "item_id": item_id, "weight": weight, "time": now + 1e-6 * place}
             for place, (item_id, weight) in enumerate(latest)
@@ -83,5 +86,5 @@ class Preferences:
         """Delete all preferences of a user; return how many there were."""
         with self._log.transaction(write=True) as connection:
             _metadata.create_all(connection)
-            gone = sa.delete(_preferences).where(_preferences.c.user_id == user_id)
-            return connection.execute(gone).rowcount
+            own = sa.delete(_preferences).where(_preferences.c.user_id == user_id)
+            return connection.execute(own).rowcount

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from semrec.errors import ConfigError
-from semrec.events.interactions import RatingScale
+from semrec.events.rating_scale import RatingScale
 from semrec.types import Float1D, Float2D
 
 MIN_RIDGE = 1e-6

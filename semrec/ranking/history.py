@@ -82,7 +82,7 @@ def history_of(
 
 def counting_events(events: Sequence[Event], generation: Generation) -> list[Event]:
     """Return the events of a stored history that count, by the rules of `fit`; `events`: oldest first."""
-    from semrec.events.interactions import CleaningRules  # loads polars, which few questions need
+    from semrec.events.cleaning import CleaningRules  # loads polars, which few questions need
 
     rules = CleaningRules()
     return usable_events(

@@ -9,7 +9,8 @@ import polars as pl
 
 from semrec.config import EventSettings
 from semrec.errors import ConfigError
-from semrec.events.interactions import CleaningRules, Interactions, build_interactions
+from semrec.events.cleaning import CleaningRules
+from semrec.events.interactions import Interactions, build_interactions
 from semrec.events.log import AppendReport
 from semrec.indexer.event_mapping import EventMapping
 from semrec.indexer.event_source import open_events

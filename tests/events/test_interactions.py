@@ -1,4 +1,4 @@
-"""From events to weighted matrices: nothing is lost without a count."""
+"""From events to weighted matrices: every event is used or counted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semrec.errors import ConfigError
-from semrec.events import interactions
+from semrec.events.cleaning import REASONS, CleaningRules
 from semrec.events.frame import SCHEMA
-from semrec.events.interactions import REASONS, CleaningRules, build_interactions, guess_scale
+from semrec.events.interactions import build_interactions
 
 WEIGHTS = {"view": 1.0, "buy": 3.0, "rate": 2.0, "dislike": -1.0, "nothing": 0.0}
 NOW = 1.7e9
@@ -51,7 +51,7 @@ def test_weights_by_hand():
     assert found.report.used == found.report.events == 8
 
 
-def test_neutral_rating_moves_what_is_good():
+def test_a_neutral_rating_moves_the_zero():
     rows = [
         ("a", "x", "rate", 5.0),
         ("a", "y", "rate", 4.0),
@@ -67,38 +67,25 @@ def test_neutral_rating_moves_what_is_good():
     assert cells(own, "dislikes") == {("a", "y"): 2 * 0.5 / 3.5, ("b", "y"): 2.0}
 
 
-def test_the_scale_is_guessed_and_told():
+def test_a_guessed_scale_is_in_the_report():
     found = build(("a", "x", "rate", 5.0), ("a", "y", "rate", 0.5))
     assert found.report.rating_scale == (0.5, 5.0)
     assert "rating scale: 0.5 to 5 (guessed)" in str(found.report)
     assert cells(found) == {("a", "x"): 2.0}
 
 
-@pytest.mark.parametrize(
-    ("ratings", "scale"),
-    [
-        ([1, 3, 5], (1, 5)), ([0.5, 4], (0.5, 5)), ([0, 1], (0, 1)), ([-1, 1], (-1, 1)), ([2, 7, 7], (1, 7)),
-        ([3, 9], (1, 10)), ([20, 90], (0, 100)), ([2, 2], (2, 2)), ([1, 250], (1, 250)),
-        ([1, 2, 3, 4, 5] * 40 + [50], (1, 5)), ([1, 2, 3, 4, 5] * 40 + [999], (1, 5)),
-        ([1, 2, 5, 999], (1, 5)), ([5, 4, -7], (1, 5)), ([1, 500, 999], (1, 999)),
-    ],
-)  # fmt: skip
-def test_guess_scale(ratings, scale):
-    assert guess_scale(np.array(ratings, np.float32)) == scale
-
-
-def test_a_stray_rating_is_counted_and_stretches_no_scale():
+def test_a_stray_rating_is_counted_and_does_not_stretch_the_scale():
     found = build(*((f"u{n}", "x", "rate", float(n)) for n in (1, 3, 5, 999)))
     assert found.report.rating_scale == (1.0, 5.0)
     assert found.report.dropped == {"outside_scale": 1, "no_weight": 1}
 
 
-def test_an_odd_scale_is_told_to_be_what_occurred():
+def test_an_odd_scale_is_reported_as_lowest_and_highest():
     found = build(*((f"u{n}", "x", "rate", float(n)) for n in (1, 500, 999)))
-    assert "1 to 999 (guessed: the lowest and the highest that occurred)" in found.report.notes[0]
+    assert "1 to 999 (guessed: the lowest and the highest rating)" in found.report.notes[0]
 
 
-def test_old_events_count_less_where_age_matters():
+def test_old_events_count_less_with_a_half_life():
     rows = (("a", "x", "view", None, NOW), ("a", "y", "view", None, NOW - 10 * DAY), ("a", "z", "view"))
     assert cells(build(*rows)) == {("a", "x"): 1.0, ("a", "y"): 1.0, ("a", "z"): 1.0}
     assert cells(build(*rows, half_life_days=5)) == {("a", "x"): 1.0, ("a", "y"): 0.25, ("a", "z"): 1.0}
@@ -111,7 +98,7 @@ def test_equal_times_are_in_order_of_rows():
 
 
 @pytest.mark.parametrize("part_events", [1, 3, 7])
-def test_cleaning_in_parts_is_the_same(monkeypatch, part_events):
+def test_cleaning_in_parts_is_the_same(part_events):
     rng = np.random.default_rng(0)
     kinds = rng.choice(["view", "rate", "dislike"], 60)
     rows = [
@@ -119,8 +106,7 @@ def test_cleaning_in_parts_is_the_same(monkeypatch, part_events):
         for at, kind in enumerate(kinds)
     ]
     whole = build(*rows)
-    monkeypatch.setattr(interactions, "PART_EVENTS", part_events)
-    parts = build(*rows)
+    parts = build(*rows, part_events=part_events)
     assert parts.report == whole.report
     for name in ("matrix", "dislikes", "ratings"):
         assert cells(parts, name) == cells(whole, name)
@@ -128,7 +114,7 @@ def test_cleaning_in_parts_is_the_same(monkeypatch, part_events):
     np.testing.assert_array_equal(parts.places, whole.places)
 
 
-def test_equal_ratings_all_speak_for_the_item():
+def test_equal_ratings_are_all_likes():
     found = build(("a", "x", "rate", 1.0), ("b", "y", "rate", 1.0))
     assert cells(found) == {("a", "x"): 2.0, ("b", "y"): 2.0}
 
@@ -149,7 +135,7 @@ def test_the_last_rating_counts():
     assert found.report.dropped == {"superseded": 2}
 
 
-def test_the_last_word_counts():
+def test_a_later_event_of_the_other_sign_takes_earlier_ones_back():
     found = build(
         ("a", "x", "buy", None, NOW - 2 * DAY), ("a", "x", "dislike", None, NOW - DAY),
         ("a", "y", "dislike", None, NOW - DAY), ("a", "y", "buy", None, NOW),
@@ -208,23 +194,23 @@ def test_unknown_items_and_kinds_are_counted():
         ([], "none of 0 events"),
         ([("a", "x", "dislike")], "none of 1 events"),
         ([("a", "x", "sniff")], "kind has no weight: 1"),
-        ([("a", "x")], "one user, one item"),
-        ([("a", "x")] * 5, "one user, one item"),
-        ([("a", "x"), ("b", "x")], "about one item"),
+        ([("a", "x")], "one user and one item"),
+        ([("a", "x")] * 5, "one user and one item"),
+        ([("a", "x"), ("b", "x")], "all events are of one item"),
     ],
 )
-def test_too_little_is_told(rows, message):
+def test_too_few_events_are_reported(rows, message):
     assert message in build(*rows).shortage
 
 
-def test_enough_is_enough():
+def test_two_items_are_enough():
     assert build(("a", "x"), ("a", "y")).shortage is None
 
 
 def test_wrong_options_are_refused():
     with pytest.raises(ConfigError, match="weight of kind 'view'"):
         build(kind_weights={"view": math.nan})
-    with pytest.raises(ConfigError, match="has no room"):
+    with pytest.raises(ConfigError, match="lowest must be below the highest, got 5 to 1"):
         build(rating_scale=(5, 1))
     with pytest.raises(ConfigError, match="'user'"):
         build(neutral_rating="mean")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semrec.events import preferences as module
+from semrec.events import preferences
 from semrec.events.preferences import Preferences
 
 
@@ -15,7 +15,7 @@ def test_preferences_come_back_oldest_first(log):
     assert kept.of("v") == {}
 
 
-def test_one_is_as_usual(log):
+def test_the_normal_weight_removes_a_preference(log):
     kept = Preferences(log)
     kept.set("u", {"a": 0.0, "b": 2.0})
     kept.set("u", {"a": 1.0, "c": 1.0})
@@ -32,7 +32,7 @@ def test_deleting_is_for_one_user(log):
 
 
 def test_the_latest_are_kept(log, monkeypatch):
-    monkeypatch.setattr(module, "MOST_PREFERENCES", 2)
+    monkeypatch.setattr(preferences, "MAX_PREFERENCES", 2)
     kept = Preferences(log)
     kept.set("u", {"a": 0.0, "b": 0.0})
     kept.set("u", {"c": 0.0})

@@ -1,0 +1,80 @@
+"""Event frames as tables of numbers: users, items and kinds get codes, which need less memory than texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from semrec.events.cleaning import CleaningRules, Sieve
+from semrec.events.frame import ITEM, KIND, RATE, TIME, USER, VALUE
+
+NO_EVENTS = pl.DataFrame(
+    schema={"user": pl.Int32, "item": pl.Int32, "kind": pl.Int32, "value": pl.Float32, "time": pl.Float64}
+)
+"""The table of coded events, without events. The code of the kind `rate` is 0."""
+
+
+class Vocabulary:
+    """Texts and their codes, 0, 1, 2, … in order of appearance."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self.codes: dict[str, int] = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+
+    def encode(self, texts: pl.Series) -> pl.Series:
+        """Return the code of every text, int32; new texts get new codes."""
+        names = texts.unique(maintain_order=True)
+        codes = [self.codes.setdefault(name, len(self.codes)) for name in names]
+        encoded = texts.replace_strict(names, pl.Series(codes, dtype=pl.Int32), return_dtype=pl.Int32)
+        return encoded.cast(pl.Int32)  # an empty series has no number type yet
+
+    def names(self, codes: Iterable[int]) -> list[str]:
+        """Return the texts of codes."""
+        texts = list(self.codes)
+        return [texts[code] for code in codes]
+
+
+class EventCodes:
+    """Turns event frames into one table of numbers, and counts the rows that are impossible.
+
+    Parameters
+    ----------
+    items : ids of the catalog; None: all items of the events.
+
+    Attributes
+    ----------
+    users, items, kinds : the codes.
+    n_known_items : items of the catalog, which have the first codes; None without a catalog.
+    n_events : number of events given.
+    dropped : number of left out events by reason.
+    """
+
+    def __init__(self, items: Sequence[str] | None) -> None:
+        self.users, self.items, self.kinds = Vocabulary(), Vocabulary(items or ()), Vocabulary([RATE])
+        self.n_known_items = None if items is None else len(self.items.codes)
+        self.n_events = 0
+        self.dropped: dict[str, int] = {}
+
+    @property
+    def n_unknown_items(self) -> int:
+        """Number of different items that are not in the catalog."""
+        return 0 if self.n_known_items is None else len(self.items.codes) - self.n_known_items
+
+    def encode_all(self, frames: Iterable[pl.DataFrame], rules: CleaningRules, now: float) -> pl.DataFrame:
+        """Return all possible events as a table like `NO_EVENTS`; time is null if unknown."""
+        return pl.concat([NO_EVENTS, *(self._encode(frame, rules, now) for frame in frames)])
+
+    def _encode(self, frame: pl.DataFrame, rules: CleaningRules, now: float) -> pl.DataFrame:
+        self.n_events += len(frame)
+        sieve = Sieve(frame, self.dropped)
+        sieve.drop_impossible(rules, now)
+        events = sieve.events
+        return pl.DataFrame(
+            {
+                "user": self.users.encode(events[USER]),
+                "item": self.items.encode(events[ITEM]),
+                "kind": self.kinds.encode(events[KIND]),
+                "value": events[VALUE].cast(pl.Float32),
+                "time": events[TIME],
+            }
+        )

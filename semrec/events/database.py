@@ -1,0 +1,190 @@
+"""The database of a workspace's events: SQLite or PostgreSQL, opened by URL, with the errors of semrec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from semrec.errors import StoreError, StoreLockedError, StoreUnavailableError
+
+_WRITER_LOCK = 0x73656D726563
+"""Key of PostgreSQL's advisory lock for one writer at a time."""
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+_PRAGMAS = (
+    "journal_mode = WAL",  # reads go on during a write
+    "synchronous = FULL",
+    "cache_size = -131072",  # KiB, for the index
+    "wal_autocheckpoint = 16384",
+    "secure_delete = ON",  # deleted rows are overwritten
+)
+
+
+class Database:
+    """A database, for several threads; one writer at a time, also of several processes.
+
+    Parameters
+    ----------
+    url : checked, see `database_url`; for SQLite, the folder of the file is made.
+    create : whether the database may be new.
+    timeout_s : longest wait for a connection, or for another writer.
+
+    Attributes
+    ----------
+    name : the URL without user, password and options.
+    path : the SQLite file; None on a server.
+
+    Raises
+    ------
+    StoreError
+        The driver is not installed, the file does not exist, or its folder cannot be made.
+    """
+
+    def __init__(self, url: sa.URL, *, create: bool, timeout_s: float) -> None:
+        self.name = _shown(url)
+        is_sqlite = url.get_backend_name() == "sqlite"
+        self.path = Path(url.database) if is_sqlite and url.database else None
+        if self.path:
+            _prepare_file(self.path, self.name, create)
+        self._engine = _engine(url, timeout_s)
+        self._file_id: tuple[int, int] | None = None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def transaction(self, *, write: bool = False) -> Iterator[sa.Connection]:
+        """Open a transaction; its errors are errors of semrec.
+
+        Parameters
+        ----------
+        write : wait for other writers.
+        """
+        self._check_file()
+        try:
+            with self._engine.begin() as connection:
+                if write and self._engine.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
+                yield connection
+        except SQLAlchemyError as error:
+            raise _store_error(error, self.name) from error
+
+    def _check_file(self) -> None:
+        """Check that the SQLite file is still there: writes to an open, deleted file would be lost.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The file was deleted or moved.
+        """
+        if self.path is None:
+            return
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            if self._file_id is None:  # the first connection makes the file
+                return
+            self._engine.dispose()
+            raise StoreUnavailableError(f"event log {self.name}: the file is gone; restore it") from error
+        if self._file_id not in (None, (found.st_dev, found.st_ino)):
+            self._engine.dispose()  # another file is there now
+        self._file_id = found.st_dev, found.st_ino
+
+
+def database_url(where: str | Path, file_name: str) -> sa.URL:
+    """Return the URL of a database.
+
+    Parameters
+    ----------
+    where : a folder, or a URL sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
+    file_name : of the SQLite file in a folder.
+
+    Raises
+    ------
+    StoreError
+        The URL cannot be used. No message shows a password.
+    """
+    if isinstance(where, Path) or "://" not in where:
+        return sa.URL.create("sqlite", database=str(Path(where) / file_name))
+    try:
+        url = sa.make_url(where)
+    except (ArgumentError, ValueError) as error:
+        raise StoreError(
+            "the URL of the event log cannot be read; "
+            "write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+        ) from error
+    backend = url.get_backend_name()
+    if backend not in _DRIVERS:
+        raise StoreError(f"an event log is kept in sqlite or postgresql, not in {backend}")
+    if "@" in (url.host or ""):
+        raise StoreError("the password in the URL of the event log holds an @; write it as %40")
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+        raise StoreError("the URL of the event log names no file; write sqlite:///FILE")
+    return url.set(drivername=_DRIVERS[backend]) if "+" not in url.drivername else url
+
+
+def _shown(url: sa.URL) -> str:
+    """Return a URL for people: without user, password and options."""
+    return sa.URL.create(
+        url.drivername, host=url.host, port=url.port, database=url.database
+    ).render_as_string()
+
+
+def _prepare_file(path: Path, name: str, create: bool) -> None:
+    """Make the folder of a SQLite file, or raise if the file should exist."""
+    if not create and not path.exists():
+        raise StoreError(f"there is no event log at {path}; load events first")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder of the event log {name}: {error.strerror}") from error
+
+
+def _engine(url: sa.URL, timeout_s: float) -> sa.Engine:
+    is_sqlite = url.get_backend_name() == "sqlite"
+    wait = {"timeout": timeout_s} if is_sqlite else {"connect_timeout": max(1, round(timeout_s))}
+    try:
+        engine = sa.create_engine(url, connect_args=wait, hide_parameters=True, pool_pre_ping=not is_sqlite)
+    except (ImportError, NoSuchModuleError) as error:
+        raise StoreError(
+            f"the driver of {_shown(url)} is not installed; for PostgreSQL: pip install 'semrec[postgres]'"
+        ) from error
+    except (SQLAlchemyError, TypeError, ValueError) as error:
+        raise StoreError(f"the URL of the event log {_shown(url)} has wrong options") from error
+    if is_sqlite:
+        sa.event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _: object) -> None:
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+_CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
+    ("locked", StoreLockedError, "another process is writing to it; try again later"),
+    ("not a database", StoreError, "the file is not a SQLite database; name another one"),
+    ("readonly", StoreError, "it cannot be written; check the rights of the file and its folder"),
+    ("unable to open", StoreError, "the file cannot be opened; check its folder and its rights"),
+    ("full", StoreError, "the disk is full; all stored events are safe"),
+    ("malformed", StoreError, "the file is damaged; restore it, or load the events into a new one"),
+    ("password", StoreUnavailableError, "the server refuses the user or the password"),
+    ("does not exist", StoreUnavailableError, "the server does not know the database, user or table"),
+    ("connect", StoreUnavailableError, "the server does not answer; check that it runs, host and port"),
+)
+"""Part of a driver's message, error of semrec, advice; the first that fits counts."""
+
+
+def _store_error(error: SQLAlchemyError, name: str) -> StoreError:
+    """Return the error of semrec for a driver's error, whose own text may hold secrets and is not shown."""
+    text = str(getattr(error, "orig", None) or error).lower()
+    for part, kind, advice in _CAUSES:
+        if part in text:
+            return kind(f"event log {name}: {advice}")
+    return StoreError(f"event log {name}: the database failed ({type(error).__name__})")
