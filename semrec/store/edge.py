@@ -44,6 +44,7 @@ from semrec.store.edge_files import (
 )
 from semrec.store.edge_index import EdgeIndex, load_index
 from semrec.store.edge_messages import shard_config
+from semrec.store.manifests import require_current
 from semrec.store.owner import Owner, held, owner_of
 from semrec.store.protocol import Index, Manifest, VectorField
 
@@ -143,14 +144,14 @@ class EdgeStore:
 
     def open(self, generation: int) -> EdgeIndex:
         """Open a complete generation for reading and writing."""
-        manifest = self.manifest(generation)
         folder = self._path(generation)
+        manifest = require_current(self.manifest(generation), where=str(folder))
         return load_index(folder, Owner(folder), manifest.vectors)
 
     def borrow(self, generation: int) -> EdgeIndex:
         """Open a complete generation for reading: the original, or a copy while another process owns it."""
-        manifest = self.manifest(generation)
         folder = self._path(generation)
+        manifest = require_current(self.manifest(generation), where=str(folder))
         try:
             return load_index(folder, Owner(folder), manifest.vectors)
         except StoreLockedError:

@@ -15,10 +15,9 @@ import safetensors
 import safetensors.numpy
 
 from semrec.errors import StoreError
-from semrec.store.protocol import Manifest
+from semrec.store.protocol import MANIFEST_VERSION, Manifest
 from semrec.types import from_plain, to_plain
 
-_VERSION = 1
 _ARRAYS = "arrays"
 
 
@@ -44,6 +43,21 @@ def arrays_digest(arrays: bytes) -> str:
     return blake2b(arrays, digest_size=16).hexdigest()
 
 
+def require_current(manifest: Manifest, where: str) -> Manifest:
+    """Return the manifest of a generation that is about to be opened.
+
+    Raises
+    ------
+    StoreError
+        An older semrec wrote the generation: its vectors have other names.
+    """
+    if manifest.version < MANIFEST_VERSION:
+        raise StoreError(
+            f"{where} was written by an older semrec; build it again: semrec index CATALOG --rebuild"
+        )
+    return manifest
+
+
 def load_manifest(text: str, read_arrays: Callable[[str], bytes], where: str) -> Manifest:
     """Return the manifest written by `dump_manifest`.
 
@@ -60,10 +74,10 @@ def load_manifest(text: str, read_arrays: Callable[[str], bytes], where: str) ->
     """
     try:
         values = json.loads(text)
-        if values["version"] > _VERSION:
+        if values["version"] > MANIFEST_VERSION:
             raise StoreError(
                 f"{where} was written by a newer semrec (manifest version {values['version']}, "
-                f"this one reads {_VERSION}); upgrade semrec or index again"
+                f"this one reads {MANIFEST_VERSION}); upgrade semrec or index again"
             )
         digest = values.pop(_ARRAYS, None)
         arrays = {}

@@ -159,6 +159,10 @@ FieldType: TypeAlias = Literal["keyword", "integer", "float", "bool"]
 """Type of a metadata field; a keyword field may hold several values."""
 
 
+MANIFEST_VERSION = 2
+"""Version of the stored format; 2 since the vectors have the names of today's signals."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The description of a generation: how it was built, and what it holds.
@@ -201,7 +205,7 @@ class Manifest:
     built_at: float = 0.0
     models: Mapping[str, object] = field(default_factory=dict)
     precision: Precision = "float32"
-    version: int = 1
+    version: int = MANIFEST_VERSION
     passage_tokens: int | None = None
     journal: int = 0
     n_changes: int = 0

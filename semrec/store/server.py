@@ -16,7 +16,7 @@ from typing import Any
 from qdrant_client import QdrantClient, models
 
 from semrec.errors import StoreError
-from semrec.store.manifests import dump_manifest, load_manifest
+from semrec.store.manifests import dump_manifest, load_manifest, require_current
 from semrec.store.protocol import Index, Manifest, VectorField
 from semrec.store.server_connection import connect, connection_of
 from semrec.store.server_index import BUILDER, LEASE, ServerIndex, is_dead
@@ -133,7 +133,9 @@ class ServerStore:
 
     def open(self, generation: int) -> ServerIndex:
         """Open a complete generation for reading and writing."""
-        return ServerIndex(self._connection, self._name(generation), self.manifest(generation).vectors)
+        name = self._name(generation)
+        manifest = require_current(self.manifest(generation), where=f"collection {name} at {self._where}")
+        return ServerIndex(self._connection, name, manifest.vectors)
 
     def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
         """Replace the manifest of a complete generation, in one atomic step."""

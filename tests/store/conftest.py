@@ -94,12 +94,14 @@ def server_store():
     if not url:
         pytest.skip("SEMREC_TEST_QDRANT_URL does not name a Qdrant server")
     alias = f"semrec-test-{uuid.uuid4().hex[:12]}"
-    store = ServerStore(alias, url=url, api_key=os.environ.get("SEMREC_TEST_QDRANT_API_KEY"))
+    key = os.environ.get("SEMREC_TEST_QDRANT_API_KEY")
+    store = ServerStore(alias, url=url, api_key=key)
     try:
         yield store
     finally:
-        client = store._client
+        store.close()
+        client = QdrantClient(url, api_key=key)
         for collection in client.get_collections().collections:
             if collection.name.startswith(alias):
                 client.delete_collection(collection.name)
-        store.close()
+        client.close()

@@ -143,4 +143,6 @@ def test_a_dead_builder_on_this_machine_is_known_at_once(store, tmp_path, monkey
     monkeypatch.setattr(server_index, "is_alive", lambda pid: False)
     with building(store, tmp_path):
         number, _ = store.create(VECTORS)
-    assert store._numbers() == [number]
+    assert number == 2
+    with pytest.raises(StoreError, match="no generation 1"):
+        store.drop(1)

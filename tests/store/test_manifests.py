@@ -54,6 +54,14 @@ def test_the_manifest_of_an_older_version_has_no_arrays():
     assert load_manifest(json.dumps(values), no_arrays, where="here") == manifest(3, landmarks=())
 
 
+def test_a_generation_of_an_older_version_is_listed_but_not_opened(store):
+    number = build(store, points(3), version=1)
+    assert store.manifest(number).version == 1
+    for opening in (store.open, store.borrow):
+        with pytest.raises(StoreError, match=r"older semrec; build it again: semrec index CATALOG --rebuild"):
+            opening(number)
+
+
 def test_arrays_of_another_manifest_are_refused():
     text, _ = dump_manifest(manifest(3, arrays=ARRAYS))
     _, other = dump_manifest(manifest(3, arrays={"gram": np.ones(2, np.float32)}))

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import grpc
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 from samples import DIM, VECTORS, build, manifest, points
 
 from semrec.config import StoreSettings
@@ -26,10 +26,15 @@ KEY = "very-secret-key"
 
 
 @pytest.fixture
-def memory():
+def client():
     client = QdrantClient(":memory:")
-    yield ServerStore("shop", client=client)
+    yield client
     client.close()
+
+
+@pytest.fixture
+def memory(client):
+    return ServerStore("shop", client=client)
 
 
 @pytest.fixture
@@ -141,32 +146,30 @@ def test_an_invalid_url():
         ServerStore("shop", url="ftp://somewhere")
 
 
-def test_a_collection_that_is_gone(memory):
+def test_a_collection_that_is_gone(memory, client):
     index = memory.open(build(memory, points(3)))
-    memory._client.delete_collection("shop-1")
+    client.delete_collection("shop-1")
     with pytest.raises(StoreError, match="shop-1"):
         index.search([Search("text", np.ones(DIM, np.float32), 3)])
 
 
-def test_an_alias_of_another_program(memory):
-    from qdrant_client import models
-
-    memory._client.create_collection("theirs", vectors_config={})
+def test_an_alias_of_another_program(memory, client):
+    client.create_collection("theirs", vectors_config={})
     alias = models.CreateAlias(collection_name="theirs", alias_name="shop")
-    memory._client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
+    client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
     with pytest.raises(StoreError, match="semrec did not make"):
         memory.current()
 
 
-def test_collections_of_other_shops_are_left_alone(memory):
-    other = ServerStore("shop-2", client=memory._client)
+def test_collections_of_other_shops_are_left_alone(memory, client):
+    other = ServerStore("shop-2", client=client)
     build(other, points(2))
     assert memory.generations() == []
     assert build(memory, points(3)) == 1
     assert other.generations() == [1]
 
 
-def test_a_live_build_is_left_alone_and_a_dead_one_removed(memory, monkeypatch):
+def test_a_live_build_is_left_alone_and_a_dead_one_removed(memory, client, monkeypatch):
     first, alive = memory.create(VECTORS)
     second, _ = memory.create(VECTORS)
     assert (first, second) == (1, 2)
@@ -176,7 +179,8 @@ def test_a_live_build_is_left_alone_and_a_dead_one_removed(memory, monkeypatch):
     monkeypatch.setattr(server_index.time, "time", lambda: now + 4000)
     third, _ = memory.create(VECTORS)
     assert third == 3
-    assert memory._numbers() == [1, 3]
+    names = [collection.name for collection in client.get_collections().collections]
+    assert sorted(names) == ["shop-1", "shop-3"]
     memory.complete(first, alive, manifest(2))
     assert memory.generations() == [1]
 
