@@ -1,4 +1,4 @@
-"""Everything that semrec raises on purpose.
+"""The errors of semrec.
 
 The tree::
 
@@ -6,23 +6,23 @@ The tree::
     ├── ConfigError            an option or a combination of options that cannot work
     ├── CatalogError           a source that cannot be read as a catalog
     ├── EncoderError           an encoder that cannot be loaded, or does not fit the index
-    ├── WorkspaceError         a folder that is not a workspace, or has nothing indexed yet
+    ├── WorkspaceError         a folder that is no workspace, or without an index
     ├── StoreError             the store refused or failed
     │   ├── StoreLockedError       another process owns the embedded index
     │   └── StoreUnavailableError  the server is down, or refuses the key
-    └── QueryError             a question that has no answer
+    └── QueryError             a query that cannot be answered
         ├── UnknownItemError       an item id that the index does not hold
-        ├── UnknownFieldError      a filter on a field that the index does not know
-        └── EmptyProfileError      no text, and no history that says anything
+        ├── UnknownFieldError      a filter on a field that the index does not have
+        └── EmptyProfileError      no text, and no event with a weight in the history
 
-A message says what happened, to which id, and what to do.
+A message names what happened, to which id, and what to do.
 """
 
 from __future__ import annotations
 
 
 class SemrecError(Exception):
-    """Base of all errors that semrec raises on purpose."""
+    """Base of all errors of semrec."""
 
 
 class ConfigError(SemrecError):
@@ -38,7 +38,7 @@ class EncoderError(SemrecError):
 
 
 class WorkspaceError(SemrecError):
-    """A folder is not a workspace, or has nothing indexed yet."""
+    """A folder is no workspace, or nothing is indexed yet."""
 
 
 class StoreError(SemrecError):
@@ -54,7 +54,7 @@ class StoreUnavailableError(StoreError):
 
 
 class QueryError(SemrecError):
-    """A question has no answer."""
+    """A query cannot be answered."""
 
 
 class UnknownItemError(QueryError):
@@ -62,8 +62,8 @@ class UnknownItemError(QueryError):
 
 
 class UnknownFieldError(QueryError):
-    """A filter names a field that the index does not know."""
+    """A filter names a field that the index does not have."""
 
 
 class EmptyProfileError(QueryError):
-    """There is no text, and no history that says anything."""
+    """There is no text, and no event of the history has a weight."""

@@ -1,4 +1,4 @@
-"""The stages of an answer, for whoever wants to know how long each of them takes."""
+"""The stages of an answer, for measuring the time of each."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextvars import ContextVar
 from typing import TypeAlias
 
 Watch: TypeAlias = Callable[[str], AbstractContextManager[object]]
-"""Is given the name of a stage; what it returns is entered and left with the stage."""
+"""Returns a context for the name of a stage; it is entered and left with the stage."""
 
 _watches: ContextVar[tuple[Watch, ...]] = ContextVar("watches", default=())
 
 
 @contextmanager
 def watched(*watches: Watch) -> Iterator[None]:
-    """Let watches see the stages of what is done inside, also by threads that take the context along."""
+    """Enter watches for all stages inside, also in threads that copy this context."""
     token = _watches.set(watches)
     try:
         yield
@@ -25,7 +25,7 @@ def watched(*watches: Watch) -> Iterator[None]:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Mark a stage, of a block or as the decorator of a function."""
+    """Mark the code inside as a stage; also a decorator of functions."""
     with ExitStack() as stack:
         for watch in _watches.get():
             stack.enter_context(watch(name))

@@ -1,10 +1,9 @@
-"""The catalog as a map: a place in the plane for every vector, like things near each other.
+"""The layout of the map: a place in the plane for every vector, similar ones near each other.
 
-Two axes are too few for a catalog of texts: the first two principal components of sentence vectors hold
-some 8 % of what there is to tell, and most groups lie on top of each other. So a few hundred landmarks are
-laid out by t-SNE (van der Maaten & Hinton, "Visualizing Data using t-SNE", 2008), which keeps neighbours
-together, and everything else is placed between the landmarks that it is most like. The layout is made
-once, when the catalog is indexed; then any vector has a place at once.
+The first two principal components of sentence vectors hold about 8 % of their variance, and most groups lie
+on top of each other. So some hundred landmarks are laid out by t-SNE (van der Maaten & Hinton, "Visualizing
+Data using t-SNE", 2008), which keeps neighbours together; other vectors are placed between their most similar
+landmarks. The layout is computed when the catalog is indexed; then placing a vector is fast.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ LANDMARKS = 512
 """Landmarks of a map. Twice as many cost 2.5 s of every build instead of 0.9 s and look no better."""
 
 FEWEST_FOR_TSNE = 32
-"""With fewer landmarks t-SNE has no neighbourhoods to keep, and principal components do."""
+"""Fewer landmarks have no neighbourhoods for t-SNE; principal components are used."""
 
 PERPLEXITY = 30.0
 STEPS = 500
 COMPONENTS = 50
 
 NEAREST = 8
-"""Landmarks between which a vector is placed."""
+"""Number of landmarks between which a vector is placed."""
 
 SHARPNESS = 12.0
-"""How much more a nearer landmark counts: exp(12 · cosine)."""
+"""A landmark has the weight exp(12 · cosine)."""
 
 
 def prepare() -> None:
-    """Begin to load what `lay_out` needs: it takes a second, for which a build need not wait in the end."""
+    """Start to import what `lay_out` needs; it takes a second, so a build does it meanwhile."""
     Thread(target=import_module, args=("sklearn.manifold",), name="semrec-layout", daemon=True).start()
 
 
@@ -48,12 +47,12 @@ def lay_out(vectors: Float2D) -> Float2D:
 
     Returns
     -------
-    float32 (n, 2), every coordinate in [-1, 1]; the same vectors always give the same places. Empty for
-    no vectors; a single one, or all alike, lie in the middle.
+    float32 (n, 2), every coordinate in [-1, 1]; the same vectors always give the same places. No rows for
+    no vectors; a single vector, or equal ones, are placed in the middle.
     """
     if len(vectors) < FEWEST_FOR_TSNE:
         return _fitted(_principal(vectors, 2))
-    from sklearn.manifold import TSNE  # only builds need it
+    from sklearn.manifold import TSNE  # slow to import, and only builds need it
 
     points = unit_rows(_principal(vectors, COMPONENTS))
     start = _principal(points, 2)
@@ -61,7 +60,7 @@ def lay_out(vectors: Float2D) -> Float2D:
     if spread == 0.0:
         return np.zeros((len(vectors), 2), np.float32)
     layout = TSNE(
-        init=start / np.float32(spread) * np.float32(1e-4),  # the scale that t-SNE itself would begin with
+        init=start / np.float32(spread) * np.float32(1e-4),  # the scale of t-SNE's own start
         perplexity=min(PERPLEXITY, len(points) / 8),
         max_iter=STEPS,
         random_state=0,
@@ -70,7 +69,7 @@ def lay_out(vectors: Float2D) -> Float2D:
 
 
 def place(vectors: Float2D, landmarks: Float2D, places: Float2D) -> Float2D:
-    """Return a place for every vector: the mean of its nearest landmarks, nearer ones counting more.
+    """Return a place for every vector: the mean of its nearest landmarks, nearer ones with more weight.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ def place(vectors: Float2D, landmarks: Float2D, places: Float2D) -> Float2D:
 
     Returns
     -------
-    float32 (n, 2), within the bounds of `places`; a landmark's own vector comes to lie near its place.
+    float32 (n, 2), within the bounds of `places`; the vector of a landmark gets almost its place.
     """
     cosines = unit_rows(vectors) @ unit_rows(landmarks).T
     n_nearest = min(NEAREST, len(landmarks))
@@ -93,7 +92,7 @@ def place(vectors: Float2D, landmarks: Float2D, places: Float2D) -> Float2D:
 def _principal(vectors: Float2D, n_components: int) -> Float2D:
     """Return the first principal components, float32 (n, n_components); missing ones are 0.
 
-    The sign of a component is free: its largest entry is made positive, so that maps do not flip.
+    The sign of a component is arbitrary: its largest entry is made positive, so that maps do not flip.
     """
     components = np.zeros((len(vectors), n_components), np.float32)
     if len(vectors) > 1:
@@ -105,7 +104,7 @@ def _principal(vectors: Float2D, n_components: int) -> Float2D:
 
 
 def _fitted(points: Float2D) -> Float2D:
-    """Return points moved and shrunk into [-1, 1], both axes alike."""
+    """Return points moved and scaled into [-1, 1], by the same factor in both axes."""
     if not len(points):
         return np.zeros((0, 2), np.float32)
     lowest, highest = points.min(axis=0), points.max(axis=0)

@@ -14,10 +14,10 @@ from semrec.store.protocol import TEXT
 from semrec.types import Float2D, Keys, Value, item_keys
 
 MAP_ITEMS = 4000
-"""Items of a map: enough to see the shape of a catalog, few enough to send to a telephone."""
+"""Items of a map: enough to show the shape of a catalog, few enough to send to a phone."""
 
 GROUPS = 12
-"""Groups that are told apart on a map; the items of all others belong to none."""
+"""Groups of a map; items with other values belong to no group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class CatalogMap:
 
     Parameters
     ----------
-    field : the metadata field that items are grouped by; None when no field groups them.
-    groups : its most frequent values, most frequent first.
+    field : the metadata field of the groups; None: no field groups the items.
+    groups : the most frequent values of the field, most frequent first.
     item_ids, titles : the items.
     places : float32 (n, 2), x and y in [-1, 1].
-    group : for each item the position of its value in `groups`, -1 for none of them.
+    group : for each item, the position of its value in `groups`; -1: in no group.
     """
 
     field: str | None
@@ -42,14 +42,14 @@ class CatalogMap:
 
 
 def choose_landmarks(index: Index) -> tuple[tuple[int, float, float], ...]:
-    """Return the landmarks of a generation, for its manifest: key, x and y of a sample of its items."""
+    """Return the landmarks of a generation for its manifest: key, x and y of sampled items."""
     keys = index.sample(LANDMARKS)
     places = lay_out(index.vectors(TEXT, keys)).tolist()
     return tuple((key, round(x, 4), round(y, 4)) for key, (x, y) in zip(keys.tolist(), places, strict=True))
 
 
 def draw_map(index: Index, manifest: Manifest, n_items: int = MAP_ITEMS) -> CatalogMap | None:
-    """Return the map of a generation, or None when it has no landmarks, see `places_of`."""
+    """Return the map of a generation; None if it has no landmarks, see `places_of`."""
     keys = index.sample(n_items)
     places = places_of(index, manifest, keys)
     if places is None:
@@ -72,10 +72,7 @@ def draw_map(index: Index, manifest: Manifest, n_items: int = MAP_ITEMS) -> Cata
 def place_items(
     index: Index, manifest: Manifest, item_ids: Sequence[str]
 ) -> Mapping[str, tuple[float, float]] | None:
-    """Return the places of some items by id, without those that the index does not hold.
-
-    None when the generation has no landmarks.
-    """
+    """Return the places of items by id, without unknown ids; None if the generation has no landmarks."""
     unique = list(dict.fromkeys(item_ids))
     keys = item_keys(unique)
     there = index.contains(keys)
@@ -87,10 +84,9 @@ def place_items(
 
 
 def places_of(index: Index, manifest: Manifest, keys: Keys) -> Float2D | None:
-    """Return the places of items of the index, float32 (n, 2); None when there is no map.
+    """Return the places of items of the index, float32 (n, 2); None if all landmarks are deleted.
 
-    Landmarks that were deleted since are left out; one whose text has changed stays where it was. None are
-    left where all were deleted, and there are none in a generation that was built before there were maps.
+    Deleted landmarks are left out. A landmark whose text has changed keeps its place.
     """
     marked = np.array([key for key, _, _ in manifest.landmarks], np.uint64)
     laid_out = np.array([(x, y) for _, x, y in manifest.landmarks], np.float32)
@@ -105,7 +101,7 @@ def places_of(index: Index, manifest: Manifest, keys: Keys) -> Float2D | None:
 def grouping_field(records: Sequence[Record]) -> str | None:
     """Return the field whose most frequent values cover most of the items, or None.
 
-    A field with one value for all items groups nothing, and neither does one that is never text.
+    A field with one value for all items is not taken, nor is one without texts.
     """
     fields = dict.fromkeys(name for record in records for name in record.metadata)
     covered: dict[str, int] = {}
@@ -118,7 +114,7 @@ def grouping_field(records: Sequence[Record]) -> str | None:
 
 
 def _first(value: Value | None) -> str:
-    """Return the first text of a metadata value; empty when it has none."""
+    """Return the first text of a metadata value; empty if it has none."""
     if isinstance(value, tuple):
         return value[0] if value else ""
     return value if isinstance(value, str) else ""

@@ -1,12 +1,12 @@
-"""The workspace: the folder that holds everything of one shop in embedded use.
+"""The workspace: a folder with everything of one shop, or with the address of its Qdrant server.
 
-A file `semrec.json` marks the folder and says where its vectors are: inside it, or on a Qdrant server.
+A file `semrec.json` marks the folder, and names the Qdrant server if the vectors are not in the folder.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from semrec.errors import WorkspaceError
@@ -16,15 +16,18 @@ MARKER = "semrec.json"
 REJECTS = "rejects.jsonl"
 RECEIPT = "last-index.json"
 
+FORMAT = 1
+"""Format of a workspace; a larger number in the marker means that a newer semrec wrote it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A folder and what its marker says.
+    """A folder and the content of its marker.
 
     Parameters
     ----------
-    folder : where it is.
-    qdrant : URL of the Qdrant server that holds the vectors; None: they are inside the folder.
+    folder : the folder.
+    qdrant : URL of the Qdrant server with the vectors; None: they are inside the folder.
     collection : name of the collection alias on that server; None: the folder's name.
     """
 
@@ -34,22 +37,22 @@ class Workspace:
 
     @property
     def rejects(self) -> Path:
-        """The file with the rows that the last indexing could not use."""
+        """The file with the rows that the last indexing rejected."""
         return self.folder / REJECTS
 
     @property
     def receipt(self) -> Path:
-        """What the last indexing of files has left."""
+        """The file with the receipt of the last indexing, see `semrec.workspace.last_run`."""
         return self.folder / RECEIPT
 
 
 def find_workspace(folder: Path) -> Workspace:
-    """Read the workspace in a folder.
+    """Return the workspace in a folder.
 
     Raises
     ------
     WorkspaceError
-        The folder is not there, is no workspace, or its marker cannot be read.
+        The folder does not exist or is no workspace, its marker cannot be read, or a newer semrec wrote it.
     """
     if not folder.is_dir():
         raise WorkspaceError(
@@ -63,18 +66,27 @@ def find_workspace(folder: Path) -> Workspace:
         )
     try:
         content = json.loads(marker.read_text(encoding="utf-8"))
-        return Workspace(folder, content.get("qdrant"), content.get("collection"))
-    except (OSError, ValueError, AttributeError) as error:
-        raise WorkspaceError(f"cannot read {marker}: {error}. Restore it, or index anew.") from error
+        found = int(content.get("format", FORMAT))
+        workspace = Workspace(folder, content.get("qdrant"), content.get("collection"))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise WorkspaceError(
+            f"cannot read {marker}: {error}. Restore it, or index the catalog into a new folder."
+        ) from error
+    if found > FORMAT:
+        raise WorkspaceError(
+            f"{str(folder)!r} was written by a newer semrec (format {found}, this one reads {FORMAT}). "
+            "Run: pip install --upgrade semrec"
+        )
+    return workspace
 
 
 def make_workspace(folder: Path, *, qdrant: str | None, collection: str | None) -> Workspace:
-    """Return the workspace in a folder, made if it is not there yet, now with this server (or none).
+    """Return the workspace in a folder with this server (or none); make it if it does not exist.
 
     Raises
     ------
     WorkspaceError
-        The folder holds other things, or cannot be written.
+        The folder holds other files, or cannot be written.
     """
     if folder.exists() and not (folder / MARKER).exists():
         if not folder.is_dir():
@@ -84,9 +96,9 @@ def make_workspace(folder: Path, *, qdrant: str | None, collection: str | None) 
                 f"{str(folder)!r} is not a workspace and not empty; nothing was written. Give a new folder."
             )
     workspace = Workspace(folder, qdrant, collection)
-    content = {"format": 1, **{k: v for k, v in asdict(workspace).items() if k != "folder"}}
     if (folder / MARKER).exists() and find_workspace(folder) == workspace:
         return workspace
+    content = {"format": FORMAT, "qdrant": qdrant, "collection": collection}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / MARKER, (json.dumps(content, indent=2) + "\n").encode())

@@ -10,6 +10,7 @@ from semrec.errors import StoreError
 from semrec.ranking.generation import present_signals
 from semrec.store import Store
 from semrec.store.build import building, check
+from semrec.store.protocol import MANIFEST_VERSION
 from semrec.workspace.session import OpenWorkspace
 
 
@@ -90,6 +91,8 @@ def describe(workspace: OpenWorkspace) -> dict[str, Any]:
     if current is None:
         return facts
     manifest = store.manifest(current)
+    is_readable = manifest.version == MANIFEST_VERSION
+    signals = present_signals(manifest, workspace.settings) if is_readable else []
     return {
         **facts,
         "generations": store.generations(),
@@ -101,6 +104,6 @@ def describe(workspace: OpenWorkspace) -> dict[str, Any]:
         "dimension": manifest.dimension,
         "template": manifest.template,
         "fields": dict(manifest.fields),
-        "signals": [signal.name for signal in present_signals(manifest, workspace.settings)],
+        "signals": [signal.name for signal in signals],
         "built_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(manifest.built_at)),
     }

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from semrec.errors import StoreLockedError
+from semrec.files.atomic import write_atomically
 from semrec.indexer.index_report import IndexReport
 from semrec.indexer.upsert import is_counted
 from semrec.store import Manifest
@@ -118,10 +119,8 @@ class FileRun:
             return
         n_items = report.n_added + report.n_changed + report.n_metadata + report.n_unchanged
         receipt = Receipt(self._input_digest, self._digest_index(manifest), n_items, dict(report.rejected))
-        draft = self._receipt.with_name(self._receipt.name + ".new")
         with suppress(OSError):
-            draft.write_text(json.dumps(receipt.to_dict()), encoding="utf-8")
-            draft.replace(self._receipt)
+            write_atomically(self._receipt, json.dumps(receipt.to_dict()).encode())
 
     def _read(self) -> Receipt | None:
         """Return the receipt; None if there is none, or if it is damaged."""

@@ -18,6 +18,7 @@ from semrec.encoder import Encoder
 from semrec.errors import StoreError, StoreLockedError, StoreUnavailableError, WorkspaceError
 from semrec.ranking.generation import Generation, read_generation
 from semrec.store import EditableIndex, Index, Manifest, Search, Store, open_store
+from semrec.store.manifests import require_current
 from semrec.store.protocol import TEXT
 from semrec.workspace.encoders import Encoders
 from semrec.workspace.folder import MARKER, Workspace, find_workspace, make_workspace
@@ -128,11 +129,16 @@ class OpenWorkspace:
         return current
 
     def current_manifest(self) -> Manifest | None:
-        """Return the manifest of the current generation; None before the first one."""
-        if not self.exists:
+        """Return the manifest of the current generation; None before the first one.
+
+        Raises
+        ------
+        StoreError
+            An older semrec wrote it.
+        """
+        if not self.exists or (number := self.store().current()) is None:
             return None
-        number = self.store().current()
-        return None if number is None else self.store().manifest(number)
+        return require_current(self.store().manifest(number), where=f"the index in {str(self.folder)!r}")
 
     @property
     def rejects(self) -> Path:

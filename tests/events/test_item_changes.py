@@ -1,20 +1,16 @@
-"""The journal, and that no change is lost by a switch, a rollback, or a process that dies."""
+"""The change journal: the latest change of each item, and numbers that grow."""
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 import time
 
 import pytest
-from toy import ToyEncoder
 
-from semrec import Item, Recommender, Settings
 from semrec.events.item_changes import ChangeJournal
 from semrec.events.log import EventLog
-from semrec.store.edge import EdgeStore
+from semrec.types import Item
 
-WORDS = ("red", "green", "blue", "round", "square")
 ITEMS = [
     Item("r", "red thing", "red red", {"size": 1}),
     Item("g", "green thing", "green green", {"size": 2}),
@@ -27,24 +23,13 @@ def journal(log):
     return ChangeJournal(log)
 
 
-@pytest.fixture
-def shop(tmp_path):
-    with Recommender(tmp_path / "shop", Settings(), encoder=ToyEncoder()) as recommender:
-        recommender.index(ITEMS)
-        yield recommender
-
-
-def found(shop, *item_ids):
-    return {record.item_id: record.title for record in shop.items(item_ids)}
-
-
-def test_an_empty_journal_says_nothing(journal):
+def test_an_empty_journal_has_no_changes(journal):
     assert journal.last() == 0
     assert journal.since(0).until == 0
     assert journal.forget(10**18) == 0
 
 
-def test_the_last_change_of_an_item_holds(journal):
+def test_the_last_change_of_an_item_counts(journal):
     first = journal.put(ITEMS)
     journal.delete(["r", "x"])
     changed = Item("g", "new", "", {"tags": ("a", "b"), "ok": True, "price": 0.5})
@@ -67,7 +52,7 @@ def test_numbers_grow_even_in_a_new_database(tmp_path):
         assert journal.delete([str(n) for n in range(1000)]) < journal.delete(["a"])
 
 
-def test_changes_are_made_one_after_the_other(journal):
+def test_one_caller_at_a_time_makes_changes(journal):
     order = []
 
     def change():
@@ -82,113 +67,3 @@ def test_changes_are_made_one_after_the_other(journal):
     for thread in threads:
         thread.join()
     assert order == ["in", "out"] * 3
-
-
-def test_what_changed_during_a_build_is_in_the_new_index(shop, tmp_path):
-    """As when another process builds: this one changes items in the old index, then finds a new one."""
-    assert len(found(shop, "r", "g", "b")) == 3
-
-    def catalog():
-        yield from ITEMS
-        shop.put_items([Item("new", "square thing", "square"), Item("r", "other", "red square")])
-        shop.delete_items(["g"])
-        yield Item("y", "yellow")
-
-    with Recommender(tmp_path / "shop", Settings(), encoder=ToyEncoder()) as builder:
-        builder.index(catalog())
-    assert found(shop, "new", "r", "g", "b") == {"new": "square thing", "r": "other", "b": "blue thing"}
-    shop.follow()
-    names = {"new": "square thing", "r": "other", "b": "blue thing", "y": "yellow"}
-    assert found(shop, "new", "r", "g", "b", "y") == names
-    assert next(iter(shop.recommend(text="square"))).item_id == "new"
-    shop.close()
-    assert found(shop, "new", "r", "g", "b", "y") == names
-    store = EdgeStore(tmp_path / "shop")
-    assert (store.manifest(2).journal, store.manifest(2).n_items) == (store.manifest(1).journal, 4)
-
-
-def fit_when_told(folder, begun, go):
-    """Learn, in a process of its own, and wait in the middle of it."""
-
-    def heard(step):
-        begun.set()
-        assert go.wait(60), step
-
-    with Recommender(folder, Settings(), encoder=ToyEncoder()) as recommender:
-        recommender.fit(progress=heard)
-
-
-def test_what_changed_while_another_process_learned_is_in_its_generation(tmp_path):
-    catalog = [Item(f"i{n}", f"{WORDS[n % 5]} {n}", WORDS[n % 5]) for n in range(20)]
-    events = [
-        {"user_id": f"u{user}", "item_id": f"i{(user + 5 * n) % 20}", "time": 1.7e9 + 100 * user + n}
-        for user in range(20)
-        for n in range(4)
-    ]
-    processes = multiprocessing.get_context("spawn")
-    begun, go = processes.Event(), processes.Event()
-    with Recommender(tmp_path / "shop", Settings(), encoder=ToyEncoder()) as shop:
-        shop.index(catalog)
-        shop.add_events(events)
-        assert found(shop, "i0") == {"i0": "red 0"}  # so this process owns the generation
-        learner = processes.Process(target=fit_when_told, args=(tmp_path / "shop", begun, go))
-        learner.start()
-        assert begun.wait(60)
-        shop.put_items([Item("new", "square thing", "square"), Item("i1", "other", "red square")])
-        shop.delete_items(["i2"])
-        go.set()
-        learner.join(120)
-        assert learner.exitcode == 0
-        shop.follow()
-        assert shop.generation == 2
-        assert found(shop, "new", "i1", "i2") == {"new": "square thing", "i1": "other"}
-        assert "collaborative" in shop.info()["signals"]
-        assert "new" in {item.item_id for item in shop.recommend(text="square")}
-
-
-def test_what_was_changed_before_a_rebuild_is_what_the_catalog_says(shop):
-    shop.put_items([Item("r", "put", "blue")])
-    shop.index(ITEMS)
-    assert found(shop, "r") == {"r": "red thing"}
-
-
-def test_a_change_that_was_written_down_by_a_process_that_died_is_made_by_the_next(shop, tmp_path):
-    assert len(found(shop, "r")) == 1
-    with EventLog.open(tmp_path / "shop") as log:
-        ChangeJournal(log).put([Item("new", "square thing", "square")])
-    assert found(shop, "new") == {}
-    shop.close()
-    assert found(shop, "new") == {"new": "square thing"}
-
-
-def test_a_change_that_does_not_fit_another_index_is_left_out_and_the_others_are_made(shop, tmp_path, caplog):
-    with EventLog.open(tmp_path / "shop") as log:
-        journal = ChangeJournal(log)
-        journal.put([Item("odd", "odd", "red", {"size": "large"}), Item("new", "new", "red", {"size": 4})])
-    shop.close()
-    assert found(shop, "odd", "new") == {"new": "new"}
-    assert "'odd'" in caplog.text
-
-
-def test_readers_and_writers_at_once_never_see_half_a_change(shop):
-    stop, faults = threading.Event(), []
-
-    def ask():
-        while not stop.is_set():
-            try:
-                assert len(shop.recommend(text="red green blue", k=5)) >= 3
-                shop.similar("b")
-            except Exception as error:
-                faults.append(error)
-
-    readers = [threading.Thread(target=ask) for _ in range(3)]
-    for reader in readers:
-        reader.start()
-    for n in range(15):
-        shop.put_items([Item("n", f"red {n}", "red green"), Item(f"n{n}", "green", "green")])
-        shop.delete_items(["n", f"n{n - 1}"])
-    stop.set()
-    for reader in readers:
-        reader.join()
-    assert faults == []
-    assert found(shop, "n", "n13", "n14") == {"n14": "green"}

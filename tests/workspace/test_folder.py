@@ -11,7 +11,7 @@ from semrec.errors import WorkspaceError
 from semrec.workspace.folder import Workspace, find_workspace, make_workspace
 
 
-def test_made_and_found_again(tmp_path):
+def test_a_workspace_is_made_and_found_again(tmp_path):
     folder = tmp_path / "new" / "shop"
     made = make_workspace(folder, qdrant="http://localhost:6333", collection="books")
     assert find_workspace(folder) == made == Workspace(folder, "http://localhost:6333", "books")
@@ -37,7 +37,7 @@ def test_the_key_is_not_in_the_marker(tmp_path):
     assert set(json.loads((tmp_path / "semrec.json").read_text())) == {"format", "qdrant", "collection"}
 
 
-def test_a_folder_that_is_not_there_tells_the_command(tmp_path):
+def test_a_missing_folder_names_the_command(tmp_path):
     with pytest.raises(WorkspaceError, match=r"there is no workspace .*semrec index CATALOG --workspace"):
         find_workspace(tmp_path / "shop")
     assert not (tmp_path / "shop").exists()
@@ -52,7 +52,7 @@ def test_a_folder_that_is_no_workspace(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 
 
-def test_a_file_is_no_folder(tmp_path):
+def test_a_file_instead_of_a_folder(tmp_path):
     file = tmp_path / "shop"
     file.write_text("mine")
     with pytest.raises(WorkspaceError, match="is a file; give a folder"):
@@ -60,10 +60,20 @@ def test_a_file_is_no_folder(tmp_path):
     assert file.read_text() == "mine"
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1]", b"\xff\xfe{"])
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"format": "new"}', b"\xff\xfe{"])
 def test_a_damaged_marker(tmp_path, content):
     (tmp_path / "semrec.json").write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(WorkspaceError, match=r"cannot read .*semrec\.json.*Restore it, or index anew"):
+    with pytest.raises(
+        WorkspaceError,
+        match=r"cannot read .*semrec\.json.*Restore it, or index",
+    ):
+        find_workspace(tmp_path)
+
+
+def test_a_workspace_of_a_newer_version_names_the_command(tmp_path):
+    make_workspace(tmp_path, qdrant=None, collection=None)
+    (tmp_path / "semrec.json").write_text(json.dumps({"format": 7, "qdrant": None}))
+    with pytest.raises(WorkspaceError, match=r"newer semrec \(format 7, .*pip install --upgrade semrec"):
         find_workspace(tmp_path)
 
 

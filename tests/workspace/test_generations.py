@@ -1,9 +1,10 @@
-"""The builds of an index: what there is, going back, and what is left of old ones."""
+"""Generations: listing them, rollback, and which ones a build keeps."""
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 from toy import ToyEncoder
@@ -67,14 +68,14 @@ def test_a_running_process_follows_a_rollback_there_and_back(folder):
         assert names(shop) == ["b", "g", "r"]
 
 
-def test_what_changed_since_is_changed_in_the_older_one_too(folder):
+def test_items_changed_since_are_also_changed_in_the_older_generation(folder):
     with open_shop(folder) as shop:
         shop.put_items([Item("n", "new", "red round")])
         assert shop.rollback() == 1
         assert names(shop) == ["n", "r"]
 
 
-def test_where_nothing_is_to_go_back_to_nothing_changes(folder):
+def test_without_an_older_generation_nothing_changes(folder):
     with open_shop(folder) as shop:
         with pytest.raises(StoreError, match="no generation 7 to go back to; complete ones: 1, 2"):
             shop.rollback(7)
@@ -89,7 +90,7 @@ def test_where_nothing_is_to_go_back_to_nothing_changes(folder):
     assert "no generation 7" in err
 
 
-def test_a_damaged_current_file_names_the_way_out(folder):
+def test_a_damaged_current_file_names_the_command(folder):
     (folder / "current").write_text("what?")
     with open_shop(folder) as shop:
         with pytest.raises(WorkspaceError, match=r"the newest complete one is 2: semrec rollback 2"):
@@ -99,7 +100,7 @@ def test_a_damaged_current_file_names_the_way_out(folder):
         assert names(shop) == ["b", "g", "r"]
 
 
-def test_without_any_complete_one_the_way_out_is_to_build(folder):
+def test_without_a_complete_generation_the_command_is_to_build(folder):
     for manifest in folder.glob("generations/*/manifest.json"):
         manifest.unlink()
     with open_shop(folder) as shop:
@@ -109,7 +110,7 @@ def test_without_any_complete_one_the_way_out_is_to_build(folder):
         assert names(shop) == ["b", "g", "r"]
 
 
-def test_a_build_keeps_the_one_that_answered_and_as_many_as_it_is_told(folder):
+def test_a_build_keeps_the_previous_current_one_and_as_many_as_the_settings_say(folder):
     store = EdgeStore(folder)
     with open_shop(folder) as shop:
         shop.rollback()
@@ -120,15 +121,40 @@ def test_a_build_keeps_the_one_that_answered_and_as_many_as_it_is_told(folder):
     assert store.generations() == [1, 3, 4]
 
 
-def test_the_journal_forgets_what_every_index_has_seen(folder):
+def test_the_journal_is_trimmed_to_changes_that_a_generation_lacks(folder):
     with open_shop(folder) as shop:
         journal = ChangeJournal(shop.event_log())
         for n in range(4):
             shop.put_items([Item(f"n{n}", "new", "red")])
         shop.index(ITEMS, rebuild=True)
-        assert len(journal.since(0).put) == 1  # the last one: numbers must go on growing
+        assert len(journal.since(0).put) == 1  # the last one stays, so that numbers grow
         last = shop.put_items([Item("m", "new", "red")]) and journal.last()
         shop.rollback()
         assert names(shop) == sorted(["b", "g", "r", "m", "n0", "n1", "n2", "n3"])
         shop.index(ITEMS, rebuild=True)
         assert journal.last() == last
+
+
+def test_an_index_of_an_older_version_names_the_command_and_can_be_built_again(folder):
+    store = EdgeStore(folder)
+    for number in store.generations():
+        store.rewrite_manifest(number, replace(store.manifest(number), version=1, models={"learned": {}}))
+    with open_shop(folder) as shop:
+        shop.add_events([{"user_id": "u", "item_id": "r"}])
+        for use in (
+            lambda: shop.recommend(text="red"),
+            lambda: shop.index(ITEMS),
+            lambda: shop.put_items(ITEMS),
+            lambda: shop.fit(),
+            lambda: shop.rollback(),
+        ):
+            with pytest.raises(
+                StoreError, match="older semrec; build it again: semrec index CATALOG --rebuild"
+            ):
+                use()
+        assert [facts.number for facts in shop.generations()] == [1, 2]
+        assert shop.info()["signals"] == []
+        shop.index(ITEMS, rebuild=True)
+        assert names(shop) == ["b", "g", "r"]
+        assert shop.info()["signals"] == ["text", "bm25"]
+        assert [event.item_id for event in shop.event_log().history("u")] == ["r"]

@@ -1,4 +1,4 @@
-"""Processes killed at random moments: nothing is lost, nothing is there twice, and all can be run again."""
+"""Processes killed at random moments: nothing is lost or duplicated, and every operation can run again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "kill.py"
 
 
 @pytest.mark.slow
-def test_whatever_is_killed_is_as_if_nothing_had_been_when_it_runs_again():
+def test_an_operation_that_was_killed_and_run_again_leaves_the_same_as_without_the_kill():
     ended = subprocess.run(
         [sys.executable, str(BENCHMARK), "--quick"], capture_output=True, text=True, check=False
     )

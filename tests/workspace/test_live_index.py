@@ -1,4 +1,4 @@
-"""The generation that answers: one for each answer, whatever happens meanwhile in other threads."""
+"""The live index: each answer reads one generation, also during changes and switches in other threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from semrec.workspace.live_index import LiveIndex
 
 @dataclass
 class Shop:
-    """Generations that only know whether they are open."""
+    """Generations that only note whether they are open."""
 
     current: int | None = 1
     broken: set[int] = field(default_factory=set)
@@ -64,20 +64,20 @@ def number(live):
         return generation.number
 
 
-def test_the_first_answer_opens_and_the_next_ones_find_it_open(shop, live):
+def test_the_first_answer_opens_the_generation_and_later_ones_use_it(shop, live):
     assert not live.is_open
     assert [number(live), number(live)] == [1, 1]
     assert len(shop.opened) == 1
 
 
-def test_an_answer_follows_by_itself_and_the_old_one_is_closed(shop, live):
+def test_answers_follow_in_the_background_and_the_old_generation_is_closed(shop, live):
     assert number(live) == 1
     shop.current = 2
     until(lambda: number(live) == 2)
     assert [generation.is_open for generation in shop.opened] == [False, True]
 
 
-def test_an_answer_that_has_begun_keeps_its_generation(shop, live):
+def test_a_running_answer_keeps_its_generation(shop, live):
     with live.read() as generation:
         shop.current = 2
         assert live.follow()
@@ -95,7 +95,7 @@ def test_answers_go_on_while_the_next_one_opens(shop, live):
     until(lambda: number(live) == 2)
 
 
-def test_what_cannot_be_opened_leaves_the_old_one_answering_and_says_so(shop, live):
+def test_if_the_new_generation_cannot_be_opened_the_old_one_answers_with_a_note(shop, live):
     assert number(live) == 1
     shop.current, shop.broken = 2, {2}
     assert not live.follow()
@@ -106,14 +106,14 @@ def test_what_cannot_be_opened_leaves_the_old_one_answering_and_says_so(shop, li
     assert live.note is None
 
 
-def test_a_current_one_that_is_not_known_leaves_the_old_one_answering(shop, live):
+def test_if_the_current_number_is_not_known_the_old_generation_answers_with_a_note(shop, live):
     assert number(live) == 1
     shop.current = None
     assert number(live) == 1
     assert "nothing is indexed" in live.note
 
 
-def test_when_there_is_none_at_all_the_error_is_told(shop, live):
+def test_without_any_generation_the_error_is_raised(shop, live):
     shop.current = None
     with pytest.raises(WorkspaceError):
         number(live)
@@ -122,7 +122,7 @@ def test_when_there_is_none_at_all_the_error_is_told(shop, live):
         live.follow()
 
 
-def test_a_change_waits_for_answers_and_answers_wait_for_it(shop, live):
+def test_a_change_waits_for_reads_and_reads_wait_for_it(shop, live):
     seen = []
 
     def change():
@@ -145,12 +145,12 @@ def test_a_change_waits_for_answers_and_answers_wait_for_it(shop, live):
     shop.opened[0].is_open = False  # the view shares its index
 
 
-def test_what_is_kept_for_long_does_not_hold_changes_up(live):
+def test_pins_do_not_delay_changes(live):
     with live.pin(), live.pin() as handle, live.exclusive(handle):
         assert handle.n_reads == 0
 
 
-def test_closing_waits_for_answers_and_a_new_one_opens_again(shop, live):
+def test_closing_waits_for_answers_and_the_next_answer_opens_again(shop, live):
     with live.read() as generation:
         closer = threading.Thread(target=live.close)
         closer.start()

@@ -1,4 +1,4 @@
-"""Files that were indexed just so are not read again, and whatever differs is noticed."""
+"""The same files are not read again, and every difference is noticed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_same_file_is_not_read_again(tmp_path, catalog):
         assert (report.generation, report.n_encoded, report.n_cached) == (1, 0, 0)
 
 
-def test_another_byte_is_noticed_whatever_the_clock_says(tmp_path, catalog):
+def test_another_byte_is_noticed_at_the_same_time_of_change(tmp_path, catalog):
     with open_shop(tmp_path) as shop:
         shop.index(catalog)
         stat = catalog.stat()
@@ -65,7 +65,7 @@ def test_another_byte_is_noticed_whatever_the_clock_says(tmp_path, catalog):
         lambda shop: shop.index([Item("g", "other", "", {"size": 2})]),
     ],
 )
-def test_what_changed_since_is_put_right(tmp_path, catalog, change):
+def test_items_changed_since_are_written_again(tmp_path, catalog, change):
     with open_shop(tmp_path) as shop:
         shop.index(catalog)
         change(shop)
@@ -75,8 +75,8 @@ def test_what_changed_since_is_put_right(tmp_path, catalog, change):
         assert not was_read(shop.index(catalog))
 
 
-def test_a_change_that_waits_in_the_journal_is_put_right(tmp_path, catalog):
-    """Somebody wrote it down and died; it is made when the index is opened, and the catalog holds over it."""
+def test_a_change_that_is_only_in_the_journal_is_noticed(tmp_path, catalog):
+    """As after a kill: the change is made when the index is opened, and the catalog then replaces it."""
     with open_shop(tmp_path) as shop:
         shop.index(catalog)
         with EventLog.open(tmp_path / "shop") as log:
@@ -85,8 +85,8 @@ def test_a_change_that_waits_in_the_journal_is_put_right(tmp_path, catalog):
         assert [record.title for record in shop.items(["g"])] == ["green thing"]
 
 
-def test_what_changes_during_the_run_is_no_part_of_it(tmp_path, catalog):
-    """It holds over the catalog that was being read; the next run of the same file puts it right."""
+def test_a_change_during_the_run_makes_the_next_run_read_the_file(tmp_path, catalog):
+    """The change wins over the catalog that is being read; the next run of the same file replaces it."""
     with open_shop(tmp_path) as shop:
         shop.index([Item("g", "other", "", {"size": 2})])
         shop.index(catalog, announce=lambda _: shop.delete_items(["g"]))
@@ -96,13 +96,13 @@ def test_what_changes_during_the_run_is_no_part_of_it(tmp_path, catalog):
         assert report.n_added == 1
 
 
-def test_a_file_that_is_gone_or_written_to_after_it_was_read_is_no_fault(tmp_path, catalog):
+def test_a_file_that_changes_or_goes_after_it_was_read_leaves_no_receipt(tmp_path, catalog):
     with open_shop(tmp_path) as shop:
-        for spoil in (
+        for change_file in (
             lambda _: catalog.write_text(CATALOG + "y,yellow,4\n"),
             lambda _: catalog.unlink(missing_ok=True),
         ):
-            shop.index(catalog, progress=spoil)
+            shop.index(catalog, progress=change_file)
             assert not (tmp_path / "shop" / "last-index.json").exists()
 
 
@@ -114,7 +114,7 @@ def test_an_older_generation_is_another_index(tmp_path, catalog):
         assert shop.index(catalog).n_added == 3
 
 
-def test_other_wishes_are_other_runs(tmp_path, catalog):
+def test_other_options_are_other_runs(tmp_path, catalog):
     with open_shop(tmp_path) as shop:
         shop.index(catalog)
         assert was_read(shop.index(catalog, sync=True))
@@ -125,7 +125,7 @@ def test_other_wishes_are_other_runs(tmp_path, catalog):
         assert was_read(shop.index([catalog, catalog]))
 
 
-def test_rejected_rows_are_told_again(tmp_path, catalog):
+def test_rejected_rows_are_reported_again(tmp_path, catalog):
     catalog.write_text(CATALOG + ",without an id,4\n")
     with open_shop(tmp_path) as shop:
         first = shop.index(catalog)
@@ -138,7 +138,7 @@ def test_rejected_rows_are_told_again(tmp_path, catalog):
 
 
 def test_a_run_in_between_that_changed_nothing_is_the_last_one(tmp_path, catalog):
-    """Its rejects are in the file now, so those of the run before cannot be told without reading."""
+    """The file of rejects belongs to that run, so the catalog is read again for its own rejects."""
     catalog.write_text(CATALOG + ",without an id,4\n")
     with open_shop(tmp_path) as shop:
         shop.index(catalog)
@@ -148,7 +148,7 @@ def test_a_run_in_between_that_changed_nothing_is_the_last_one(tmp_path, catalog
         assert "catalog.csv" in report.rejects.read_text()
 
 
-def test_a_damaged_receipt_is_none(tmp_path, catalog):
+def test_a_damaged_receipt_is_ignored(tmp_path, catalog):
     with open_shop(tmp_path) as shop:
         shop.index(catalog)
         for damaged in ("", "[]", '{"asked": 1}', "\x00"):
@@ -164,7 +164,7 @@ def test_frames_and_iterables_are_always_read(tmp_path, catalog):
             assert not (tmp_path / "shop" / "last-index.json").exists()
 
 
-def test_who_only_builds_beside_somebody_who_answers_need_not_read_either(tmp_path, catalog):
+def test_another_process_than_the_one_that_answers_does_not_read_either(tmp_path, catalog):
     with open_shop(tmp_path) as shop:
         shop.index(catalog)
         assert len(shop.recommend(text="red")) == 3

@@ -1,4 +1,4 @@
-"""Two who build at once, and a generation without its shard: a clear message, the old index untouched."""
+"""Two builds at the same time, and a damaged generation: a clear message, and the old index answers."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ITEMS = many_items(30)
 INDEXING = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
-from test_bad_moments import many_items, open_shop
+from test_indexing import many_items, open_shop
 
 def items():
-    yield from many_items(3000)  # the first ones are looked at before the build begins
+    yield from many_items(3000)  # the first ones are read before the build begins
     print("reading", flush=True)
     sys.stdin.readline()
 
@@ -78,7 +78,7 @@ def names(shop):
     ],
     ids=["index", "rebuild", "fit", "rollback"],
 )
-def test_the_second_who_builds_is_told_who_builds(folder, indexing, write):
+def test_a_second_build_names_the_process_that_builds(folder, indexing, write):
     with open_shop(folder) as shop:
         before = names(shop)
         with pytest.raises(StoreLockedError, match=rf"being built by process {indexing.pid} \("):
@@ -90,7 +90,7 @@ def test_the_second_who_builds_is_told_who_builds(folder, indexing, write):
         assert shop.info()["items"] == 3000
 
 
-def test_a_generation_without_its_shard_is_told_and_can_be_built_again(folder):
+def test_a_generation_without_points_is_reported_and_can_be_built_again(folder):
     shutil.rmtree(folder / "generations" / "1" / "edge")
     with open_shop(folder) as shop, pytest.raises(SemrecError, match=r"generations/1"):
         shop.recommend(text="red")
