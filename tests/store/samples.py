@@ -10,10 +10,10 @@ from semrec.types import item_keys
 DIM = 8
 VECTORS = (
     VectorField("text", "dense", DIM),
-    VectorField("taste", "dense", 4, distance="dot"),
+    VectorField("collaborative", "dense", 4, distance="dot"),
     VectorField("passages", "multi", DIM),
-    VectorField("words", "sparse", idf=True),
-    VectorField("neighbours", "sparse"),
+    VectorField("bm25", "sparse", idf=True),
+    VectorField("item_item", "sparse"),
 )
 FIELDS = {"kind": "keyword", "tags": "keyword", "year": "integer", "price": "float", "new": "bool"}
 ODD_NAMES = ("a.b", "[0]", 'q"t', "größe €", "100%", "%22")
@@ -46,10 +46,10 @@ def point(number: int, seed: int = 0) -> Point:
         ),
         {
             "text": (3 * random.normal(size=DIM) + 0.5).astype(np.float32),
-            "taste": random.normal(size=4).astype(np.float32),
+            "collaborative": random.normal(size=4).astype(np.float32),
             "passages": random.normal(size=(n_passages, DIM)).astype(np.float32),
-            "words": sparse(words),
-            "neighbours": sparse({number % 7: -1.0, 10 + number % 3: 0.25}),
+            "bm25": sparse(words),
+            "item_item": sparse({number % 7: -1.0, 10 + number % 3: 0.25}),
         },
     )
 
@@ -72,7 +72,7 @@ def manifest(n_items: int, **changes: object) -> Manifest:
         "n_items": n_items,
         "n_passages": 2 * n_items,
         "built_at": 1.5,
-        "models": {"taste": {"version": 1, "weights": [0.5, 1.0]}},
+        "models": {"collaborative": {"version": 1, "weights": [0.5, 1.0]}},
         "landmarks": ((2**64 - 1, -0.5, 1.0), (7, 0.25, -1.0)),
     }
     return Manifest(**(values | changes))

@@ -27,7 +27,7 @@ def text_scores(query, numbers=range(N)):
 
 def idf(term: int) -> float:
     """Qdrant's IDF, over the items that have words at all."""
-    documents = [item.vectors["words"].indices for item in ITEMS if len(item.vectors["words"].indices)]
+    documents = [item.vectors["bm25"].indices for item in ITEMS if len(item.vectors["bm25"].indices)]
     n, df = len(documents), sum(term in indices for indices in documents)
     return float(np.log((n - df + 0.5) / (df + 0.5) + 1))
 
@@ -89,7 +89,7 @@ def test_an_empty_generation_works(store):
     assert index.sample(5).shape == (0,)
     assert list(index.scan()) == []
     assert index.vectors("text", ids()).shape == (0, DIM)
-    assert index.scores([ScoreQuery("words", sparse({1: 1.0}))], ids()).shape == (1, 0)
+    assert index.scores([ScoreQuery("bm25", sparse({1: 1.0}))], ids()).shape == (1, 0)
     assert index.fetch(ids(1), ["text"]).vectors("text").shape == (0, DIM)
     index.close()
 
@@ -113,19 +113,19 @@ def test_cosine_search(index):
 
 def test_dot_search(index):
     query = np.array([1, -2, 0.5, 0], dtype=np.float32)
-    [hits] = index.search([Search("taste", query, 5)])
-    scores = np.array([item.vectors["taste"] @ query for item in ITEMS])
+    [hits] = index.search([Search("collaborative", query, 5)])
+    scores = np.array([item.vectors["collaborative"] @ query for item in ITEMS])
     expected = np.argsort(-scores)[:5]
     assert hits.keys.tolist() == KEYS[expected].tolist()
     np.testing.assert_allclose(hits.scores, scores[expected], atol=1e-4)
 
 
 def test_sparse_search_weighs_by_idf(index):
-    [hits] = index.search([Search("words", sparse({1: 1.0, 7: 1.0}), N)])
+    [hits] = index.search([Search("bm25", sparse({1: 1.0, 7: 1.0}), N)])
     scores = {
         key: sum(
             idf(int(i)) * value
-            for i, value in zip(item.vectors["words"].indices, item.vectors["words"].values, strict=True)
+            for i, value in zip(item.vectors["bm25"].indices, item.vectors["bm25"].values, strict=True)
             if i in (1, 7)
         )
         for key, item in zip(KEYS.tolist(), ITEMS, strict=True)
@@ -136,7 +136,7 @@ def test_sparse_search_weighs_by_idf(index):
 
 
 def test_sparse_dot_products_may_be_negative(index):
-    query = ScoreQuery("neighbours", sparse({3: 2.0, 10: 1.0}))
+    query = ScoreQuery("item_item", sparse({3: 2.0, 10: 1.0}))
     scores = index.scores([query], ids(3, 10, 0, 1))
     np.testing.assert_allclose(scores, [[-2 + 0.25, -2, 0.25, 0]], atol=1e-5)
 
@@ -145,7 +145,7 @@ def test_a_batch_answers_in_order(index):
     a, b = np.eye(DIM, dtype=np.float32)[:2]
     searches = [
         Search("text", a, 3),
-        Search("words", sparse({7: 1.0}), 2),
+        Search("bm25", sparse({7: 1.0}), 2),
         Search("text", b, 0),
         Search("text", b, 4),
     ]
@@ -203,7 +203,7 @@ def test_exclude(index):
     assert found == [n for n in range(4, N) if n % 2 == 0]
 
 
-@pytest.mark.parametrize("name", ["text", "taste"])
+@pytest.mark.parametrize("name", ["text", "collaborative"])
 def test_dense_scores_are_those_of_a_search(index, name):
     query = np.linspace(-1, 2, DIM if name == "text" else 4).astype(np.float32)
     [hits] = index.search([Search(name, query, N)])
@@ -214,9 +214,9 @@ def test_dense_scores_are_those_of_a_search(index, name):
 
 def test_sparse_scores_are_those_of_a_search_and_zero_elsewhere(index):
     query = sparse({1: 1.0, 7: 2.0})
-    [hits] = index.search([Search("words", query, N)])
+    [hits] = index.search([Search("bm25", query, N)])
     expected = dict(zip(hits.keys.tolist(), hits.scores.tolist(), strict=True))
-    [scores] = index.scores([ScoreQuery("words", query)], KEYS)
+    [scores] = index.scores([ScoreQuery("bm25", query)], KEYS)
     np.testing.assert_allclose(scores, [expected.get(key, 0.0) for key in KEYS.tolist()], atol=1e-4)
     assert (scores == 0).any()
 
@@ -227,14 +227,14 @@ def test_vectors_come_back_row_by_row(index):
     vectors = index.vectors("text", order)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, unit(np.array(expected)), atol=1e-6)
-    taste = index.vectors("taste", order)
-    np.testing.assert_allclose(taste[1], ITEMS[3].vectors["taste"], atol=1e-6)
+    taste = index.vectors("collaborative", order)
+    np.testing.assert_allclose(taste[1], ITEMS[3].vectors["collaborative"], atol=1e-6)
 
 
 def test_sparse_vectors_come_back(index):
-    with_words, without = index.sparse_vectors("words", ids(4, 3))
-    assert with_words.indices.tolist() == ITEMS[4].vectors["words"].indices.tolist()
-    assert with_words.values.tolist() == ITEMS[4].vectors["words"].values.tolist()
+    with_words, without = index.sparse_vectors("bm25", ids(4, 3))
+    assert with_words.indices.tolist() == ITEMS[4].vectors["bm25"].indices.tolist()
+    assert with_words.values.tolist() == ITEMS[4].vectors["bm25"].values.tolist()
     assert without.indices.tolist() == without.values.tolist() == []
 
 
@@ -257,7 +257,7 @@ def test_contains(index):
     "read",
     [
         lambda index, keys: index.vectors("text", keys),
-        lambda index, keys: index.sparse_vectors("words", keys),
+        lambda index, keys: index.sparse_vectors("bm25", keys),
         lambda index, keys: index.passage_vectors(keys),
         lambda index, keys: index.records(keys),
     ],
@@ -286,9 +286,9 @@ def test_scan_gives_everything_back(index, batch_items):
         assert each.record == stored.record
         assert set(each.vectors) == set(stored.vectors)
         np.testing.assert_allclose(each.vectors["text"], unit(stored.vectors["text"]), atol=1e-6)
-        np.testing.assert_allclose(each.vectors["taste"], stored.vectors["taste"], atol=1e-6)
+        np.testing.assert_allclose(each.vectors["collaborative"], stored.vectors["collaborative"], atol=1e-6)
         assert each.vectors["passages"].shape == stored.vectors["passages"].shape
-        assert each.vectors["words"].indices.tolist() == stored.vectors["words"].indices.tolist()
+        assert each.vectors["bm25"].indices.tolist() == stored.vectors["bm25"].indices.tolist()
 
 
 def test_a_scan_can_be_written_to_the_next_generation(store):
@@ -314,9 +314,9 @@ def test_upsert_replaces_the_whole_item(writable):
         unit(np.array([changed.vectors["text"], ITEMS[3].vectors["text"]])),
         atol=1e-6,
     )
-    assert writable.sparse_vectors("neighbours", ids(2))[0].indices.tolist() == []
+    assert writable.sparse_vectors("item_item", ids(2))[0].indices.tolist() == []
     with pytest.raises(KeyError):
-        writable.vectors("taste", ids(2))
+        writable.vectors("collaborative", ids(2))
 
 
 def test_the_last_of_equal_ids_in_a_batch_holds(writable):
@@ -347,15 +347,15 @@ def test_a_zero_vector_is_stored_and_scores_zero(writable):
 
 BAD_VECTORS = {
     "NaN": ("text", np.full(DIM, np.nan, np.float32), "NaN"),
-    "infinity": ("taste", np.array([1, 2, np.inf, 0], np.float32), "infinity"),
+    "infinity": ("collaborative", np.array([1, 2, np.inf, 0], np.float32), "infinity"),
     "too short": ("text", np.ones(DIM - 1, np.float32), "shape"),
     "two axes": ("text", np.ones((1, DIM), np.float32), "shape"),
     "unknown vector": ("colour", np.ones(DIM, np.float32), "no vector 'colour'"),
     "sparse for dense": ("text", sparse({1: 1.0}), "not sparse"),
-    "dense for sparse": ("words", np.ones(DIM, np.float32), "not dense"),
-    "NaN in sparse": ("words", sparse({1: np.nan}), "NaN"),
-    "index twice": ("words", SparseVector(np.array([1, 1]), np.ones(2, np.float32)), "twice"),
-    "lengths differ": ("words", SparseVector(np.array([1, 2]), np.ones(1, np.float32)), "indices"),
+    "dense for sparse": ("bm25", np.ones(DIM, np.float32), "not dense"),
+    "NaN in sparse": ("bm25", sparse({1: np.nan}), "NaN"),
+    "index twice": ("bm25", SparseVector(np.array([1, 1]), np.ones(2, np.float32)), "twice"),
+    "lengths differ": ("bm25", SparseVector(np.array([1, 2]), np.ones(1, np.float32)), "indices"),
 }
 
 
@@ -406,7 +406,7 @@ def test_points_come_back_whole(index):
     for found, written in zip(index.points(ids(7, 3)), (ITEMS[7], ITEMS[3]), strict=True):
         assert found.record == written.record
         np.testing.assert_allclose(found.vectors["text"], unit(written.vectors["text"]), atol=1e-6)
-        np.testing.assert_array_equal(found.vectors["taste"], written.vectors["taste"])
+        np.testing.assert_array_equal(found.vectors["collaborative"], written.vectors["collaborative"])
     with pytest.raises(KeyError):
         index.points(ids(N))
 

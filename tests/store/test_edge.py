@@ -169,7 +169,7 @@ def test_the_layout_on_the_disk(store, tmp_path):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         *("edge", "manifest.json", "owner.json"),
-        *("text.f32", "text.keys", "taste.f32", "taste.keys"),
+        *("text.f32", "text.keys", "collaborative.f32", "collaborative.keys"),
     }
     assert json.loads((folder / "manifest.json").read_text())["encoder"] == "toy"
     assert (folder / "owner.json").read_text() == ""

@@ -62,15 +62,15 @@ def test_scores_of_several_queries_equal_brute_force(index):
     neighbours = sparse({3: 2.0, 10: 1.0, 999: 5.0})
     queries = [
         ScoreQuery("text", text),
-        ScoreQuery("neighbours", neighbours),
-        ScoreQuery("taste", taste),
+        ScoreQuery("item_item", neighbours),
+        ScoreQuery("collaborative", taste),
         ScoreQuery("text", other),
     ]
     vectors = [ITEMS[n].vectors for n in SOME]
     expected = [
         [unit(v["text"]) @ unit(text) for v in vectors],
-        [dot(v["neighbours"], neighbours) for v in vectors],
-        [v["taste"] @ taste for v in vectors],
+        [dot(v["item_item"], neighbours) for v in vectors],
+        [v["collaborative"] @ taste for v in vectors],
         [unit(v["text"]) @ unit(other) for v in vectors],
     ]
     scores = index.scores(queries, ids(*SOME))
@@ -107,12 +107,12 @@ def test_no_queries_or_no_items_are_an_empty_answer(index):
 
 def test_a_large_number_of_items_is_scored_in_pages(index, monkeypatch):
     monkeypatch.setattr("semrec.store.server_index.LARGE_PAGE", 7)
-    queries = [ScoreQuery("text", np.ones(DIM, np.float32)), ScoreQuery("neighbours", sparse({3: 2.0}))]
+    queries = [ScoreQuery("text", np.ones(DIM, np.float32)), ScoreQuery("item_item", sparse({3: 2.0}))]
     scores = index.scores(queries, KEYS)
     np.testing.assert_allclose(
         scores[0], [unit(i.vectors["text"]).sum() / DIM**0.5 for i in ITEMS], atol=1e-5
     )
-    np.testing.assert_allclose(scores[1], [dot(i.vectors["neighbours"], sparse({3: 2.0})) for i in ITEMS])
+    np.testing.assert_allclose(scores[1], [dot(i.vectors["item_item"], sparse({3: 2.0})) for i in ITEMS])
 
 
 def test_hits_bring_their_vectors(index):
@@ -121,14 +121,14 @@ def test_hits_bring_their_vectors(index):
     dense, sparse_hits, without, empty = index.search(
         [
             Search("text", text, 4, where=even, with_vector=True),
-            Search("words", words, 3, with_vector=True),
+            Search("bm25", words, 3, with_vector=True),
             Search("text", text, 3),
             Search("text", text, 0, with_vector=True),
         ]
     )
     assert len(dense.vectors) == 4
     np.testing.assert_allclose(np.array(dense.vectors), index.vectors("text", dense.keys), atol=1e-6)
-    stored = index.sparse_vectors("words", sparse_hits.keys)
+    stored = index.sparse_vectors("bm25", sparse_hits.keys)
     for vector, expected in zip(sparse_hits.vectors, stored, strict=True):
         np.testing.assert_array_equal(vector.indices, expected.indices)
         np.testing.assert_array_equal(vector.values, expected.values)
@@ -142,16 +142,18 @@ def test_hits_by_one_number_bring_it(learned):
 
 
 def test_fetched_items_are_those_that_exist_in_the_given_order(index):
-    items = index.fetch(ids(5, 999, 3, 5, 29), ["text", "taste", "words", "passages"], records=True)
+    items = index.fetch(ids(5, 999, 3, 5, 29), ["text", "collaborative", "bm25", "passages"], records=True)
     numbers = (5, 3, 5, 29)
     assert items.keys.tolist() == ids(*numbers).tolist()
     assert items.keys.dtype == np.uint64
     text = items.vectors("text")
     assert text.dtype == np.float32
     np.testing.assert_allclose(text, unit(np.array([ITEMS[n].vectors["text"] for n in numbers])), atol=1e-6)
-    np.testing.assert_allclose(items.vectors("taste")[1], ITEMS[3].vectors["taste"], atol=1e-6)
-    found = [vector.values.tolist() for vector in items.sparse_vectors("words")]
-    assert found == [ITEMS[n].vectors["words"].values.tolist() for n in numbers]
+    np.testing.assert_allclose(
+        items.vectors("collaborative")[1], ITEMS[3].vectors["collaborative"], atol=1e-6
+    )
+    found = [vector.values.tolist() for vector in items.sparse_vectors("bm25")]
+    assert found == [ITEMS[n].vectors["bm25"].values.tolist() for n in numbers]
     assert items.records() == [ITEMS[n].record for n in numbers]
     assert items.records([2, 1]) == [ITEMS[5].record, ITEMS[3].record]
     assert items.records([]) == []
@@ -173,10 +175,10 @@ def test_fetched_rows_are_those_of_the_index(learned):
 
 def test_only_what_was_fetched_can_be_read(index):
     items = index.fetch(ids(1), ["text"])
-    with pytest.raises(StoreError, match="'taste' were not fetched; fetched: text"):
-        items.vectors("taste")
-    with pytest.raises(StoreError, match="'words' were not fetched"):
-        items.sparse_vectors("words")
+    with pytest.raises(StoreError, match="'collaborative' were not fetched; fetched: text"):
+        items.vectors("collaborative")
+    with pytest.raises(StoreError, match="'bm25' were not fetched"):
+        items.sparse_vectors("bm25")
     with pytest.raises(StoreError, match="'passages' were not fetched"):
         items.passage_vectors([0])
     with pytest.raises(StoreError, match="records were not fetched"):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from samples import manifest, sparse
 
 from semrec.errors import StoreError
-from semrec.store import Point, Record, ScoreQuery, Search, SparseVector, VectorField
-from semrec.store.sparse_rows import pack_sparse, unpack_sparse
+from semrec.store import Point, Record, ScoreQuery, Search, VectorField
 from semrec.types import AnyOf, item_keys
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
@@ -18,10 +15,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect i
 
 MOST = 4
 FIELDS = (
-    VectorField("neighbours", "sparse", max_entries=MOST),
+    VectorField("item_item", "sparse", max_entries=MOST),
     VectorField("popularity", "dense", 1, "dot"),
 )
-QUIET_NAN, LOUD_NAN, INFINITY = 0x7FC00001, 0x7F800001, 0xFF800000
+QUIET_NAN, LOUD_NAN, INFINITY = 0x7FC00001, 0x7F800001, 0xFF800000  # as bits of floats
 NEIGHBOURS = {
     "none": {},
     "one": {3: 1.5},
@@ -34,7 +31,7 @@ KEYS = item_keys(NEIGHBOURS)
 
 def point_of(name, entries, number=0.0):
     return Point(
-        Record(name, ""), {"neighbours": sparse(entries), "popularity": np.array([number], np.float32)}
+        Record(name, ""), {"item_item": sparse(entries), "popularity": np.array([number], np.float32)}
     )
 
 
@@ -69,39 +66,6 @@ def entries_of(rows):
     ]
 
 
-# -- rows ----------------------------------------------------------------------------------------------
-
-
-@st.composite
-def sparse_vectors(draw):
-    most = draw(st.integers(1, 6))
-    index = st.integers(0, 2**32 - 1) | st.sampled_from([QUIET_NAN, LOUD_NAN, INFINITY, 2**32 - 1, 0])
-    value = st.floats(-1e6, 1e6, width=32).filter(bool)
-    vectors = st.dictionaries(index, value, max_size=most).map(sparse)
-    return draw(st.lists(vectors, max_size=6)), most
-
-
-@settings(deadline=None, max_examples=200)
-@given(sparse_vectors())
-def test_what_was_packed_is_unpacked(case):
-    vectors, most = case
-    packed = pack_sparse(vectors, most)
-    assert (packed.shape, packed.dtype) == ((len(vectors), 2 * most), np.float32)
-    rows = unpack_sparse(packed)
-    assert (rows.indices.dtype, rows.values.dtype) == (np.uint32, np.float32)
-    assert rows.indices.shape == rows.values.shape == (len(vectors), most)
-    assert entries_of(rows) == [
-        dict(zip(v.indices.tolist(), v.values.tolist(), strict=True)) for v in vectors
-    ]
-
-
-def test_an_index_that_reads_as_no_number_keeps_its_bits():
-    """Copying a signalling NaN as a number could turn it quiet: another index."""
-    vector = SparseVector(np.array([QUIET_NAN, LOUD_NAN, INFINITY], np.uint32), np.ones(3, np.float32))
-    rows = unpack_sparse(pack_sparse([vector], 3))
-    assert rows.indices.tolist() == [[QUIET_NAN, LOUD_NAN, INFINITY]]
-
-
 def test_sparse_rows_come_back(opened):
     check_rows(opened)
 
@@ -111,43 +75,43 @@ def test_sparse_rows_come_back_while_building(building):
 
 
 def check_rows(index):
-    rows = index.sparse_rows("neighbours", KEYS)
+    rows = index.sparse_rows("item_item", KEYS)
     assert rows.indices.shape == rows.values.shape == (len(KEYS), MOST)
     assert entries_of(rows) == list(NEIGHBOURS.values())
-    turned = index.sparse_rows("neighbours", KEYS[[3, 1, 3]])
+    turned = index.sparse_rows("item_item", KEYS[[3, 1, 3]])
     assert entries_of(turned) == [NEIGHBOURS[name] for name in ("not a number", "one", "not a number")]
-    assert index.sparse_rows("neighbours", KEYS[:0]).values.shape == (0, MOST)
+    assert index.sparse_rows("item_item", KEYS[:0]).values.shape == (0, MOST)
 
 
 def test_sparse_rows_are_the_sparse_vectors(opened):
-    vectors = opened.sparse_vectors("neighbours", KEYS)
+    vectors = opened.sparse_vectors("item_item", KEYS)
     found = [dict(zip(v.indices.tolist(), v.values.tolist(), strict=True)) for v in vectors]
-    assert found == entries_of(opened.sparse_rows("neighbours", KEYS))
+    assert found == entries_of(opened.sparse_rows("item_item", KEYS))
 
 
 def test_an_item_written_again_has_its_new_row(building):
     building.upsert([point_of("full", {9: 1.0}, 3.0), point_of("one", {})])
-    rows = building.sparse_rows("neighbours", item_keys(["full", "one", "not a number"]))
+    rows = building.sparse_rows("item_item", item_keys(["full", "one", "not a number"]))
     assert entries_of(rows) == [{9: 1.0}, {}, NEIGHBOURS["not a number"]]
     building.delete(item_keys(["full"]))
     with pytest.raises(KeyError):
-        building.sparse_rows("neighbours", item_keys(["full"]))
+        building.sparse_rows("item_item", item_keys(["full"]))
 
 
 def test_an_item_without_the_vector_has_an_empty_row(building):
     building.upsert([Point(Record("bare", ""), {"popularity": np.ones(1, np.float32)})])
-    assert entries_of(building.sparse_rows("neighbours", item_keys(["bare", "one"]))) == [{}, {3: 1.5}]
+    assert entries_of(building.sparse_rows("item_item", item_keys(["bare", "one"]))) == [{}, {3: 1.5}]
 
 
 def test_a_history_is_a_sparse_query(opened):
     query = sparse({3: 2.0, LOUD_NAN: 1.0, 2**32 - 1: 1.0})
-    (hits,) = opened.search([Search("neighbours", query, 10)])
+    (hits,) = opened.search([Search("item_item", query, 10)])
     scores = dict(zip(hits.keys.tolist(), hits.scores.tolist(), strict=True))
     names = dict(zip(KEYS.tolist(), NEIGHBOURS, strict=True))
     found = {names[key]: pytest.approx(score) for key, score in scores.items()}
     assert found["one"] == 3.0
     assert found["not a number"] == 2.0
-    assert opened.scores([ScoreQuery("neighbours", query)], KEYS).tolist() == [[0.0, 3.0, 0.0, 2.0]]
+    assert opened.scores([ScoreQuery("item_item", query)], KEYS).tolist() == [[0.0, 3.0, 0.0, 2.0]]
 
 
 def test_more_entries_than_there_is_room_for_are_refused(building):
@@ -163,7 +127,7 @@ def test_more_entries_than_there_is_room_for_are_refused(building):
 def test_a_query_longer_than_the_rows_is_answered(opened):
     """A history may have more items than an item has neighbours."""
     query = sparse(dict.fromkeys([*range(10), 2**31], 1.0))
-    (hits,) = opened.search([Search("neighbours", query, 10)])
+    (hits,) = opened.search([Search("item_item", query, 10)])
     assert dict(zip(hits.keys.tolist(), hits.scores.tolist(), strict=True))[KEYS[2]] == pytest.approx(1.25)
 
 
@@ -171,11 +135,8 @@ def test_the_scan_gives_learned_vectors_back(opened):
     found = {point.record.item_id: point.vectors for points in opened.scan(2) for point in points}
     for point in POINTS:
         vectors = found[point.record.item_id]
-        assert vectors["neighbours"].indices.tolist() == sorted(NEIGHBOURS[point.record.item_id])
+        assert vectors["item_item"].indices.tolist() == sorted(NEIGHBOURS[point.record.item_id])
         np.testing.assert_array_equal(vectors["popularity"], point.vectors["popularity"])
-
-
-# -- one number ----------------------------------------------------------------------------------------
 
 
 def test_one_number_is_a_vector(opened):

@@ -36,7 +36,7 @@ def index(server):
 
 def test_all_scores_are_one_request_without_vectors_and_payloads(server, index):
     text = ScoreQuery("text", np.ones(DIM, np.float32))
-    index.scores([text, ScoreQuery("words", sparse({7: 1.0})), text], ids(*range(8), 999))
+    index.scores([text, ScoreQuery("bm25", sparse({7: 1.0})), text], ids(*range(8), 999))
     traffic = server.reset()
     assert (dict(traffic.requests), traffic.queries) == ({"QueryBatch": 1}, 3)
     assert traffic.points == 8 + 5 + 8  # of the items 0 to 7, five have words
@@ -49,7 +49,7 @@ def test_a_batch_of_searches_is_one_request_and_brings_only_the_vectors_that_wer
         [
             Search("text", query, 3, where, ids(0)),
             Search("text", query, 2, where, ids(0), with_vector=True),
-            Search("taste", query[:4], 0),
+            Search("collaborative", query[:4], 0),
         ]
     )
     traffic = server.reset()

@@ -51,7 +51,9 @@ def test_a_good_build_becomes_current(store):
 def test_a_build_without_its_vectors_leaves_the_one_before(store):
     build_items(store, points(N))
     bare = [replace(point, vectors={"text": point.vectors["text"]}) for point in points(N)]
-    with pytest.raises(StoreError, match=r"generation 2 was not made current: items have no vector 'taste'"):
+    with pytest.raises(
+        StoreError, match=r"generation 2 was not made current: items have no vector 'collaborative'"
+    ):
         build_items(store, bare)
     assert (store.current(), store.generations()) == (1, [1])
 
@@ -59,7 +61,7 @@ def test_a_build_without_its_vectors_leaves_the_one_before(store):
 def test_a_good_index_has_no_faults(index):
     found = verify(index, manifest(30), before=index)
     assert found.faults == ()
-    assert found.recall == {"text": 1.0, "taste": 1.0}
+    assert found.recall == {"text": 1.0, "collaborative": 1.0}
     assert (found.n_items, found.same, found.unchanged) == (30, 1.0, 1.0)
 
 
@@ -79,10 +81,10 @@ def test_vectors_with_nan_are_a_fault(index):
     class Odd(Hiding):
         def vectors(self, name, keys):
             vectors = self._index.vectors(name, keys)
-            return np.full_like(vectors, np.nan) if name == "taste" else vectors
+            return np.full_like(vectors, np.nan) if name == "collaborative" else vectors
 
     assert verify(Odd(index, index.sample(0)), manifest(30)).faults == (
-        "vectors 'taste' hold NaN or infinity",
+        "vectors 'collaborative' hold NaN or infinity",
     )
 
 
