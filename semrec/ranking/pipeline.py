@@ -35,8 +35,8 @@ MMR_CANDIDATES = 10
 EXACT_CANDIDATES = 30
 """Candidates for each place, and at least `Question.limit`, that are scored exactly by costly parts.
 
-Share of the exact ten best that are found, 150 users of debian_deps: by text alone 0.989 with 20, 0.996 with 30
-and 0.999 with 40; by the fitted blend 1.000 with each.
+Share of the exact ten best that are found, 150 users of debian_deps: by text alone 0.989 with 20, 0.996
+with 30 and 0.999 with 40; by the fitted blend 1.000 with each.
 """
 
 
