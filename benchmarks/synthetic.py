@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from semrec.store.bm25 import Bm25Encoder
 
 from semrec.mathematics.rows import unit_rows
 from semrec.signals.blend import BlendWeights
@@ -24,6 +23,7 @@ from semrec.signals.learned import LearnedSettings
 from semrec.signals.popularity import POPULARITY, stored_popularity
 from semrec.signals.text import TextSignal
 from semrec.store import Manifest, Point, Record, SparseVector, VectorField
+from semrec.store.bm25_encoder import Bm25Encoder
 from semrec.store.protocol import TEXT
 from semrec.types import Float2D, item_keys
 

@@ -112,7 +112,8 @@ def test_another_price_is_not_encoded(shop):
     assert encoded(shop) == []
     assert found(shop, "red", where={"price": 99}) == ["b"]
     assert found(shop, "red", where={"price": 2}) == []
-    np.testing.assert_array_equal(stored(shop)["b"].vectors["text"], before["text"])
+    # The in-memory mode of qdrant-client makes stored vectors unit length again when it searches them.
+    np.testing.assert_allclose(stored(shop)["b"].vectors["text"], before["text"], rtol=1e-6)
 
 
 def test_an_unchanged_item_writes_nothing(shop, monkeypatch):
