@@ -213,9 +213,9 @@ def test_events_of_items_that_are_indexed_later_are_kept(loaded, files, tmp_path
 
 NOTHING = {
     "only unknown items": ([(f"u{n}", f"gone-{n}", START) for n in range(9)], "not in the catalog: 9"),
-    "one event": ([("a", "1-1", START)], "one user, one item"),
-    "all the same": ([("a", "1-1", START + 99 * n) for n in range(9)], "one user, one item"),
-    "one item": ([(f"u{n}", "1-1", START) for n in range(9)], "about one item"),
+    "one event": ([("a", "1-1", START)], "one user and one item"),
+    "all the same": ([("a", "1-1", START + 99 * n) for n in range(9)], "one user and one item"),
+    "one item": ([(f"u{n}", "1-1", START) for n in range(9)], "all events are of one item"),
     "the future": ([(f"u{n}", f"1-{n % 8}", 2**33) for n in range(9)], "in the future: 9"),
 }
 
