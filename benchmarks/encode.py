@@ -46,13 +46,14 @@ from semrec.encoder.speeds import Speeds
 from semrec.encoder.truncated import truncate_rows
 from semrec.evaluation import SPLITS, Split, evaluate
 from semrec.evaluation.run import Recommend
-from semrec.indexer.generation_builder import Batch, item_points
+from semrec.indexer.item_points import ItemBatch, item_points
 from semrec.indexer.read import DEFAULT_TEMPLATE, open_catalog, render
 from semrec.mathematics.rows import centre
+from semrec.mathematics.soft_nearest import soft_nearest
 from semrec.ranking.threads import one_blas_thread
 from semrec.recommender import Recommender
-from semrec.signals.bm25 import Bm25Signal
-from semrec.signals.text import TextSignal, item_vectors, soft_nearest
+from semrec.signals import SIGNALS
+from semrec.signals.text import SHARPNESS, item_vectors
 from semrec.store import Manifest, Search, VectorField
 from semrec.store.copying import allocated_bytes
 from semrec.store.edge import EdgeStore
@@ -248,7 +249,9 @@ def stored_vectors(texts: Texts, fingerprint: str) -> Float2D | None:
 def by_soft_nearest(vectors: Float2D, split: Split) -> Recommend:
     """Return what scores every item for a history by the text signal alone."""
     text = centre(vectors, vectors.mean(axis=0))
-    return lambda users: soft_nearest(text, split.train[users], text)
+    return lambda users: soft_nearest(
+        split.train[users], lambda some: text[some] @ text.T, len(text), SHARPNESS
+    )
 
 
 def in_order_of(split: Split, texts: Texts, vectors: Float2D) -> Float2D:
@@ -317,8 +320,6 @@ def measure_quality(reference: Encoder, chosen: Encoder, texts: Texts, split: Sp
 
 def build(folder: Path, texts: Texts, vectors: Float2D, fields: tuple[VectorField, ...]) -> EdgeStore:
     """Return a store whose current generation holds these vectors."""
-    store = EdgeStore(folder)
-    number, index = store.create(fields)
     manifest = Manifest(
         encoder="bundled",
         encoder_fingerprint="benchmark",
@@ -332,7 +333,9 @@ def build(folder: Path, texts: Texts, vectors: Float2D, fields: tuple[VectorFiel
         n_items=len(texts.items),
         n_passages=len(vectors),
     )
-    points = item_points(Batch(texts.items, texts.texts, texts.passages), vectors, manifest)
+    store = EdgeStore(folder)
+    number, index = store.create(fields)
+    points = item_points(ItemBatch(texts.items, texts.texts, texts.passages), vectors, manifest)
     for first in range(0, len(points), 1000):
         index.upsert(points[first : first + 1000])
     store.complete(number, index, manifest)
@@ -350,10 +353,10 @@ def measure_quantized(texts: Texts, vectors: Float2D, split: Split) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for name, quantized in (("float32 vectors", False), ("int8 vectors, rescored", True)):
             folder = Path(temporary) / name.replace(" ", "-")
-            dimension = rows.shape[1]
-            fields = (
-                *TextSignal.catalog_fields(dimension, quantized=quantized),
-                *Bm25Signal.catalog_fields(dimension),
+            fields = tuple(
+                field
+                for signal in SIGNALS
+                for field in signal.catalog_fields(rows.shape[1], quantized=quantized)
             )
             store = build(folder, texts, vectors, fields)
             index = store.open(1)

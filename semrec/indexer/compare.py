@@ -1,4 +1,4 @@
-"""Items beside what a generation holds of them: what is new, what changed, what must be encoded."""
+"""Comparison of items with the current generation: which are new, which changed, and how."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from semrec.indexer.index_report import IndexReport
 from semrec.indexer.read import Catalog, render
@@ -22,51 +23,57 @@ from semrec.types import Item, Keys, item_keys
 BATCH_ITEMS = 512
 """Items that are compared, encoded and written at a time."""
 
-Fate: TypeAlias = Literal["added", "changed", "metadata", "unchanged"]
-"""What an item is to a generation: not there yet; there with another text; there with the same text but
-another title or metadata; there just so."""
+ChangeKind: TypeAlias = Literal["added", "changed", "metadata", "unchanged"]
+"""How an item differs from the generation: it is new, has another text, or has the same text with another
+title or metadata; or it does not differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One item beside its record; the same words as `Fate`.
+    """An item and what the generation has of it.
 
     Parameters
     ----------
-    item : as it shall be.
-    text : what of it is encoded.
-    record : what the generation holds of it; None when nothing.
+    item : the item.
+    text : its text to encode.
+    record : what the generation has of it; None for a new item.
+    kind : how it differs.
     """
 
     item: Item
     text: str
     record: Record | None
-    fate: Fate
+    kind: ChangeKind
+
+    @property
+    def needs_encoding(self) -> bool:
+        """Whether the text is not in the generation."""
+        return self.kind in ("added", "changed")
 
 
 def compare(items: Sequence[Item], index: EditableIndex | None, manifest: Manifest) -> list[Compared]:
-    """Return every item beside what the generation holds of it, in order.
+    """Compare items with the generation; the order stays.
 
     Parameters
     ----------
-    items : as they shall be.
-    index : the generation; None: there is none, so that all are new.
-    manifest : its template and passage length say what would be encoded.
+    items : the items.
+    index : of the generation; None: there is none, so all items are new.
+    manifest : its template and its passage length determine what is encoded.
     """
     keys = item_keys(item.item_id for item in items)
     texts = [render(item, manifest.template) for item in items]
     records = find_records(index, keys) if index else [None] * len(items)
     return [
-        Compared(item, text, record, _fate(item, text, record, manifest.passage_tokens))
+        Compared(item, text, record, _change_kind(item, text, record, manifest.passage_tokens))
         for item, text, record in zip(items, texts, records, strict=True)
     ]
 
 
 def find_records(index: EditableIndex, keys: Keys) -> list[Record | None]:
-    """Return the record of every key, None for one that is not there."""
-    there = index.contains(keys)
-    found = iter(index.records(keys[there]) if there.any() else [])
-    return [next(found) if is_there else None for is_there in np.asarray(there).tolist()]
+    """Return the record of every key; None for keys that the index does not have."""
+    known = index.contains(keys)
+    found = iter(index.records(keys[known]) if known.any() else [])
+    return [next(found) if is_known else None for is_known in np.asarray(known).tolist()]
 
 
 def content_hash(text: str, passage_tokens: int | None) -> str:
@@ -74,35 +81,34 @@ def content_hash(text: str, passage_tokens: int | None) -> str:
 
     Parameters
     ----------
-    text : what is encoded.
+    text : the text to encode.
     passage_tokens : longest passage; None: as long as the encoder reads.
     """
     content = json.dumps([text, passage_tokens])
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
-def _fate(item: Item, text: str, record: Record | None, passage_tokens: int | None) -> Fate:
-    if record is None:
-        return "added"
-    if record.content_hash != content_hash(text, passage_tokens):
-        return "changed"
-    same = record.title == item.title and record.metadata == item.metadata
-    return "unchanged" if same else "metadata"
+def are_among(keys: Keys, sorted_keys: Keys) -> NDArray[np.bool_]:
+    """Return which keys are in `sorted_keys`, bool (n,)."""
+    if not len(sorted_keys):
+        return np.zeros(len(keys), bool)
+    places = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
+    return np.asarray(sorted_keys[places] == keys)
 
 
-class Comparison:
-    """One pass over a catalog, its rows beside the generation that answers; it counts as it goes.
+class CatalogComparison:
+    """One pass over a catalog that compares its items with the current generation, and counts them.
 
     Parameters
     ----------
     catalog : the source.
-    index : the generation that answers; None: there is none.
-    manifest : what would be encoded, see `compare`.
-    rejected : where rows go that are no items.
+    index : of the current generation; None: there is none.
+    manifest : its template and its passage length determine what is encoded.
+    rejected : takes the rows that are not items.
 
     Attributes
     ----------
-    fates : fate -> number of items.
+    counts : number of items of each kind, so far.
     """
 
     def __init__(
@@ -112,58 +118,62 @@ class Comparison:
         self._index = index
         self._manifest = manifest
         self._rejected = rejected
-        self._items = [np.empty(0, np.uint64)]
-        self._refused = [np.empty(0, np.uint64)]
-        self._differing = [np.empty(0, np.uint64)]
-        self.fates: Counter[Fate] = Counter()
+        self._item_keys = [np.empty(0, np.uint64)]
+        self._rejected_keys = [np.empty(0, np.uint64)]
+        self._differing_keys = [np.empty(0, np.uint64)]
+        self.counts: Counter[ChangeKind] = Counter()
 
     def __iter__(self) -> Iterator[tuple[list[Compared], int]]:
-        """Yield batches of items beside their records, and how many rows each took from the source."""
+        """Yield compared items in batches, and the number of rows of each batch."""
         for rows in in_batches(self._catalog, BATCH_ITEMS):
-            items: list[Item] = []
-            for row in rows:
-                if isinstance(row, Reject):
-                    self._rejected.add(row)
-                else:
-                    items.append(row)
+            items = [row for row in rows if isinstance(row, Item)]
+            rejects = [row for row in rows if isinstance(row, Reject)]
+            for reject in rejects:
+                self._rejected.add(reject)
             compared = compare(items, self._index, self._manifest)
-            self.fates.update(one.fate for one in compared)
-            self._items.append(item_keys(item.item_id for item in items))
-            self._refused.append(
-                item_keys(row.item_id for row in rows if isinstance(row, Reject) and row.item_id)
-            )
-            self._differing.append(item_keys(one.item.item_id for one in compared if one.fate != "unchanged"))
+            self.counts.update(one.kind for one in compared)
+            self._item_keys.append(item_keys(item.item_id for item in items))
+            self._rejected_keys.append(item_keys(row.item_id for row in rejects if row.item_id))
+            differing = (one.item.item_id for one in compared if one.kind != "unchanged")
+            self._differing_keys.append(item_keys(differing))
             yield compared, len(rows)
 
     @property
-    def items(self) -> Keys:
-        """The items of the source, ascending: 8 bytes each, whatever is in them."""
-        return np.unique(np.concatenate(self._items))
+    def item_keys(self) -> Keys:
+        """Keys of the items of the source, ascending: 8 bytes for each item in memory."""
+        return np.unique(np.concatenate(self._item_keys))
 
     @property
-    def named(self) -> Keys:
-        """The items that the source names, ascending: also those whose row cannot be used."""
-        return np.unique(np.concatenate([*self._items, *self._refused]))
+    def named_keys(self) -> Keys:
+        """Keys of all items in the source, ascending, including those of rejected rows."""
+        return np.unique(np.concatenate([*self._item_keys, *self._rejected_keys]))
 
     @property
-    def differing(self) -> Keys:
-        """The items that are not just so in the generation, ascending."""
-        return np.unique(np.concatenate(self._differing))
+    def differing_keys(self) -> Keys:
+        """Keys of the items that differ from the generation, ascending."""
+        return np.unique(np.concatenate(self._differing_keys))
 
     @property
     def n_items(self) -> int:
         """Rows of the source that are items."""
-        return self.fates.total()
+        return self.counts.total()
 
     @property
     def n_rejected(self) -> int:
-        """Rows of the source that are none."""
+        """Rows of the source that are not items."""
         return self._rejected.counts.total()
 
     def report(
         self, generation: int, manifest: Manifest, started: float, *, n_deleted: int = 0
     ) -> IndexReport:
-        """Return what was done, once all is."""
+        """Return the report at the end of an indexing.
+
+        Parameters
+        ----------
+        generation, manifest : of the generation that is current now.
+        started : when indexing started, by `time.monotonic`.
+        n_deleted : deleted items.
+        """
         return IndexReport(
             generation=generation,
             n_items=manifest.n_items,
@@ -174,9 +184,18 @@ class Comparison:
             encoder=manifest.encoder,
             device="",
             notes=tuple(self._catalog.notes),
-            n_added=self.fates["added"],
-            n_changed=self.fates["changed"],
-            n_metadata=self.fates["metadata"],
-            n_unchanged=self.fates["unchanged"],
+            n_added=self.counts["added"],
+            n_changed=self.counts["changed"],
+            n_metadata=self.counts["metadata"],
+            n_unchanged=self.counts["unchanged"],
             n_deleted=n_deleted,
         )
+
+
+def _change_kind(item: Item, text: str, record: Record | None, passage_tokens: int | None) -> ChangeKind:
+    if record is None:
+        return "added"
+    if record.content_hash != content_hash(text, passage_tokens):
+        return "changed"
+    is_same = record.title == item.title and record.metadata == item.metadata
+    return "unchanged" if is_same else "metadata"

@@ -1,4 +1,4 @@
-"""An index from a catalog alone."""
+"""A new index from a catalog alone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from semrec.encoder.encoder import Encoder
-from semrec.indexer.compare import Comparison
-from semrec.indexer.generation_builder import draft_manifest
-from semrec.indexer.generation_steps import build_generation, prepared
+from semrec.indexer.build_steps import build_generation, build_step
+from semrec.indexer.compare import CatalogComparison
+from semrec.indexer.drafts import draft_manifest
 from semrec.indexer.index_report import IndexReport
 from semrec.indexer.read import DEFAULT_TEMPLATE, Catalog
 from semrec.indexer.rejects import RejectsFile
@@ -33,26 +33,25 @@ def index_catalog(
     Parameters
     ----------
     catalog : the source.
-    encoder : makes the vectors.
+    encoder : computes the vectors.
     store : where the generation is built.
     rejects : file for rows that cannot be used.
     passage_tokens : longest passage; None: as long as the encoder reads.
-    journal : number of the last change before the catalog was read, see `semrec.events.item_changes`.
+    journal : number of the last item change before the catalog was read, see `semrec.events.item_changes`.
     quantized : search text vectors in int8, see `VectorField`.
-    progress : hears how many rows are done with, batch by batch.
+    progress : called with the number of rows just processed.
 
     Raises
     ------
     CatalogError
-        Nothing could be indexed.
+        No item could be indexed.
     StoreError
-        The store failed, or the disk is full. In every case the previous generation goes on answering.
+        The store failed, or the disk is full. After any error the previous generation still answers.
     """
     started = time.monotonic()
-    rejected = RejectsFile(rejects)
     template = catalog.mapping.template or DEFAULT_TEMPLATE
     draft = draft_manifest(encoder, template, passage_tokens, catalog.fields, journal, quantized=quantized)
-    source = Comparison(catalog, None, draft, rejected)
-    steps = (prepared(compared, draft, lambda: encoder, n_rows) for compared, n_rows in source)
+    source = CatalogComparison(catalog, None, draft, RejectsFile(rejects))
+    steps = (build_step(compared, draft, lambda: encoder, n_rows) for compared, n_rows in source)
     generation, manifest = build_generation(store, draft, lambda: encoder, steps, None, progress)
     return replace(source.report(generation, manifest, started), device=encoder.device)

@@ -1,10 +1,11 @@
-"""Changes in place: items written into a generation that answers already, or deleted from it.
+"""Changes in place: items are written into the current generation, or deleted from it.
 
-Written twice, a change is the same as written once: whoever was killed starts over.
+A change can be repeated: if a process was killed during a change, the next one makes the change again.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -12,23 +13,20 @@ from itertools import chain
 import numpy as np
 
 from semrec.encoder.encoder import Encoder
-from semrec.encoder.passages import Chunker
 from semrec.indexer.compare import BATCH_ITEMS, Compared, compare, find_records
-from semrec.indexer.generation_builder import Batch, item_points, text_vectors
+from semrec.indexer.item_points import item_points, split_items, with_learned_vectors
 from semrec.indexer.read_items import new_fields, read_ids
 from semrec.indexer.streams import in_batches
-from semrec.signals import signal_named
-from semrec.signals.learned import LearnedSettings
-from semrec.store import EditableIndex, Manifest, Point, Record, Vector
-from semrec.types import ChangeReport, Float2D, Item, item_keys
+from semrec.store import EditableIndex, Manifest
+from semrec.types import ChangeReport, Item, item_keys
 
 UNCOUNTED = 0
-"""The number of passages in the manifest of a generation that a catalog is being written into."""
+"""Number of passages in the manifest of a generation while a catalog is written into it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a change did: the manifest as it must be from now on, and the fate of every item."""
+    """The result of a change: the manifest to store, and the report."""
 
     manifest: Manifest
     report: ChangeReport
@@ -37,137 +35,89 @@ class Written:
 def write_items(
     index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder], items: Iterable[Item]
 ) -> Written:
-    """Write items into an open generation; what is there just so is left alone.
+    """Write items into an open generation; unchanged items are not written.
 
-    New items get the taste that their text tells, no neighbours and no popularity; those of known items stay.
-    The caller stores the manifest of the result.
+    New items get the vectors that the models of `fit` predict from their texts; known items keep theirs. The
+    caller stores the manifest of the result.
 
     Parameters
     ----------
     index, manifest : the generation.
-    encoder : loads the encoder of the manifest; called only when there is a text to encode.
-    items : as `read_items` returns them; walked over twice.
+    encoder : loads the encoder of the manifest; called only if there is a text to encode.
+    items : as returned by `read_items`; iterated over twice.
     """
     fields = new_fields(items, manifest.fields)
     if fields:
         index.add_fields(fields)
         manifest = replace(manifest, fields={**manifest.fields, **fields})
-    fates: dict[str, list[str]] = {"added": [], "changed": [], "metadata": [], "unchanged": []}
+    ids: dict[str, list[str]] = defaultdict(list)
     n_passages = 0
     for batch in in_batches(items, BATCH_ITEMS):
         compared = compare(batch, index, manifest)
-        n_passages += _write(compared, index, manifest, encoder)
+        n_passages += _write_batch(compared, index, manifest, encoder)
         for one in compared:
-            fates[one.fate].append(one.item.item_id)
-    report = ChangeReport(**{fate: tuple(item_ids) for fate, item_ids in fates.items()})
+            ids[one.kind].append(one.item.item_id)
+    report = ChangeReport(**{kind: tuple(of_kind) for kind, of_kind in ids.items()})
     return Written(_counted(manifest, index, report, n_passages), report)
 
 
 def delete_items(index: EditableIndex, manifest: Manifest, item_ids: Iterable[str]) -> Written:
     """Delete items from an open generation; the caller stores the manifest of the result."""
-    wanted = read_ids(item_ids)
-    deleted: list[str] = []
+    ids = read_ids(item_ids)
+    deleted: dict[str, None] = {}
     n_passages = 0
-    for batch in in_batches(wanted, BATCH_ITEMS):
-        keys = item_keys(batch)
-        records = [record for record in find_records(index, keys) if record]
+    for batch in in_batches(ids, BATCH_ITEMS):
+        records = [record for record in find_records(index, item_keys(batch)) if record]
         if records:
-            deleted += [record.item_id for record in records]
-            n_passages -= sum(len(record.passages) for record in records)
             index.delete(item_keys(record.item_id for record in records))
-    there = set(deleted)
-    unknown = tuple(item_id for item_id in wanted if item_id not in there)
+            deleted |= dict.fromkeys(record.item_id for record in records)
+            n_passages += sum(len(record.passages) for record in records)
+    unknown = tuple(item_id for item_id in ids if item_id not in deleted)
     report = ChangeReport(deleted=tuple(deleted), unknown=unknown)
-    return Written(_counted(manifest, index, report, n_passages), report)
+    return Written(_counted(manifest, index, report, -n_passages), report)
 
 
 def is_counted(index: EditableIndex, manifest: Manifest) -> bool:
-    """Tell whether the counts can be trusted: whoever was killed may not have stored them."""
+    """Return whether the counts of the manifest are right; a killed process may not have stored them."""
     n_items = index.count()
     return n_items == manifest.n_items and (manifest.n_passages != UNCOUNTED or not n_items)
 
 
-def counted_anew(index: EditableIndex, manifest: Manifest) -> Manifest:
-    """Return the manifest with the counts of what is there: every record is read."""
+def recount(index: EditableIndex, manifest: Manifest) -> Manifest:
+    """Return the manifest with the counts of the index; every record is read."""
     keys = index.sample(index.count())
     records = chain.from_iterable(index.records(np.array(batch)) for batch in in_batches(keys, BATCH_ITEMS))
     return replace(manifest, n_items=len(keys), n_passages=sum(len(record.passages) for record in records))
 
 
-def encoded(
-    compared: Sequence[Compared], encoder: Encoder, passage_tokens: int | None
-) -> tuple[Batch, Float2D]:
-    """Return items with their passages, and the vectors of all passages."""
-    texts = [one.text for one in compared]
-    batch = Batch([one.item for one in compared], texts, Chunker(encoder, passage_tokens).split(texts))
-    return batch, encoder.encode_documents(batch.flat_passages)
-
-
-def with_learned(
-    points: Sequence[Point], manifest: Manifest, records: Sequence[Record | None], old: EditableIndex | None
-) -> list[Point]:
-    """Return points with the vectors, too, that are not made from text alone.
-
-    Parameters
-    ----------
-    points : as `item_points` makes them.
-    manifest : what `fit` learned gives new items their vectors.
-    records : what the old generation holds of each item; None for a new one.
-    old : that generation; None when there is none.
-    """
-    learned = LearnedSettings.of(manifest)
-    if learned is None:
-        return list(points)
-    new = iter(_new_item_vectors(learned, text_vectors(points)))
-    there = [record.item_id for record in records if record]
-    found = iter(old.points(item_keys(there)) if old and there else [])
-    completed = []
-    for point, record in zip(points, records, strict=True):
-        of_new = next(new)
-        vectors = {**next(found).vectors, **point.vectors} if record else {**of_new, **point.vectors}
-        completed.append(Point(point.record, vectors))
-    return completed
-
-
-def _new_item_vectors(learned: LearnedSettings, vectors: Float2D) -> list[dict[str, Vector]]:
-    """Return the fitted vectors of items that came after the fit, by field."""
-    by_field = {
-        name: of_items
-        for signal_name, parameters in learned.parameters.items()
-        if (signal := signal_named(signal_name))
-        for name, of_items in signal.new_item_vectors(parameters, vectors).items()
-    }
-    return [{name: of_items[place] for name, of_items in by_field.items()} for place in range(len(vectors))]
-
-
-def _write(
+def _write_batch(
     compared: Sequence[Compared], index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder]
 ) -> int:
-    """Write what differs, and return how many passages the index has more than before."""
+    """Write the items that differ; return by how many passages the index has grown."""
     records = [
         replace(one.record, title=one.item.title, metadata=one.item.metadata)
         for one in compared
-        if one.record and one.fate == "metadata"
+        if one.record and one.kind == "metadata"
     ]
     if records:
         index.update_records(records)
-    texts = [one for one in compared if one.fate in ("added", "changed")]
-    if not texts:
+    to_encode = [one for one in compared if one.needs_encoding]
+    if not to_encode:
         return 0
-    batch, vectors = encoded(texts, encoder(), manifest.passage_tokens)
+    batch = split_items(to_encode, encoder(), manifest.passage_tokens)
+    vectors = encoder().encode_documents(batch.flat_passages)
     points = item_points(batch, vectors, manifest)
-    index.upsert(with_learned(points, manifest, [one.record for one in texts], index))
-    return len(vectors) - sum(len(one.record.passages) for one in texts if one.record)
+    index.upsert(with_learned_vectors(points, manifest, [one.record for one in to_encode], index))
+    return len(vectors) - sum(len(one.record.passages) for one in to_encode if one.record)
 
 
 def _counted(manifest: Manifest, index: EditableIndex, report: ChangeReport, n_passages: int) -> Manifest:
-    """Return the manifest after a change, which added so many passages."""
-    n_items = manifest.n_items + len(report.added) - len(report.deleted)
+    """Return the manifest with its counts after a change; `n_passages` were added (below 0: deleted)."""
     after = replace(
         manifest,
-        n_items=n_items,
+        n_items=manifest.n_items + len(report.added) - len(report.deleted),
         n_passages=manifest.n_passages + n_passages,
         n_changes=manifest.n_changes + report.n_written,
     )
     was_counted = manifest.n_passages != UNCOUNTED or not manifest.n_items
-    return after if was_counted and is_counted(index, after) else counted_anew(index, after)
+    return after if was_counted and is_counted(index, after) else recount(index, after)

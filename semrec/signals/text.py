@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from semrec.mathematics.rows import centre, unit_rows
+from semrec.mathematics.soft_nearest import soft_nearest
 from semrec.signals.signal import LinearQuery, Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import LinearStandard, standard
 from semrec.store.protocol import PASSAGES, TEXT, Hits, Items, ScoreQuery, Search, VectorField
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
 SHARPNESS = 5.0
 """β of the soft nearest score, unless the settings say otherwise."""
-
-CHUNK_CELLS = 1 << 22
-"""Cosines that are held at once when many histories are scored: bounds the memory."""
 
 Pooling = Literal["soft_nearest", "centred_mean", "mean"]
 
@@ -57,25 +55,6 @@ def item_vectors(passage_vectors: Sequence[Float2D]) -> Float2D:
     float32 (n_items, dim), rows of unit length.
     """
     return unit_rows(np.stack([vectors.mean(axis=0) for vectors in passage_vectors]))
-
-
-def soft_nearest(own: Float2D, weights: csr_array, targets: Float2D, sharpness: float = SHARPNESS) -> Float2D:
-    """Return Σ_h w_h·exp(β·cos(x_h, x_i)) of many histories and items at once, float32 (n, n_targets).
-
-    Parameters
-    ----------
-    own : float32 (n_used, dim), centred unit vectors of the items that occur in histories.
-    weights : float32 (n, n_used), the weights w.
-    targets : float32 (n_targets, dim), centred unit vectors of the items that are scored.
-    sharpness : β.
-    """
-    columns = weights.tocsc()
-    scores = np.zeros((weights.shape[0], len(targets)), np.float32)
-    step = max(1, CHUNK_CELLS // max(1, len(targets)))
-    for first in range(0, len(own), step):
-        some = slice(first, first + step)
-        scores += columns[:, some] @ np.exp(np.float32(sharpness) * (own[some] @ targets.T))
-    return scores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +211,10 @@ class TextSignal(Signal):
         text, weights = catalog.dense(TEXT), histories.weights
         if self._pooling == "soft_nearest":
             own, used = histories.prepared("text own", lambda: self._own_vectors(text, weights))
-            return soft_nearest(own, used, centre(text[rows], self._mean), float(self._sharpness))
+            targets = centre(text[rows], self._mean)
+            return soft_nearest(
+                used, lambda some: own[some] @ targets.T, len(targets), float(self._sharpness)
+            )
         queries: Float2D = histories.prepared("text queries", lambda: self._pooled(text, weights))
         return queries @ text[rows].T
 

@@ -10,7 +10,7 @@ from semrec.encoder import Encoder
 from semrec.errors import CatalogError
 from semrec.events.item_changes import ChangeJournal
 from semrec.indexer.read_items import read_items
-from semrec.indexer.upsert import counted_anew, delete_items, write_items
+from semrec.indexer.upsert import delete_items, recount, write_items
 from semrec.store import EditableIndex, Manifest
 from semrec.types import Item
 
@@ -47,7 +47,7 @@ def catch_up(
     manifest = replace(written.manifest, journal=missed.until)
     if deleted.report.unknown or written.report.unchanged:
         # A process that was killed may have written these, and not the counts.
-        manifest = counted_anew(index, manifest)
+        manifest = recount(index, manifest)
     return manifest
 
 

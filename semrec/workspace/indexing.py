@@ -10,12 +10,13 @@ from typing import Any
 
 from semrec.encoder.cached import LazyEncoder
 from semrec.errors import StoreLockedError
+from semrec.indexer.drafts import updated_manifest
 from semrec.indexer.full_build import index_catalog
 from semrec.indexer.index_report import IndexReport
 from semrec.indexer.read import DEFAULT_TEMPLATE, Catalog, FieldMapping, open_catalog
 from semrec.indexer.read_items import read_ids, read_items
 from semrec.indexer.sources.source_files import regular_files
-from semrec.indexer.update import Current, update_catalog, updated_manifest
+from semrec.indexer.update import Current, update_catalog
 from semrec.indexer.upsert import delete_items as delete_from
 from semrec.indexer.upsert import write_items
 from semrec.store import Manifest
@@ -133,7 +134,7 @@ def _update(
             workspace.store(),
             rejects=workspace.rejects,
             sync=options.sync,
-            yes=options.allow_large_delete,
+            allow_large_delete=options.allow_large_delete,
             progress=options.progress,
         )
     workspace.follow()

@@ -11,9 +11,9 @@ import pytest
 from toy import WORDS, ToyEncoder
 
 from semrec.errors import CatalogError, StoreError
+from semrec.indexer.build_steps import AHEAD
 from semrec.indexer.compare import BATCH_ITEMS
 from semrec.indexer.full_build import index_catalog
-from semrec.indexer.generation_steps import AHEAD
 from semrec.indexer.read import FieldMapping, open_catalog
 from semrec.store.edge import EdgeStore
 from semrec.types import Item, item_keys

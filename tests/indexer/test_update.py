@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient
-from test_upsert import Counting, assert_same, encoded, found, stored
+from shops import Counting, Shop, assert_same, encoded, found, stored
 from toy import WORDS as COLOURS
 
 from semrec.config import Settings
 from semrec.errors import CatalogError, ConfigError
 from semrec.indexer.read import FieldMapping
+from semrec.indexer.update import max_in_place
 from semrec.indexer.upsert import UNCOUNTED
-from semrec.recommender import Recommender
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
 from semrec.types import Item
@@ -45,7 +45,7 @@ def new_shop(request, tmp_path):
         else:
             store = stores.setdefault(name, ServerStore(name, client=QdrantClient(":memory:")))
         given = {"encoder": {"model": "toy"}, "cache": {"folder": tmp_path / "cache"}, **given}
-        opened.append(Recommender(folder, Settings(**given), store=store, encoder=computed_by or Counting()))
+        opened.append(Shop(folder, Settings(**given), store=store, encoder=computed_by or Counting()))
         return opened[-1]
 
     yield open_shop
@@ -56,11 +56,11 @@ def new_shop(request, tmp_path):
 @pytest.fixture
 def shop(new_shop, built, tmp_path):
     shop = new_shop()
-    if isinstance(shop._workspace._store, EdgeStore):
+    if isinstance(shop.store, EdgeStore):
         built(items(60), tmp_path)
     else:
         shop.index(items(60))
-        shop._workspace.encoders.loaded.texts.clear()
+        shop.encoder.texts.clear()
     return shop
 
 
@@ -78,7 +78,7 @@ def content_of(folder):
 
 
 def test_an_unchanged_catalog_writes_nothing(shop, tmp_path):
-    if not isinstance(shop._workspace._store, EdgeStore):
+    if not isinstance(shop.store, EdgeStore):
         pytest.skip("has no files")
     shop.close()
     before = content_of(tmp_path / "shop")
@@ -122,7 +122,14 @@ def test_many_prices_change_and_nothing_is_encoded(shop, new_shop):
     assert all(point.record.metadata == {"price": -1} for point in stored(shop).values())
 
 
-def test_changes_in_place_add_up_until_the_index_is_built_anew(shop):
+@pytest.mark.parametrize(
+    ("n_items", "most"), [(60, 12), (5_000, 1_000), (10_000, 1_000), (20_000, 1_000), (40_000, 2_000)]
+)
+def test_changes_in_place_are_a_thousand_or_a_twentieth_and_at_most_a_fifth(n_items, most):
+    assert max_in_place(n_items) == most
+
+
+def test_changes_in_place_add_up_until_the_index_is_built_again(shop):
     for n in range(3):
         report = shop.index([Item(f"new-{n}-{m}", "Toy", "blue") for m in range(4)])
         assert report.generation == 1
@@ -143,7 +150,13 @@ def test_only_sync_deletes_what_the_source_does_not_name(shop):
     assert sorted(stored(shop)) == sorted(item.item_id for item in items(55))
 
 
-def test_much_is_deleted_only_when_that_is_meant(shop):
+def test_a_fifth_of_the_items_can_be_deleted_and_not_one_more(shop):
+    with pytest.raises(CatalogError, match=r"13 of the 60 items of the index would be deleted"):
+        shop.index(items(47), sync=True)
+    assert shop.index(items(48), sync=True).n_deleted == 12
+
+
+def test_more_is_deleted_only_if_that_is_allowed(shop):
     before = stored(shop).keys()
     with pytest.raises(
         CatalogError,
@@ -186,7 +199,7 @@ def test_another_template_encodes_everything_and_keeps_what_the_source_does_not_
     assert "10 items that the source does not name were kept" in report.notes[-1]
     assert stored(shop)["item-1"].record.passages == ("Toy 1, red green",)
     assert stored(shop)["item-59"].record.passages == (f"Toy 59\n{items(1, 59)[0].text}",)
-    shop._workspace.encoders.loaded.texts.clear()
+    shop.encoder.texts.clear()
     assert shop.index(items(50)).generation == 2, "the template stays when none is asked for"
     assert encoded(shop) == []
 
@@ -242,7 +255,7 @@ def test_a_run_that_broke_goes_on_where_it_stopped(new_shop):
 def test_a_change_in_place_that_broke_is_finished_by_the_next_run(shop, monkeypatch):
     with shop.reading() as generation:
         index = generation.index
-    store = shop._workspace.store()
+    store = shop.store
     rewrite = store.rewrite_manifest
 
     def breaks_when_counted(number, manifest):
@@ -318,7 +331,7 @@ def test_search_in_int8_is_built_without_encoding(shop, new_shop):
     shop.close()
     again = new_shop(index={"quantize": True})
     again.index(items(60))
-    assert again._workspace.encoders.loaded.texts == []
+    assert again.encoder.texts == []
     with again.reading() as generation:
         assert generation.number > first
         assert generation.manifest.vectors[0].quantized

@@ -13,8 +13,9 @@ from scipy.sparse import csr_array
 
 from semrec.config import RankingSettings
 from semrec.mathematics.rows import centre, unit_rows
+from semrec.mathematics.soft_nearest import soft_nearest
 from semrec.signals.catalog_matrix import ArrayCatalog, Histories
-from semrec.signals.text import SHARPNESS, TextSignal, item_vectors, soft_nearest
+from semrec.signals.text import SHARPNESS, TextSignal, item_vectors
 from semrec.store.protocol import TEXT
 
 BETA = 5.0
@@ -205,25 +206,13 @@ def test_the_sharpness_follows_the_nearest_items_but_not_only_the_nearest(
 ):
     own = np.eye(4, dtype=np.float32)[:history]
     weights = csr_array(np.ones((1, history), np.float32))
-    ((near, not_far),) = soft_nearest(own, weights, targets_at(one_is_near, all_are_not_far))
+    targets = targets_at(one_is_near, all_are_not_far)
+    ((near, not_far),) = soft_nearest(weights, lambda some: own[some] @ targets.T, 2, SHARPNESS)
     assert (near > not_far) == is_better
 
 
 def test_the_sharpness_of_the_settings_is_the_one_of_the_signal():
     assert RankingSettings().sharpness == SHARPNESS
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(0, 1000), st.integers(0, 5), st.integers(1, 40))
-def test_many_histories_at_once_are_the_formula(seed, n_histories, chunk_cells):
-    random = np.random.default_rng(seed)
-    own, targets = unit_rows(random.normal(size=(6, 3))), unit_rows(random.normal(size=(4, 3)))
-    weights = np.round(random.normal(size=(n_histories, 6)) * (random.random((n_histories, 6)) < 0.5), 2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("semrec.signals.text.CHUNK_CELLS", chunk_cells)
-        scores = soft_nearest(own, csr_array(weights.astype(np.float32)), targets, 2.0)
-    assert (scores.dtype, scores.shape) == (np.float32, (n_histories, 4))
-    np.testing.assert_allclose(scores, weights @ np.exp(2 * own @ targets.T), atol=1e-4)
 
 
 # -- the estimate --------------------------------------------------------------------------------------

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from semrec.evaluation.baselines.baseline import Features, LeftOutError, Scorer, liked
 from semrec.evaluation.splits import Csr
 from semrec.mathematics.rows import unit_rows
+from semrec.mathematics.soft_nearest import soft_nearest
 from semrec.types import Float1D, Float2D
-
-BLOCK_ITEMS = 1024
-"""Items of the histories that are compared with the catalog at once: limits the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +111,9 @@ class CentredCosines:
 
 
 def _soft_nearest(histories: Csr, cosines: CentredCosines, sharpness: float) -> Float2D:
-    """Return the scores, summed over blocks of the items that are in any history."""
-    scores = np.zeros(histories.shape, np.float32)
-    by_item = histories.tocsc()
-    occurring = np.flatnonzero(np.diff(by_item.indptr))
-    for start in range(0, len(occurring), BLOCK_ITEMS):
-        items = occurring[start : start + BLOCK_ITEMS]
-        near = cosines.rows(items)
-        near *= np.float32(sharpness)
-        scores += by_item[:, items].tocsr() @ np.exp(near, out=near)
-    return scores
+    used = np.flatnonzero(np.diff(histories.tocsc().indptr))
+    n_items = histories.shape[1]
+    return soft_nearest(histories[:, used], lambda some: cosines.rows(used[some]), n_items, sharpness)
 
 
 def _encoded(features: Features) -> Float2D:

@@ -1,72 +1,76 @@
-"""A generation step by step: read, cut, encode and write, each at the same time as the others."""
+"""The steps of a build: reading, encoding and writing run at the same time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from semrec.encoder.encoder import Encoder
-from semrec.encoder.passages import Chunker
 from semrec.indexer.compare import Compared
-from semrec.indexer.generation_builder import Batch, GenerationBuilder, item_points
+from semrec.indexer.generation_builder import GenerationBuilder
+from semrec.indexer.item_points import ItemBatch, item_points, split_items, with_learned_vectors
 from semrec.indexer.streams import in_background
-from semrec.indexer.upsert import with_learned
 from semrec.store import Index, Manifest, Point, Record, Store
 from semrec.types import Float2D
 
 AHEAD = 4
 """Batches that wait between two stages."""
 
-NOTHING = Batch((), (), ())
-
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What is written at a time into a generation that is built.
+class BuildStep:
+    """Items that are written together into a new generation.
 
     Parameters
     ----------
     batch : items to encode.
-    records : of each item of the batch what the old generation holds.
-    copied : points that are ready.
-    n_rows : rows of the source that are done with then.
+    records : for each item of the batch what the old generation has of it.
+    copied : points that need no encoding.
+    n_rows : rows of the source that were read for this step.
     """
 
-    batch: Batch = NOTHING
+    batch: ItemBatch = field(default_factory=ItemBatch)
     records: Sequence[Record | None] = ()
     copied: Sequence[Point] = ()
     n_rows: int = 0
 
 
-def prepared(
+def build_step(
     compared: Sequence[Compared],
     draft: Manifest,
     encoder: Callable[[], Encoder],
     n_rows: int = 0,
     copied: Sequence[Point] = (),
-) -> Step:
-    """Return the step that encodes these items, cut into passages."""
+) -> BuildStep:
+    """Return the step that encodes these items; their texts are split into passages."""
     if not compared:
-        return Step(copied=copied, n_rows=n_rows)
-    texts = [one.text for one in compared]
-    passages = Chunker(encoder(), draft.passage_tokens).split(texts)
-    batch = Batch([one.item for one in compared], texts, passages)
-    return Step(batch, [one.record for one in compared], copied, n_rows)
+        return BuildStep(copied=copied, n_rows=n_rows)
+    batch = split_items(compared, encoder(), draft.passage_tokens)
+    return BuildStep(batch, [one.record for one in compared], copied, n_rows)
 
 
 def build_generation(
     store: Store,
     draft: Manifest,
     encoder: Callable[[], Encoder],
-    steps: Iterator[Step],
+    steps: Iterator[BuildStep],
     old: Index | None,
     progress: Callable[[int], None] | None,
 ) -> tuple[int, Manifest]:
     """Build a generation step by step and make it current; return its number and its manifest.
 
-    Steps are made (read, compared, cut) in one thread and written in another, encoding is done here: what
-    costs is encoding, and nothing else makes it wait.
+    Encoding takes most of the time. So it never waits for the rest: one thread makes the steps (reads,
+    compares, splits into passages), another one writes, and this one encodes.
+
+    Parameters
+    ----------
+    store : where the generation is built.
+    draft : its manifest, without the values that are computed from the points.
+    encoder : loads the encoder; called only if there is something to encode.
+    steps : what is written.
+    old : index of the old generation; None: there is none.
+    progress : called with the number of rows just processed.
     """
     with (
         GenerationBuilder(store, draft, old) as builder,
@@ -88,9 +92,9 @@ def build_generation(
 
 
 def _write(
-    builder: GenerationBuilder, draft: Manifest, step: Step, vectors: Float2D | None, old: Index | None
+    builder: GenerationBuilder, draft: Manifest, step: BuildStep, vectors: Float2D | None, old: Index | None
 ) -> None:
     if vectors is not None:
         points = item_points(step.batch, vectors, draft)
-        builder.add(with_learned(points, draft, step.records, old))
+        builder.add(with_learned_vectors(points, draft, step.records, old))
     builder.add(step.copied)

@@ -1,0 +1,122 @@
+"""Points of items: their records and vectors, as the store keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from semrec.encoder.encoder import Encoder
+from semrec.encoder.passages import Chunker
+from semrec.indexer.compare import Compared, content_hash
+from semrec.signals import SIGNALS, signal_named
+from semrec.signals.fitting import EncodedItems
+from semrec.signals.learned import LearnedSettings
+from semrec.store import EditableIndex, Manifest, Point, Record, Vector
+from semrec.store.protocol import TEXT
+from semrec.types import Float2D, Item, item_keys
+
+
+@dataclass(frozen=True, slots=True)
+class ItemBatch:
+    """Items to encode: entry n of every field belongs to item n.
+
+    Parameters
+    ----------
+    items : the items.
+    texts : the text of each item.
+    passages : the passages of each text, at least one.
+    """
+
+    items: Sequence[Item] = ()
+    texts: Sequence[str] = ()
+    passages: Sequence[Sequence[str]] = ()
+
+    @property
+    def flat_passages(self) -> list[str]:
+        """The passages of all items, in order."""
+        return [passage for passages in self.passages for passage in passages]
+
+
+def split_items(compared: Sequence[Compared], encoder: Encoder, passage_tokens: int | None) -> ItemBatch:
+    """Split the texts of items into passages."""
+    texts = [one.text for one in compared]
+    passages = Chunker(encoder, passage_tokens).split(texts)
+    return ItemBatch([one.item for one in compared], texts, passages)
+
+
+def item_points(batch: ItemBatch, passage_vectors: Float2D, manifest: Manifest) -> list[Point]:
+    """Return the points of encoded items, with the vectors that every signal makes from a catalog.
+
+    Parameters
+    ----------
+    batch : the items.
+    passage_vectors : float32 (n_passages, dim), rows of unit length, in the order of `flat_passages`.
+    manifest : of the generation that the points are for.
+    """
+    ends = np.cumsum([len(passages) for passages in batch.passages])
+    items = EncodedItems(batch.items, batch.texts, np.split(passage_vectors, ends[:-1]))
+    stored = {field.name for field in manifest.vectors}
+    vectors = {
+        name: rows
+        for signal in SIGNALS
+        for name, rows in signal.catalog_vectors(items).items()
+        if name in stored
+    }
+    records = [
+        Record(
+            item.item_id,
+            item.title,
+            tuple(passages),
+            item.metadata,
+            content_hash(text, manifest.passage_tokens),
+        )
+        for item, text, passages in zip(batch.items, batch.texts, batch.passages, strict=True)
+    ]
+    return [
+        Point(record, {name: rows[place] for name, rows in vectors.items()})
+        for place, record in enumerate(records)
+    ]
+
+
+def text_vectors(points: Sequence[Point]) -> Float2D:
+    """Return the text vectors of points, float32 (n_points, dim)."""
+    return np.array([point.vectors[TEXT] for point in points], np.float32)
+
+
+def with_learned_vectors(
+    points: Sequence[Point], manifest: Manifest, records: Sequence[Record | None], old: EditableIndex | None
+) -> list[Point]:
+    """Return points with the vectors that `fit` has learned.
+
+    Known items keep their learned vectors; new items get those that the models predict from their texts.
+
+    Parameters
+    ----------
+    points : made by `item_points`.
+    manifest : has the learned models.
+    records : for each point what the old generation has of the item; None for a new item.
+    old : index of the old generation; None: there is none.
+    """
+    learned = LearnedSettings.of(manifest)
+    if learned is None:
+        return list(points)
+    known_ids = [record.item_id for record in records if record]
+    known = iter(old.points(item_keys(known_ids)) if old and known_ids else [])
+    predicted = _predicted_vectors(learned, text_vectors(points))
+    return [
+        Point(point.record, {**(next(known).vectors if record else of_new), **point.vectors})
+        for point, record, of_new in zip(points, records, predicted, strict=True)
+    ]
+
+
+def _predicted_vectors(learned: LearnedSettings, vectors: Float2D) -> list[dict[str, Vector]]:
+    """Return, for each text vector, the vectors that the models predict for a new item, by field."""
+    by_field = {
+        name: rows
+        for signal_name, parameters in learned.parameters.items()
+        if (signal := signal_named(signal_name))
+        for name, rows in signal.new_item_vectors(parameters, vectors).items()
+    }
+    return [{name: rows[place] for name, rows in by_field.items()} for place in range(len(vectors))]
