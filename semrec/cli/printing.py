@@ -129,7 +129,8 @@ def print_fit_report(report: FitReport) -> None:
     """Print what a fit learned: the quality of every signal, and what it adds to the blend."""
     out.print(
         f"learned from {report.n_events:,} events of {report.n_users:,} users in {report.seconds:.0f} s; "
-        f"generation {report.generation} is current now."
+        f"generation {report.generation} is current now.",
+        soft_wrap=True,
     )
     learning = report.learning
     table = Table("signal", "NDCG@10 alone", "few events", "new items", "adds to the blend")
@@ -138,7 +139,7 @@ def print_fit_report(report: FitReport) -> None:
         table.add_row(signal, *("" if cell is None else f"{cell:.4f}" for cell in cells))
     out.print(table)
     chosen = ", ".join(f"{name} {value}" for name, value in learning["chosen"].items())
-    out.print(Text(f"chosen on a validation part of the events: {chosen}"), style="dim")
+    out.print(Text(f"chosen on a validation part of the events: {chosen}"), style="dim", soft_wrap=True)
     dropped = {reason: count for reason, count in report.cleaning["dropped"].items() if count}
     if dropped:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
