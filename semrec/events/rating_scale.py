@@ -52,7 +52,7 @@ def opinion(rating: pl.Expr, is_rating: pl.Expr, scale: RatingScale, neutral: Ne
     Parameters
     ----------
     rating : value of each event.
-    is_rating : which events are ratings; the others do not count in the mean of a user.
+    is_rating : which events are ratings; only these count in the mean of a user.
     scale : lowest and highest rating.
     neutral : see `Neutral`.
     """

@@ -94,7 +94,7 @@ class LiveIndex:
 
     @contextmanager
     def exclusive(self, handle: IndexHandle) -> Iterator[None]:
-        """Write while nobody reads: wait until all reads have ended, and let new reads wait."""
+        """Write without reads: wait until all reads have ended, and let new reads wait."""
         with self._state:
             self._state.wait_for(lambda: not self._is_changing)
             self._is_changing = True
