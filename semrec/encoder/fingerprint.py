@@ -14,7 +14,7 @@ FINGERPRINT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 
 
 def known_fingerprint(name: str, precision: Precision) -> str | None:
-    """Return the fingerprint of the encoder of this name; None if only loading the encoder tells.
+    """Return the fingerprint of the encoder of this name; None if it is only known after loading.
 
     Parameters
     ----------

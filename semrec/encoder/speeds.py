@@ -49,7 +49,7 @@ class Speeds:
     Parameters
     ----------
     folder : the cache folder.
-    fingerprint : of the model in float32; None if only loading the model tells: then nothing is stored.
+    fingerprint : of the model in float32; None if it is only known after loading; then nothing is stored.
     device : the requested one; None: the best.
     """
 

@@ -43,7 +43,7 @@ class EventSource:
     mapping : every column named, and the unit of time.
     notes : every guess, in words.
     rejected : reason -> number of rows that could not be used so far.
-    n_rows : None if only reading tells.
+    n_rows : None if unknown before reading.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ def open_events(
     sources : as for a catalog: a file, a glob, "-" or a list of them (CSV, TSV, JSON Lines, Parquet), a
         frame, an Arrow table, or an iterable of dicts.
     mapping : which column is what; the rest is guessed from the first source, see `EventSource.notes`.
-    format : csv, tsv, jsonl or parquet, if the name of a file does not tell.
+    format : csv, tsv, jsonl or parquet, if it is not clear from the file name.
     on_reject : called with each row that cannot be used.
     batch_rows : most events of one frame.
 

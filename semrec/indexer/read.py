@@ -52,7 +52,7 @@ class Catalog:
     mapping : every column named; its template uses `{item_id}`, `{title}` and `{text}` for these columns.
     fields : the type of every metadata field.
     notes : what was guessed, in words.
-    n_rows : None if only reading tells.
+    n_rows : None if unknown before reading.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ def open_catalog(
         text also gzipped); a polars or pandas frame; an Arrow table; or an iterable of `Item` or dicts.
         A pipe or an iterator can be read only once.
     mapping : which column is what; the rest is guessed from the first source, see `Catalog.notes`.
-    format : csv, tsv, jsonl or parquet, if the name of a file does not tell.
+    format : csv, tsv, jsonl or parquet, if it is not clear from the file name.
     max_text_bytes : rows with a longer text, title or metadata value, in UTF-8, are rejected.
     fields : types of existing metadata fields; if the source has another type, the type becomes wider.
     sample_rows : rows that columns and types are guessed from.

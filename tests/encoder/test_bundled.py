@@ -13,7 +13,7 @@ def test_the_weights_are_the_released_ones():
     assert (bundled.bundled_model() / "model.safetensors").stat().st_size == 90_868_376
 
 
-def test_damaged_weights_are_refused_before_loading(tmp_path, monkeypatch):
+def test_damaged_weights_are_an_error_before_loading(tmp_path, monkeypatch):
     weights = bytearray((bundled.bundled_model() / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (tmp_path / "model.safetensors").write_bytes(weights)

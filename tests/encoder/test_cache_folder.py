@@ -1,4 +1,4 @@
-"""What `semrec cache` tells of the cache folder, and what `semrec cache clear` leaves."""
+"""The content of the cache folder, shown by `semrec cache` and removed by `semrec cache clear`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(*arguments):
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_what_lies_there(folder):
+def test_the_content_of_the_folder(folder):
     facts = cache_facts(folder)
     assert {(one.fingerprint, one.name, one.n_passages) for one in facts.encoders} == {
         (OLD, "name of 01", 3),
@@ -69,7 +69,7 @@ def test_what_lies_there(folder):
     assert told["limit_mb"] == 2048
 
 
-def test_who_only_asks_makes_nothing(tmp_path, monkeypatch):
+def test_reading_a_missing_folder_does_not_create_it(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMREC_CACHE_FOLDER", str(tmp_path / "none"))
     status, out, _ = run("cache")
     assert (status, "0.0 MB" in out) == (0, True)
@@ -77,7 +77,7 @@ def test_who_only_asks_makes_nothing(tmp_path, monkeypatch):
     assert not (tmp_path / "none").exists()
 
 
-def test_clearing_all(folder):
+def test_clear_everything(folder):
     (folder / "mine.txt").write_text("not of the cache")
     speeds = Speeds(folder, "model")
     speeds.store({"float32": 1.0})
@@ -91,7 +91,7 @@ def test_clearing_all(folder):
 
 
 @pytest.mark.parametrize("given", [OLD, OLD[:6], NEW, short(NEW)])
-def test_clearing_one_encoder(folder, given):
+def test_clear_one_encoder(folder, given):
     left = OLD if given in NEW or given == short(NEW) else NEW
     assert run("cache", "clear", "--encoder", given)[0] == 0
     facts = cache_facts(folder)
@@ -100,14 +100,14 @@ def test_clearing_one_encoder(folder, given):
 
 
 @pytest.mark.parametrize("given", ["beef", ""])
-def test_clearing_an_encoder_that_is_not_there(folder, given):
+def test_clearing_an_unknown_encoder_is_an_error(folder, given):
     status, _, err = run("cache", "clear", "--encoder", given)
     assert status == 2
     assert "has no encoder" in err
     assert cache_facts(folder).n_passages == 5
 
 
-def test_who_uses_the_cache_while_it_is_cleared_goes_on(tmp_path):
+def test_an_encoder_can_go_on_after_the_cache_was_cleared(tmp_path):
     options = Settings(cache={"folder": tmp_path})
     with cached(ToyEncoder(), options) as encoder:
         encoder.encode_documents(["red"])

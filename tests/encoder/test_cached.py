@@ -17,7 +17,7 @@ from semrec.encoder.passage_cache import PassageCache
 
 
 class CountingEncoder(ToyEncoder):
-    """Remembers what it was asked to encode."""
+    """Remembers every text that it encoded."""
 
     def __init__(self, fingerprint="toy-fingerprint", prompt=""):
         super().__init__()
@@ -56,7 +56,7 @@ def test_nothing_is_encoded_twice(options):
 
 @given(batches=st.lists(st.lists(st.sampled_from(["", "red", "green blue", "中文", "\ud800"]), max_size=9)))
 @settings(max_examples=30, deadline=None)
-def test_vectors_are_those_of_the_encoder_whatever_is_known(tmp_path_factory, batches):
+def test_vectors_are_those_of_the_encoder_in_any_order_of_batches(tmp_path_factory, batches):
     folder = tmp_path_factory.mktemp("cache")
     encoder = CountingEncoder()
     for _ in range(2):
@@ -67,7 +67,7 @@ def test_vectors_are_those_of_the_encoder_whatever_is_known(tmp_path_factory, ba
     assert sorted(encoder.asked) == sorted({text for texts in batches for text in texts})
 
 
-def test_another_encoder_or_prompt_has_vectors_of_its_own(options):
+def test_another_encoder_or_prompt_has_other_keys(options):
     for encoder in (CountingEncoder(), CountingEncoder("other"), CountingEncoder(prompt="passage: ")):
         with cached(encoder, options) as before:
             before.encode_documents(["red"])
@@ -76,7 +76,7 @@ def test_another_encoder_or_prompt_has_vectors_of_its_own(options):
     assert len(keys) == 4
 
 
-def test_queries_are_not_kept(options):
+def test_queries_are_not_stored(options):
     encoder = CountingEncoder()
     with cached(encoder, options) as before:
         before.encode_queries(["red"])
@@ -84,14 +84,14 @@ def test_queries_are_not_kept(options):
     assert encoder.asked == ["red", "red"]
 
 
-def test_it_passes_for_the_encoder_it_stands_before(bundled, options):
+def test_attributes_are_those_of_the_encoder(bundled, options):
     with cached(bundled, options) as before:
         for attribute in Encoder.__annotations__:
             assert getattr(before, attribute) == getattr(bundled, attribute)
         assert before.count_tokens(["one two"]) == bundled.count_tokens(["one two"])
 
 
-def test_an_encoder_that_fails_leaves_what_was_encoded(options):
+def test_after_an_error_of_the_encoder_earlier_passages_are_stored(options):
     with cached(ToyEncoder(breaks_after=2), options) as one:
         one.encode_documents(["red", "green"])
         with pytest.raises(RuntimeError, match="out of memory"):
@@ -102,8 +102,8 @@ def test_an_encoder_that_fails_leaves_what_was_encoded(options):
     assert encoder.asked == ["blue"]
 
 
-def test_writing_happens_while_the_next_passages_are_encoded(options):
-    """A slow disk does not slow down who encodes, and what is on its way to the disk is known."""
+def test_writing_does_not_delay_encoding(options):
+    """Vectors that are still being written are known."""
 
     class SlowCache(PassageCache):
         def put(self, *args):

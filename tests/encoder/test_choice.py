@@ -1,4 +1,4 @@
-"""Which encoder makes an index: measured, gated, and told."""
+"""The choice of an encoder: by speed, if the search quality is close to that of float32."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ITEMS = [
 
 
 class OtherEncoder(ToyEncoder):
-    """A toy of another precision: of a known speed, and good or (when `blind`) with the axes mixed up."""
+    """A toy encoder in another precision, as slow as requested; `blind` documents have wrong vectors."""
 
     def __init__(self, precision, seconds=0.0, *, blind=False) -> None:
         super().__init__()
@@ -55,17 +55,17 @@ def requested_encoder(load, precision, items):
 
 
 def test_gains_by_hand():
-    # The right document of query 0 is first, of 1 second, of 2 tied with another: second.
+    # The relevant document is first for query 0, second for 1, and tied with another one for 2: second.
     scores = np.array([[3, 1, 2], [5, 4, 0], [1, 2, 2]], np.float32)
     np.testing.assert_allclose(known_item_gains(scores), [1, 1 / np.log2(3), 1 / np.log2(3)])
 
 
-def test_below_rank_ten_is_nothing():
+def test_gains_below_rank_ten_are_0():
     scores = np.tile(np.arange(12, dtype=np.float32), (12, 1))
     np.testing.assert_allclose(known_item_gains(scores)[[11, 2, 1, 0]], [1, 1 / np.log2(11), 0, 0])
 
 
-def test_a_title_asks_for_its_text_and_half_a_text_for_the_other():
+def test_queries_are_titles_or_the_first_half_of_a_text():
     sample = known_items(
         [
             Item("a", "red", "x" * 1000),
@@ -109,19 +109,19 @@ def test_an_encoder_must_reach_99_percent_of_the_quality_of_float32(n_wrong, cho
     assert requested_encoder(load, "int8", few).encoder.precision == "int8", "a small catalog is not measured"
 
 
-def test_one_that_was_asked_for_is_trusted_on_a_small_catalog():
+def test_a_requested_precision_is_not_measured_on_a_small_catalog():
     int8 = OtherEncoder("int8")
     assert requested_encoder(loader(int8=int8), "int8", ITEMS[:5]).encoder is int8
 
 
-def test_the_fastest_is_chosen_and_that_is_told():
+def test_the_fastest_is_chosen_and_a_note_says_so():
     slow, fast = OtherEncoder("float32", 0.05), OtherEncoder("int8")
     choice = fastest_encoder(loader(float32=slow, int8=fast), ("int8",), ITEMS)
     assert choice.encoder is fast
     assert choice.notes[-1].startswith("encoder: onnx-int8 (texts/s: torch ")
 
 
-def test_the_gate_refuses_an_encoder_that_finds_less():
+def test_an_encoder_with_a_worse_search_is_not_chosen():
     slow, blind = OtherEncoder("float32", 0.05), OtherEncoder("int8", blind=True)
     blind.encode_queries = lambda texts: OtherEncoder("int8").encode_documents(texts)
     half = OtherEncoder("bfloat16", 0.02)
@@ -130,7 +130,7 @@ def test_the_gate_refuses_an_encoder_that_finds_less():
     assert "onnx-int8 is not good enough: on 160 items of the catalog its NDCG@10 is" in choice.notes[0]
 
 
-def test_an_encoder_that_cannot_be_loaded_is_told_and_torch_takes_over():
+def test_float32_replaces_an_encoder_that_cannot_be_loaded():
     torch = ToyEncoder()
     load = loader(float32=torch, int8=EncoderError("cannot export it."))
     choice = fastest_encoder(load, ("int8",), ITEMS)
@@ -141,14 +141,14 @@ def test_an_encoder_that_cannot_be_loaded_is_told_and_torch_takes_over():
         assert choice.notes == ("cannot export it. Not used: onnx-int8.", "encoder: torch")
 
 
-def test_one_that_was_asked_for_may_be_slow_but_not_blind():
+def test_a_requested_precision_may_be_slow_but_not_wrong():
     torch, slow = ToyEncoder(), OtherEncoder("int8", 0.05)
     assert requested_encoder(loader(float32=torch, int8=slow), "int8", ITEMS).encoder is slow
     slow.encode_queries = lambda texts: slow.encode_documents(texts)[:, ::-1]
     assert requested_encoder(loader(float32=torch, int8=slow), "int8", ITEMS).encoder is torch
 
 
-def test_items_without_words_to_search_by_leave_float32():
+def test_without_queries_float32_is_chosen():
     torch = ToyEncoder()
     items = [Item(str(n), "one") for n in range(400)]
     assert (
@@ -156,15 +156,15 @@ def test_items_without_words_to_search_by_leave_float32():
     )
 
 
-def test_without_float32_there_is_nothing():
+def test_float32_must_be_loadable():
     with pytest.raises(EncoderError):
         fastest_encoder(loader(float32=EncoderError("gone")), (), ITEMS)
 
 
-# -- what is remembered ------------------------------------------------------------------------------------
+# -- stored speeds ----- ------------------------------------------------------------------------------------
 
 
-def test_speeds_are_measured_once_and_float32_is_only_the_reference_then(tmp_path):
+def test_stored_speeds_are_not_measured_again(tmp_path):
     slow, fast = OtherEncoder("float32", 0.05), OtherEncoder("int8")
     slow.device = fast.device = "cpu"
     speeds = Speeds(tmp_path, "model")
@@ -178,7 +178,7 @@ def test_speeds_are_measured_once_and_float32_is_only_the_reference_then(tmp_pat
     assert (again.encoder, again.notes) == (fast, first.notes)
 
 
-def test_the_gate_stays_when_speeds_are_known(tmp_path):
+def test_the_quality_is_measured_also_with_stored_speeds(tmp_path):
     speeds = Speeds(tmp_path, "model")
     speeds.store({"float32": 10.0, "int8": 90.0, "bfloat16": 40.0})
     blind, half = OtherEncoder("int8", blind=True), OtherEncoder("bfloat16")
@@ -188,7 +188,7 @@ def test_the_gate_stays_when_speeds_are_known(tmp_path):
     assert "onnx-int8 is not good enough" in choice.notes[0]
 
 
-def test_what_is_fastest_in_float32_stays_so(tmp_path):
+def test_float32_is_chosen_if_it_is_the_fastest(tmp_path):
     speeds = Speeds(tmp_path, "model")
     speeds.store({"float32": 100.0, "int8": 90.0})
     torch = ToyEncoder()

@@ -19,7 +19,7 @@ def test_the_fingerprint_of_a_folder_is_known_without_loading(bundled):
     assert known_fingerprint("owner/model", "float32") is None
 
 
-def test_the_fingerprint_changes_with_any_file_that_decides_the_vectors(bundled, model_copy):
+def test_the_fingerprint_changes_with_any_file_that_determines_the_vectors(bundled, model_copy):
     same = load(model_copy("same"))
     prompted = load(model_copy("prompted", config_sentence_transformers=PROMPTS))
     shorter = load(model_copy("shorter", sentence_bert_config={"max_seq_length": 128}))
@@ -37,7 +37,7 @@ def test_the_fingerprint_changes_with_the_weights(bundled, model_copy):
     assert load(folder).fingerprint != bundled.fingerprint
 
 
-def test_notes_beside_the_model_do_not_change_the_fingerprint(bundled, model_copy):
+def test_other_files_do_not_change_the_fingerprint(bundled, model_copy):
     folder = model_copy()
     (folder / "NOTES.md").write_text("bought on Tuesday")
     assert load(folder).fingerprint == bundled.fingerprint

@@ -1,4 +1,4 @@
-"""Encoders by name: which one is loaded, and what is not imported for it."""
+"""Encoders by name: which one is loaded, and that torch is not imported without need."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_reference_has_the_vectors_of_float32_without_torch(exports, bundled
     assert (vectors * bundled.encode_documents(TEXTS)).sum(axis=1).min() > 0.9999
 
 
-def test_without_a_whole_export_the_reference_is_torch(own_exports, bundled):
+def test_without_a_complete_export_the_reference_uses_torch(own_exports, bundled):
     (export_folder(own_exports, bundled.fingerprint) / MODELS["float32"]).write_bytes(b"no model")
     for folder in (own_exports, own_exports / "none"):
         assert load_reference("bundled", Settings(cache={"folder": folder})).encode_queries(["x"]).shape == (
@@ -43,7 +43,7 @@ def test_an_export_is_loaded_without_torch(exports):
 
 
 @pytest.mark.slow
-def test_a_damaged_export_is_made_anew(own_exports, bundled, int8):
+def test_a_damaged_export_is_replaced(own_exports, bundled, int8):
     folder = export_folder(own_exports, bundled.fingerprint)
     (folder / MODELS["int8"]).write_bytes(b"no model")
     again = load_encoder("bundled", Settings(cache={"folder": own_exports}), precision="int8")

@@ -27,6 +27,6 @@ def test_the_bundled_model_is_a_folder():
     assert (Path(model_path("bundled")) / "model.safetensors").is_file()
 
 
-def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path):
+def test_a_missing_folder_is_not_looked_up_on_the_hub(tmp_path):
     with pytest.raises(EncoderError, match=r"cannot load the encoder .*the folder does not exist"):
         load_encoder(str(tmp_path / "model"), Settings())

@@ -1,4 +1,4 @@
-"""Exports to ONNX: complete or not there, and only of models that can be exported."""
+"""Exports to ONNX: complete or missing, and only of supported models."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_export_must_compute_nearly_the_same_vectors(precision, cosine, is_sa
             check_same(model, exported)
 
 
-def test_who_comes_second_leaves_the_whole_export_of_the_first(own_exports, bundled, tmp_path):
+def test_a_complete_export_is_not_replaced(own_exports, bundled, tmp_path):
     folder = export_folder(own_exports, bundled.fingerprint)
     before = (folder / CARD).stat().st_ino
     made = shutil.copytree(folder, tmp_path / "second" / "export")
@@ -67,7 +67,7 @@ def test_two_processes_export_at_once(tmp_path):
     assert len(list((tmp_path / "onnx").iterdir())) == 1
 
 
-def test_an_export_that_fails_says_why_and_leaves_nothing(bundled, tmp_path, monkeypatch):
+def test_a_failed_export_leaves_no_files(bundled, tmp_path, monkeypatch):
     def fails(*_, **__):
         raise RuntimeError("an operator that ONNX does not have\nand more")
 
@@ -78,14 +78,14 @@ def test_an_export_that_fails_says_why_and_leaves_nothing(bundled, tmp_path, mon
 
 
 @pytest.mark.slow
-def test_where_nothing_can_be_written_the_export_is_used_but_not_kept(int8, tmp_path):
+def test_an_export_can_be_used_without_a_writable_folder(int8, tmp_path):
     (tmp_path / "file").touch()
     encoder = load_encoder("bundled", Settings(cache={"folder": tmp_path / "file"}), precision="int8")
     np.testing.assert_allclose(encoder.encode_queries(TEXTS), int8.encode_queries(TEXTS), atol=1e-6)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_modules_and_poolings_that_are_not_known_are_refused(model_copy):
+def test_unsupported_modules_and_poolings_are_an_error(model_copy):
     pooled = load_encoder(str(model_copy("max", **{"1_Pooling/config": {"pooling_mode": "max"}})), Settings())
     with pytest.raises(EncoderError, match=r"cannot export an encoder with the pooling .*max"):
         known_modules(pooled.model)

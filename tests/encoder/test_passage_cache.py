@@ -1,4 +1,4 @@
-"""The passage cache: nothing is encoded twice, and no fault of the cache reaches the index."""
+"""The passage cache: stored vectors are returned unchanged, and no error of the cache is raised."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def key(number):
 
 
 def random_rows(numbers):
-    """Vectors that are known from their numbers."""
+    """Return vectors that are computed from their numbers."""
     return np.stack([np.random.default_rng(n).standard_normal(DIMENSION).astype(np.float32) for n in numbers])
 
 
@@ -35,7 +35,7 @@ def put(cache, numbers, fingerprint="f", name="toy"):
 
 
 def there(cache, numbers):
-    """Return which vectors are there; they must be the ones that were put, bit by bit."""
+    """Return which vectors are stored, after checking that they are unchanged bit by bit."""
     found, vectors = cache.get([key(n) for n in numbers], DIMENSION)
     assert vectors.dtype == np.float32
     for number, is_there, vector in zip(numbers, found, vectors, strict=True):
@@ -50,7 +50,7 @@ def opened(tmp_path):
     caches = []
 
     def open_one(max_mb=64, folder=tmp_path / "cache", **options):
-        time.sleep(0.002)  # runs are told apart by the millisecond
+        time.sleep(0.002)  # two runs must start in different milliseconds
         caches.append(PassageCache(folder, max_mb, **options))
         return caches[-1]
 
@@ -59,10 +59,10 @@ def opened(tmp_path):
         cache.close()
 
 
-# -- what it keeps ---------------------------------------------------------------------------------
+# -- stored vectors --------------------------------------------------------------------------------
 
 
-def test_what_was_put_is_there_for_the_next_run(opened):
+def test_vectors_are_stored_for_the_next_run(opened):
     first = opened()
     assert there(first, range(5)) == []
     put(first, [1, 3])
@@ -72,7 +72,7 @@ def test_what_was_put_is_there_for_the_next_run(opened):
     assert first.notes == []
 
 
-def test_every_bit_of_a_vector_is_kept(opened):
+def test_vectors_are_stored_bit_by_bit(opened):
     odd = np.array([[np.nan, -0.0, np.inf, 1e-45]], np.float32)
     cache = opened()
     cache.put([key(1)], odd, "f", "toy")
@@ -88,7 +88,7 @@ def test_more_passages_than_one_query_holds(opened):
     assert cache.get([], DIMENSION)[1].shape == (0, DIMENSION)
 
 
-def test_a_cache_of_no_size_makes_no_file(opened, tmp_path):
+def test_a_cache_of_0_mb_creates_no_file(opened, tmp_path):
     cache = opened(max_mb=0)
     put(cache, [1])
     assert there(cache, [1]) == []
@@ -97,7 +97,7 @@ def test_a_cache_of_no_size_makes_no_file(opened, tmp_path):
     assert cache.notes == []
 
 
-def test_what_was_not_used_for_longest_goes_first(opened):
+def test_the_passages_used_longest_ago_are_deleted_first(opened):
     old = opened(max_mb=1)
     put(old, range(600))
     old.close()
@@ -119,7 +119,7 @@ def test_what_was_not_used_for_longest_goes_first(opened):
     assert file.stat().st_size < 1.2e6
 
 
-def test_a_run_does_not_push_out_what_it_used_itself(opened):
+def test_a_run_does_not_delete_what_it_used_itself(opened):
     cache = opened(max_mb=1)
     for first in range(0, 6000, 500):
         put(cache, range(first, first + 500))
@@ -130,7 +130,7 @@ def test_a_run_does_not_push_out_what_it_used_itself(opened):
     assert "(1 MB) is full of passages of this run" in cache.notes[0]
 
 
-def test_a_lower_bound_makes_the_file_smaller(opened, tmp_path):
+def test_a_smaller_limit_shrinks_the_file(opened, tmp_path):
     cache = opened(max_mb=8)
     put(cache, range(8000))
     cache.close()
@@ -152,7 +152,7 @@ def test_reading_writes_nothing(opened, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*.db*")} == before
 
 
-# -- two at once, and kills ------------------------------------------------------------------------
+# -- concurrency and kills -------------------------------------------------------------------------
 
 
 def write_many(folder, first):
@@ -176,7 +176,7 @@ def test_two_processes_write_at_once(opened, tmp_path):
     assert len(files(tmp_path / "cache")) == 1
 
 
-def test_a_killed_writer_leaves_whole_batches(opened, tmp_path):
+def test_a_killed_process_leaves_complete_batches(opened, tmp_path):
     script = textwrap.dedent(f"""
         import sys, pathlib
         sys.path[:0] = {[os.path.dirname(__file__), *sys.path]!r}
@@ -202,7 +202,7 @@ def test_a_killed_writer_leaves_whole_batches(opened, tmp_path):
         cache.close()
 
 
-# -- what can go wrong -----------------------------------------------------------------------------
+# -- errors ----------------------------------------------------------------------------------------
 
 
 def filled(opened):
@@ -212,7 +212,7 @@ def filled(opened):
     return files(cache.path.parent)[0]
 
 
-def test_a_file_that_is_no_cache_is_replaced(opened):
+def test_a_file_that_is_not_a_database_is_replaced(opened):
     path = filled(opened)
     path.write_bytes(b"no database at all" * 1000)
     cache = opened()
@@ -224,7 +224,7 @@ def test_a_file_that_is_no_cache_is_replaced(opened):
 
 
 @pytest.mark.parametrize("place", ["in a vector", "in a page", "at the end"])
-def test_a_damaged_file_gives_no_wrong_vector(opened, place):
+def test_a_damaged_file_returns_no_wrong_vector(opened, place):
     path = filled(opened)
     content = bytearray(path.read_bytes())
     if place == "in a vector":
@@ -248,7 +248,7 @@ def test_a_damaged_file_gives_no_wrong_vector(opened, place):
     assert fresh.notes == []
 
 
-def test_a_cache_of_another_version_is_left_to_it(opened):
+def test_a_file_of_another_version_is_kept(opened):
     path = filled(opened)
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
@@ -264,7 +264,7 @@ def test_a_cache_of_another_version_is_left_to_it(opened):
     assert path.exists()
 
 
-def test_a_folder_that_cannot_be_written(opened, tmp_path):
+def test_a_folder_that_cannot_be_written_is_a_note(opened, tmp_path):
     (tmp_path / "file").write_text("")
     cache = opened(folder=tmp_path / "file" / "cache")
     put(cache, [1])
@@ -272,7 +272,7 @@ def test_a_folder_that_cannot_be_written(opened, tmp_path):
     assert cache.notes[0].startswith(f"no passage cache in {tmp_path / 'file' / 'cache'}: ")
 
 
-def test_a_full_disk_stops_writing_not_reading(opened):
+def test_a_full_disk_stops_writing_but_not_reading(opened):
     filled(opened)
 
     def connect_on_full_disk(path):
@@ -290,7 +290,7 @@ def test_a_full_disk_stops_writing_not_reading(opened):
     assert note.startswith("the passage cache cannot be written: database or disk is full. Encoding goes on")
 
 
-def test_a_writer_that_never_ends_is_not_waited_for_long(opened):
+def test_the_wait_for_another_writer_is_limited(opened):
     path = filled(opened)
     other = connect(path)
     other.execute("BEGIN IMMEDIATE")

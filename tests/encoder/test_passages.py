@@ -39,7 +39,7 @@ def squeezed(text):
     return "".join(text.split())
 
 
-def test_a_short_text_is_one_passage_as_it_is():
+def test_a_short_text_is_one_unchanged_passage():
     assert Chunker(ToyEncoder(passage_tokens=8)).split(["  red\n\ngreen. blue "]) == [
         ["  red\n\ngreen. blue "]
     ]
@@ -50,14 +50,14 @@ def test_an_empty_text_has_one_empty_passage():
     assert Chunker(ToyEncoder()).split([]) == []
 
 
-def test_cuts_are_made_at_paragraphs_then_sentences():
+def test_texts_are_split_at_paragraphs_then_sentences():
     text = "One two three.\n\nFour five six. Seven eight nine. Ten eleven."
     assert Chunker(ToyEncoder(passage_tokens=6)).split([text]) == [
         ["One two three.", "Four five six. Seven eight nine.", "Ten eleven."]
     ]
 
 
-def test_chinese_is_cut_at_its_own_full_stops(bundled):
+def test_chinese_is_split_at_chinese_full_stops(bundled):
     passages = Chunker(bundled, passage_tokens=30).split([CHINESE])[0]
     assert "".join(passages) == CHINESE
     assert len(passages) > 1
@@ -81,11 +81,11 @@ def test_nothing_is_lost_and_nothing_is_too_long(bundled, texts):
     for text, passages in zip(texts, found, strict=True):
         assert passages
         assert squeezed("".join(passages)) == squeezed(text)
-        # One character may be several tokens, and is never cut.
+        # One character may have several tokens, and is not split.
         assert all(bundled.count_tokens([passage])[0] <= 12 or len(passage) == 1 for passage in passages)
 
 
-def test_a_text_without_any_place_to_cut_is_cut_anywhere(bundled):
+def test_a_text_without_separators_is_split_anywhere(bundled):
     text = "科" * 4000
     passages = Chunker(bundled).split([text])[0]
     assert "".join(passages) == text
@@ -93,7 +93,7 @@ def test_a_text_without_any_place_to_cut_is_cut_anywhere(bundled):
     assert max(bundled.count_tokens(passages)) <= bundled.passage_tokens
 
 
-def test_a_long_text_is_cut_in_seconds(bundled):
+def test_a_long_text_is_split_in_seconds(bundled):
     text = "The quick brown fox, which is red, jumps over the lazy dog. " * 2_000
     passages = Chunker(bundled).split([text])[0]
     assert squeezed("".join(passages)) == squeezed(text)

@@ -1,4 +1,4 @@
-"""Sentence encoders on torch, shown with the bundled one."""
+"""Sentence encoders on torch, tested with the bundled one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def load(folder, **settings):
     return load_encoder(str(folder), Settings(encoder=settings))
 
 
-def test_the_bundled_encoder_says_what_it_is(bundled):
+def test_attributes_of_the_bundled_encoder(bundled):
     assert bundled.name == "bundled"
     assert bundled.dimension == 384
     assert bundled.passage_tokens == 256 - 2
@@ -60,30 +60,30 @@ def test_no_texts_are_no_rows(bundled, method):
     assert vectors.dtype == np.float32
 
 
-def test_a_row_belongs_to_its_text_whatever_the_batches(model_copy):
+def test_rows_are_in_the_order_of_the_texts_for_any_batches(model_copy):
     texts = ["gtk " * n for n in (30, 1, 12, 3, 25, 7)]
     small = load(model_copy(), batch_tokens=32)
     alone = np.vstack([small.encode_documents([text]) for text in texts])
     np.testing.assert_allclose(small.encode_documents(texts), alone, atol=1e-5)
 
 
-def test_progress_hears_of_every_text(bundled):
+def test_progress_is_called_for_every_text(bundled):
     heard: list[int] = []
     bundled.encode_documents(["one", "two " * 300, "three"], progress=heard.append)
     assert sum(heard) == 3
 
 
-def test_tokens_are_counted_without_special_ones_and_never_cut(bundled):
+def test_tokens_are_counted_without_special_tokens_and_limit(bundled):
     assert bundled.count_tokens(["", "parse json", "a " * 1000, "科幻小说"]) == [0, 4, 1000, 4]
     assert bundled.count_tokens([]) == []
 
 
-def test_counting_leaves_the_model_as_it_was(bundled):
+def test_counting_does_not_change_the_model(bundled):
     bundled.count_tokens(["a " * 1000, "b"])
     np.testing.assert_allclose(bundled.encode_documents([SENTENCE])[0, :5], FIRST_FIVE, atol=1e-4)
 
 
-def test_prompts_of_the_model_are_respected(bundled, model_copy):
+def test_prompts_of_the_model_are_used(bundled, model_copy):
     prompted = load(model_copy(config_sentence_transformers=PROMPTS))
     assert (prompted.query_prompt, prompted.document_prompt) == ("query: ", "passage: ")
     query, document = prompted.encode_queries([SENTENCE]), prompted.encode_documents([SENTENCE])
@@ -102,14 +102,14 @@ def test_another_name_for_the_document_prompt(model_copy):
     assert load(model_copy(config_sentence_transformers=prompts)).document_prompt == "p: "
 
 
-def test_a_folder_that_is_no_model(tmp_path):
+def test_a_folder_without_a_model_is_an_error(tmp_path):
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(EncoderError, match=r"cannot load the encoder .*in safetensors format") as raised:
         load(tmp_path)
     assert "\n" not in str(raised.value)
 
 
-def test_cut_weights_are_refused(model_copy):
+def test_truncated_weights_are_an_error(model_copy):
     folder = model_copy()
     weights = (folder / "model.safetensors").read_bytes()[:1_000_000]
     (folder / "model.safetensors").unlink()
@@ -118,7 +118,7 @@ def test_cut_weights_are_refused(model_copy):
         load(folder)
 
 
-def test_pickled_weights_are_refused(model_copy):
+def test_pickled_weights_are_an_error(model_copy):
     folder = model_copy()
     (folder / "model.safetensors").unlink()
     torch.save({"embeddings.word_embeddings.weight": torch.zeros(2, 2)}, folder / "pytorch_model.bin")
@@ -126,7 +126,7 @@ def test_pickled_weights_are_refused(model_copy):
         load(folder)
 
 
-def test_a_model_with_code_of_its_own_is_refused(model_copy):
+def test_a_model_with_its_own_code_is_an_error(model_copy):
     folder = model_copy()
     ran = folder / "ran"
     (folder / "own.py").write_text(f"open({str(ran)!r}, 'w')\nclass Own: ...\n")
@@ -145,7 +145,7 @@ def test_the_device_can_be_chosen():
         load_encoder("bundled", Settings(encoder={"device": "abacus"}))
 
 
-def test_a_copy_that_lost_its_tokenizer(model_copy):
+def test_a_model_without_a_tokenizer_is_an_error(model_copy):
     folder = model_copy()
     for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"):
         (folder / name).unlink()
@@ -160,7 +160,7 @@ needs_bfloat16 = pytest.mark.skipif(
 
 
 @needs_bfloat16
-def test_bfloat16_gives_nearly_the_same_vectors_under_a_fingerprint_of_its_own(bundled):
+def test_bfloat16_has_nearly_the_same_vectors_and_another_fingerprint(bundled):
     half = load_encoder("bundled", Settings(encoder={"backend": "torch-bf16", "device": "cpu"}))
     assert (bundled.precision, half.precision) == ("float32", "bfloat16")
     assert half.fingerprint == f"{bundled.fingerprint}-bfloat16"
@@ -171,7 +171,7 @@ def test_bfloat16_gives_nearly_the_same_vectors_under_a_fingerprint_of_its_own(b
     assert cosines.min() > 0.99
 
 
-def test_a_device_without_bfloat16_is_told():
+def test_a_device_without_bfloat16_is_an_error():
     assert not computes_bfloat16(torch.device("meta"))
     with pytest.raises(EncoderError, match=r"this machine \(meta\) cannot run .* in bfloat16"):
         load_encoder("bundled", Settings(encoder={"device": "meta"}), precision="bfloat16")
@@ -184,5 +184,5 @@ def test_a_graphics_card_takes_what_fits_into_half_of_its_free_memory():
     assert tokens_that_fit(0, 384, 1536, 4) == 0
 
 
-def test_a_processor_keeps_to_the_settings(bundled):
+def test_a_processor_uses_the_batch_size_of_the_settings(bundled):
     assert batch_tokens_of(bundled.model) == 0

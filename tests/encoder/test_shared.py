@@ -13,7 +13,7 @@ from semrec.encoder.shared import SharedEncoder
 
 
 class Slow(ToyEncoder):
-    """Encodes one text a batch, and notices two threads at once."""
+    """Encodes one text a batch, and fails if two threads use it at once."""
 
     def __init__(self):
         super().__init__()
@@ -40,7 +40,7 @@ class Slow(ToyEncoder):
         return ToyEncoder.encode_documents(self, [text])
 
 
-def test_who_encodes_much_lets_others_in_between():
+def test_a_query_does_not_wait_for_all_documents():
     slow = Slow()
     shared = SharedEncoder(slow)
     heard = []
@@ -58,7 +58,7 @@ def test_who_encodes_much_lets_others_in_between():
     assert [text for text in slow.order if text != "q"] == [f"d{n}" for n in range(40)]
 
 
-def test_an_encoder_that_fails_leaves_the_turn_to_others():
+def test_after_an_error_the_encoder_can_be_used():
     class Failing(ToyEncoder):
         def encode_documents(self, texts, progress=None):
             if progress is None:

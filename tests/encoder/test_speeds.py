@@ -10,7 +10,7 @@ from semrec.encoder.speeds import FILE, Speeds
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"key": 5}'])
-def test_speeds_that_cannot_be_read_are_not_known(tmp_path, content):
+def test_an_unreadable_file_holds_no_speeds(tmp_path, content):
     (tmp_path / FILE).write_text(content)
     speeds = Speeds(tmp_path, "model")
     assert speeds.known() == {}
@@ -23,7 +23,7 @@ def test_speeds_that_cannot_be_read_are_not_known(tmp_path, content):
 @pytest.mark.parametrize(
     "rates", ['"int8": 9.0', '"float32": 1.0, "int4": 9.0', '"float32": "fast"', '"float32": null']
 )
-def test_speeds_that_make_no_sense_are_not_known(tmp_path, rates):
+def test_invalid_speeds_are_ignored(tmp_path, rates):
     speeds = Speeds(tmp_path, "model")
     speeds.store({"float32": 1.0})
     file = tmp_path / FILE
@@ -42,7 +42,7 @@ def test_without_a_fingerprint_nothing_is_stored(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_old_speeds_are_not_known(tmp_path, monkeypatch):
+def test_speeds_are_valid_for_a_month(tmp_path, monkeypatch):
     speeds = Speeds(tmp_path, "model")
     speeds.store({"float32": 1.0})
     now = time.time()

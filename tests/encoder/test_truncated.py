@@ -1,4 +1,4 @@
-"""Encoders whose vectors are cut: the first numbers, at unit length, under a fingerprint of their own."""
+"""Encoders with truncated vectors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from semrec.encoder.truncated import TruncatedEncoder, truncate_encoder, truncat
 from semrec.errors import ConfigError
 
 
-def test_the_first_numbers_are_kept_at_unit_length():
+def test_rows_are_truncated_and_scaled():
     vectors = np.array([[3, 4, 12], [0, 0, 1]], np.float32)
     assert truncate_rows(vectors, 2) == pytest.approx(np.array([[0.6, 0.8], [0, 0]]))
     assert truncate_rows(vectors, 2).dtype == np.float32
 
 
-def test_queries_and_documents_are_cut_alike():
+def test_queries_and_documents_are_truncated():
     whole = ToyEncoder()
     encoder = TruncatedEncoder(whole, 3)
     for encode, encode_whole in (
@@ -28,7 +28,7 @@ def test_queries_and_documents_are_cut_alike():
     assert encoder.count_tokens(["red blue"]) == whole.count_tokens(["red blue"])
 
 
-def test_vectors_of_another_length_cannot_be_compared():
+def test_each_dimension_has_its_own_fingerprint():
     whole = ToyEncoder()
     fingerprints = {truncate_encoder(whole, dimension).fingerprint for dimension in (None, 2, 3)}
     assert len(fingerprints) == 3
@@ -36,6 +36,6 @@ def test_vectors_of_another_length_cannot_be_compared():
 
 
 @pytest.mark.parametrize("dimension", [0, 1000])
-def test_a_length_that_does_not_fit_is_refused(dimension):
+def test_a_dimension_out_of_range_is_an_error(dimension):
     with pytest.raises(ConfigError, match=f"not {dimension}"):
         truncate_encoder(ToyEncoder(), dimension)

@@ -14,7 +14,7 @@ WORDS = [" ".join(["red apple tree"] * 3 if i % 2 else ["blue ocean wave"] * 3) 
 def checkerboard():
     """Even users like even items, odd users odd items; each misses the one on the diagonal.
 
-    The right answer for user u is item u: everyone of the same colour likes it, nobody of the other.
+    The right answer for user u is item u: all users of the same colour like it, and no others.
     """
     n = 12
     u, i = np.indices((n, n))
@@ -24,7 +24,7 @@ def checkerboard():
 
 @pytest.fixture
 def events():
-    """60 users, 20 items, timed, with a repeated pair."""
+    """Events of 60 users and 20 items, with times and one repeated pair."""
     rng = np.random.default_rng(7)
     rows = [(f"u{u:02}", f"i{i:02}") for u in range(60) for i in rng.permutation(20)[: 1 + u % 9]]
     rows.append(rows[3])
@@ -35,7 +35,7 @@ def events():
 
 @pytest.fixture
 def features():
-    """Even items point one way, odd items the other, all with a large common part and a little noise."""
+    """Vectors with a large common part; even items differ from odd items; a little noise."""
     noise = np.random.default_rng(0).normal(0, 0.02, (12, 4))
     side = np.where(np.arange(12) % 2, 1.0, -1.0)[:, None] * [[0, 0.5, 0, 0]]
     vectors = (np.array([[3.0, 0, 0, 0]]) + side + noise).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Scores with ties, and the order that they make, worked out slowly."""
+"""Scores with ties, and their order by plain code."""
 
 import math
 

@@ -11,7 +11,7 @@ def texts(svg):
     return [element.text for element in ElementTree.fromstring(svg).iter() if element.text]
 
 
-def test_charts_of_nothing_and_of_zeros():
+def test_charts_without_data_and_with_zeros():
     zero = Point("a", 0.0, 0.0, 0.0, "s0")
     for svg in (
         bars([], "x"),

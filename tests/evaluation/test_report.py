@@ -15,7 +15,7 @@ EVIL = "<script>alert('1')</script>\"&"
 
 
 class Reader(HTMLParser):
-    """Collect elements and what they would load."""
+    """Collects the elements, and what they would load."""
 
     def __init__(self):
         super().__init__()
@@ -59,7 +59,7 @@ def test_plots_are_well_formed(evaluation):
         ElementTree.fromstring(svg)
 
 
-def test_the_first_recommender_is_the_subject(evaluation):
+def test_the_page_is_about_the_first_recommender(evaluation):
     text = page(evaluation, title="t")
     assert "<b>ours</b> reaches an NDCG of" in text
     assert '<tr class="s0"><td>ours</td>' in text
@@ -86,7 +86,7 @@ def test_one_recommender_and_no_slices():
     assert text.count("<svg") == 1
 
 
-def test_ratings_alone_and_nothing_at_all(events):
+def test_a_page_with_ratings_only_and_an_empty_page(events):
     measures = evaluate_ratings({"mean": lambda users, items: np.full(len(users), 3.0)}, split_random(events))
     assert "RMSE" in page(Evaluation(measures, 10, "random"), title="t")
     assert "How it was measured" in page(Evaluation((), 10, "random"), title="t")

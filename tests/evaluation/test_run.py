@@ -47,7 +47,7 @@ def test_the_best_and_the_worst(split):
         assert m.value <= m.high + 1e-12
 
 
-def test_known_items_and_others_than_candidates_are_never_recommended(events):
+def test_known_items_and_non_candidates_are_not_recommended(events):
     split = split_cold_items(events)
     seen = []
 
@@ -76,7 +76,7 @@ def test_the_recommenders_scores_are_not_changed(split):
     assert (scores == 1).all()
 
 
-def test_finished_lists_are_taken_as_they_are(split):
+def test_lists_are_used_unchanged(split):
     def first_test_item(users):
         test = split.test[users]
         return TopK(test.indices[test.indptr[:-1]][:, None].astype(np.int64), np.ones(len(users), np.int64))
@@ -98,12 +98,12 @@ def test_finished_lists_are_taken_as_they_are(split):
         (lambda n: TopK(np.zeros((n, 2), np.int64), np.full(n, 2)), "twice"),
     ],
 )
-def test_answers_that_do_not_fit(split, answer, message):
+def test_invalid_answers_are_an_error(split, answer, message):
     with pytest.raises(ConfigError, match=message):
         evaluate({"bad": lambda users: answer(len(users))}, split)
 
 
-def test_nobody_to_ask(split):
+def test_an_evaluation_needs_a_recommender(split):
     with pytest.raises(ConfigError, match="no recommender"):
         evaluate({}, split)
 

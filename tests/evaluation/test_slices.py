@@ -10,7 +10,7 @@ from semrec.evaluation.slices import HISTORY_LENGTHS, ITEM_POPULARITY, TEMPERATU
 from semrec.evaluation.splits import split_last
 
 
-def test_bins_hold_everything_once():
+def test_every_count_is_in_one_bin():
     counts = np.array([0, 1, 3, 4, 19, 20, 500])
     parts = bins(counts, TEMPERATURE)
     assert sum(part.astype(int) for part in parts.values()).tolist() == [1] * 7

@@ -1,3 +1,5 @@
+"""Splits divide the events, and keep the future and the test part out of training."""
+
 import numpy as np
 import polars as pl
 import pytest
@@ -60,7 +62,7 @@ def test_every_split_divides_the_pairs(kind, rows, seed, share):
 
 @settings(max_examples=60, deadline=None)
 @given(rows=logs)
-def test_time_splits_never_learn_from_the_future(rows):
+def test_time_splits_do_not_train_on_later_events(rows):
     events = frame(rows)
     for cut in (split_time, split_last):
         try:
@@ -105,7 +107,7 @@ def test_of_a_repeated_pair_the_last_event_counts():
     assert pairs(split.test_events) == {("a", "x")}
 
 
-def test_cold_items_are_unknown_and_the_only_candidates(events):
+def test_only_cold_items_are_candidates(events):
     split = split_cold_items(events)
     cold = {split.items[i] for i in np.flatnonzero(split.candidates)}
     assert len(cold) == 4
@@ -113,7 +115,7 @@ def test_cold_items_are_unknown_and_the_only_candidates(events):
     assert set(split.test_events["item_id"]) == cold
 
 
-def test_cold_users_know_one_two_or_three(events):
+def test_cold_users_have_one_two_or_three_training_events(events):
     split = split_cold_users(events, share=0.9)
     lengths = np.diff(split.train.indptr)[split.test_users]
     assert sorted(set(lengths)) == [1, 2, 3]
@@ -129,7 +131,7 @@ def test_cold_users_without_time_are_cut_at_random(events):
     assert set(np.diff(split.train.indptr)[split.test_users]) == {2}
 
 
-def test_catalog_gives_columns_and_unknown_items_are_counted(events):
+def test_columns_are_those_of_the_catalog_and_unknown_items_are_counted(events):
     catalog = [*(f"i{i:02}" for i in reversed(range(19))), "never seen"]
     split = split_random(events, items=catalog)
     assert split.items == tuple(catalog)
@@ -138,7 +140,7 @@ def test_catalog_gives_columns_and_unknown_items_are_counted(events):
     assert (split.users[u], split.items[i]) in pairs(split.test_events)
 
 
-def test_dislikes_are_known_but_never_right():
+def test_dislikes_are_known_items_but_not_positives():
     rows = pl.DataFrame(
         {"user_id": ["a"] * 3, "item_id": ["x", "y", "z"], "value": [1.0, 1.0, -1.0], "time": [1, 2, 3]}
     )
@@ -163,14 +165,14 @@ def test_dislikes_are_known_but_never_right():
         ("global-time", {"user_id": [], "item_id": [], "time": []}, "nothing to learn"),
     ],
 )
-def test_what_cannot_be_split_says_why(kind, events, message):
+def test_events_that_cannot_be_split_are_an_error(kind, events, message):
     with pytest.raises(ConfigError, match=message):
         SPLITS[kind](pl.DataFrame(events))
 
 
 @pytest.mark.parametrize("kind", ["random", "time", "cold-items", "cold-users", "global-time"])
 @pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
-def test_share_lies_between_0_and_1(kind, share, events):
+def test_the_share_must_be_between_0_and_1(kind, share, events):
     with pytest.raises(ConfigError, match="share"):
         SPLITS[kind](events, share=share)
 

@@ -33,7 +33,7 @@ def test_ranks_and_auc_against_plain_versions(case):
         assert areas[u] == pytest.approx(np.mean(won) if won else math.nan, nan_ok=True)
 
 
-def test_equal_scores_earn_nothing():
+def test_equal_scores_have_no_ndcg():
     test = sparse.csr_array(np.array([[0, 0, 1.0], [1.0, 0, 0]], np.float32))
     flat = np.zeros((2, 3), np.float32)
     assert ndcg(find_hits(top_k(flat, 2, test), test)).tolist() == [0, 0]
@@ -41,7 +41,7 @@ def test_equal_scores_earn_nothing():
     assert auc(flat, test).tolist() == [0, 0]
 
 
-def test_only_ties_change_never_neighbouring_numbers():
+def test_neighbouring_floats_are_not_a_tie():
     low = np.float32(1.0)
     high = np.nextafter(low, np.float32(2))
     scores = np.array([[high, low]], np.float32)
@@ -73,7 +73,7 @@ def test_one_item():
     assert math.isnan(auc(np.zeros((1, 1), np.float32), test)[0])
 
 
-def test_unusable_scores_are_refused():
+def test_nan_scores_are_an_error():
     with pytest.raises(ConfigError, match="NaN"):
         top_k(np.array([[np.nan, 1]], np.float32), 1)
     with pytest.raises(ConfigError, match="k=0"):

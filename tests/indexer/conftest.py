@@ -1,4 +1,4 @@
-"""Indexes that are built once for all tests of the folder: each build starts a process."""
+"""Indexes that are built once for all tests of the folder, because each build starts a process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from semrec.recommender import Recommender
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """Make an embedded index of items: `shop` in a folder, beside `cache`, its passage cache."""
+    """Create an embedded index in the folder `shop`, and its passage cache in `cache`."""
     originals = {}
 
     def build(items, folder):

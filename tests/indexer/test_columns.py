@@ -38,6 +38,6 @@ def test_absent_columns_are_named():
         require_columns(["a", "b"], ["a", "c"], "x.csv")
 
 
-def test_a_message_holds_thirty_names_at_most():
+def test_a_message_has_at_most_thirty_names():
     assert quoted([]) == "none"
     assert quoted(map(str, range(31))).endswith('"29" and 1 more')

@@ -1,4 +1,4 @@
-"""From files of any shape to event frames; a bad row costs only itself."""
+"""Event frames from files of any format; only bad rows are rejected."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(path, kind):
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_all_formats_say_the_same(tmp_path, kind):
+def test_all_formats_have_the_same_events(tmp_path, kind):
     path = tmp_path / f"events.{kind}"
     write(path, kind)
     found, source = read(path)
@@ -53,7 +53,7 @@ def test_all_formats_say_the_same(tmp_path, kind):
     assert 'user: column "user_id" (guessed)' in source.notes
 
 
-def test_frames_and_dicts_work_too():
+def test_frames_and_dicts():
     assert read(ROWS)[0] == EVENTS
     assert read(iter(ROWS))[0] == EVENTS
     assert read(pl.DataFrame({"user": ["u"], "item": ["i"]}))[0] == [("u", "i", "view", None, None)]
@@ -100,7 +100,7 @@ def test_times(written, seconds):
     assert read([{"user": "u", "item": "i", "time": written}])[0][0][4] == seconds
 
 
-def test_bad_rows_are_told_with_number_and_reason(tmp_path):
+def test_bad_rows_are_rejected_with_number_and_reason(tmp_path):
     path = tmp_path / "events.csv"
     path.write_bytes(
         b"user,item,rating,time\n"
@@ -135,7 +135,7 @@ def test_bad_rows_are_told_with_number_and_reason(tmp_path):
     assert len(source.rejected) == 8
 
 
-def test_bad_lines_of_json(tmp_path):
+def test_bad_lines_of_json_are_rejected(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text(
         '{"user": "u", "item": "i"}\nnot json\n[1]\n'
@@ -147,7 +147,7 @@ def test_bad_lines_of_json(tmp_path):
     assert [reject.row for reject in rejects] == [2, 3, 4, 5]
 
 
-def test_columns_that_are_not_there(tmp_path):
+def test_missing_columns_are_an_error(tmp_path):
     path = tmp_path / "events.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(CatalogError, match="no column looks like the user; name it with --user"):
@@ -169,5 +169,5 @@ def test_an_iterator_is_read_once():
         list(source)
 
 
-def test_batches_are_bounded():
+def test_frames_have_at_most_so_many_rows():
     assert [len(frame) for frame in open_events(ROWS, batch_rows=2)] == [2, 1]

@@ -1,4 +1,4 @@
-"""From a catalog to a generation that answers, on the embedded store."""
+"""A new index from a catalog, in the embedded store."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_report_counts_what_was_done(store, tmp_path):
     assert json.loads(json.dumps(report.to_dict()))["n_rejected"] == 2
 
 
-def test_the_manifest_says_what_the_generation_was_built_with(store, tmp_path):
+def test_the_manifest_describes_the_generation(store, tmp_path):
     build(
         store, tmp_path, [{"id": "a", "title": "red", "year": 2000}, {"id": "b", "title": "blue", "year": 1}]
     )
@@ -81,7 +81,7 @@ def test_every_rejected_row_is_listed_and_counted_by_reason(store, tmp_path):
     assert sorted(report.rejected.values()) == [1, 1, 2]
 
 
-def test_without_rejects_there_is_no_file_and_an_old_one_goes(store, tmp_path):
+def test_without_rejects_there_is_no_file_and_an_old_one_is_removed(store, tmp_path):
     build(store, tmp_path, [*items(1), Item("item-0", "again")])
     assert (tmp_path / "rejects.jsonl").exists()
     report = build(store, tmp_path, items(2))
@@ -89,7 +89,7 @@ def test_without_rejects_there_is_no_file_and_an_old_one_goes(store, tmp_path):
     assert not (tmp_path / "rejects.jsonl").exists()
 
 
-def test_when_nothing_was_indexed_the_old_generation_answers(store, tmp_path):
+def test_without_items_the_old_generation_stays_current(store, tmp_path):
     build(store, tmp_path, items(3))
     with pytest.raises(CatalogError, match="nothing was indexed; the previous index, if any, still answers"):
         build(store, tmp_path, [Item("a"), Item("b")])
@@ -98,7 +98,7 @@ def test_when_nothing_was_indexed_the_old_generation_answers(store, tmp_path):
     assert generations_on_disk(tmp_path) == ["1"]
 
 
-def test_an_encoder_that_fails_half_way_leaves_the_old_generation_and_nothing_else(store, tmp_path):
+def test_after_an_error_of_the_encoder_only_the_old_generation_exists(store, tmp_path):
     build(store, tmp_path, items(3))
     with pytest.raises(RuntimeError, match="out of memory"):
         build(store, tmp_path, items(5 * BATCH_ITEMS), ToyEncoder(breaks_after=2 * BATCH_ITEMS + 1))
@@ -109,7 +109,7 @@ def test_an_encoder_that_fails_half_way_leaves_the_old_generation_and_nothing_el
     assert not working & {"semrec-read", "semrec-write"}
 
 
-def test_a_source_that_fails_half_way_leaves_the_old_generation_and_nothing_else(store, tmp_path):
+def test_after_an_error_of_the_source_only_the_old_generation_exists(store, tmp_path):
     def rows():
         yield from items(2 * BATCH_ITEMS)
         raise CatalogError("the disk with the catalog is gone")
@@ -121,7 +121,7 @@ def test_a_source_that_fails_half_way_leaves_the_old_generation_and_nothing_else
     assert generations_on_disk(tmp_path) == ["1"]
 
 
-def test_a_store_that_fails_half_way_leaves_the_old_generation(store, tmp_path):
+def test_after_an_error_of_the_store_only_the_old_generation_exists(store, tmp_path):
     class Full(EdgeStore):
         def complete(self, generation, index, manifest):
             raise StoreError("no space left")
@@ -133,7 +133,7 @@ def test_a_store_that_fails_half_way_leaves_the_old_generation(store, tmp_path):
     assert generations_on_disk(tmp_path) == ["1"]
 
 
-def test_a_rejects_file_that_cannot_be_written(store, tmp_path):
+def test_a_rejects_file_that_cannot_be_written_is_an_error(store, tmp_path):
     (tmp_path / "rejects.jsonl").mkdir()
     with pytest.raises(StoreError, match=r"cannot write .*rejects\.jsonl"):
         build(store, tmp_path, [*items(1), Item("item-0", "again")])
@@ -163,11 +163,11 @@ def test_a_long_text_becomes_several_passages(store, tmp_path):
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
-def test_shorter_passages_can_be_asked_for(store, tmp_path):
+def test_passages_can_be_shorter(store, tmp_path):
     assert build(store, tmp_path, [Item("a", "", "red " * 8)], passage_tokens=2).n_passages == 4
 
 
-def test_what_is_encoded_follows_the_template(store, tmp_path):
+def test_the_template_determines_what_is_encoded(store, tmp_path):
     catalog = open_catalog(
         [{"id": "a", "title": "red", "author": "blue", "text": "green"}],
         FieldMapping(template="{title} {author}"),
@@ -181,7 +181,7 @@ def test_what_is_encoded_follows_the_template(store, tmp_path):
 
 
 def test_reading_stays_a_few_batches_ahead(store, tmp_path):
-    """Memory does not grow with the catalog: whoever encodes slowly is not run over."""
+    """Memory does not grow with the catalog: reading waits for a slow encoder."""
     n_read, most_ahead = 0, 0
 
     def rows():
@@ -202,5 +202,5 @@ def test_reading_stays_a_few_batches_ahead(store, tmp_path):
 
     report = build(store, tmp_path, rows(), Slow())
     assert report.n_items == 20 * BATCH_ITEMS
-    # Waiting batches, the one that is read, the one that is encoded, and the sample for guesses.
+    # Waiting batches, one being read, one being encoded, and the sample for guesses.
     assert most_ahead <= (AHEAD + 3) * BATCH_ITEMS

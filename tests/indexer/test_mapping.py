@@ -1,4 +1,4 @@
-"""Which column is what: guesses, types, templates."""
+"""Columns of a catalog: guesses and types."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_guesses(columns, expected):
     assert ("none (no column looks like it" in told) == (None in expected)
 
 
-def test_what_is_said_is_not_guessed():
+def test_given_columns_are_not_guessed():
     mapping = FieldMapping(item_id="title", title="id", metadata=("kind",))
     catalog = opened([{"id": "a", "title": "b", "text": "c", "kind": "d", "other": "e"}], mapping)
     assert list(catalog) == [Item("b", "a", "c", {"kind": "d"})]
@@ -116,6 +116,6 @@ def test_lists_are_split_at_commas():
         FieldMapping(template="{text}"),
     ],
 )
-def test_unknown_columns_are_refused(mapping):
+def test_unknown_columns_are_an_error(mapping):
     with pytest.raises(CatalogError, match=r'no column "(nope|text)"\. Columns: "id", "title"'):
         opened([{"id": "a", "title": "A"}], mapping)

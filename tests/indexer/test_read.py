@@ -22,7 +22,7 @@ def test_several_files_and_globs(tmp_path):
     assert [(Path(reject.source).name, reject.row) for reject in rejects] == [("2.jsonl", 2)]
 
 
-def test_a_later_file_that_lacks_a_column_is_refused_before_reading(tmp_path):
+def test_a_later_file_without_a_column_is_an_error_before_reading(tmp_path):
     first = put(tmp_path / "1.csv", "id,title\na,A\n")
     second = put(tmp_path / "2.csv", "id,name\nb,B\n")
     with pytest.raises(CatalogError, match=r'2\.csv: has no column "title"'):
@@ -46,7 +46,7 @@ BAD = [
 
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize(("change", "item_id", "reason"), BAD)
-def test_row_problems(tmp_path, kind, change, item_id, reason):
+def test_bad_rows_are_rejected_in_every_format(tmp_path, kind, change, item_id, reason):
     good = {"id": "good", "title": "A", "text": "x", "price": 1.5}
     rows = [good, good | {"id": "bad"} | change, good | {"id": "next"}]
     items, (reject,) = read(written(kind, tmp_path, rows))
@@ -57,7 +57,7 @@ def test_row_problems(tmp_path, kind, change, item_id, reason):
     assert {"csv": "line 3", "tsv": "line 3", "jsonl": "line 2"}.get(kind, "") in reject.reason
 
 
-def test_keys_that_are_no_utf8_are_no_columns(tmp_path):
+def test_keys_that_are_not_utf8_are_not_columns(tmp_path):
     path = put(tmp_path / "x.jsonl", b'{"id":"a","title":"A","\xff":1,"\\ud800":2}\n')
     catalog = open_catalog(path, max_text_bytes=LIMIT)
     assert split(catalog) == ([Item("a", "A")], [])

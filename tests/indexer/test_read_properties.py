@@ -1,4 +1,4 @@
-"""What holds for any catalog: items come back unchanged, no row is lost, memory stays small."""
+"""Properties of any catalog: items are read unchanged, no row is lost, memory stays small."""
 
 import csv
 import io
@@ -101,7 +101,7 @@ def test_every_row_is_an_item_or_a_reject(tmp_path, rows):
         st.binary(max_size=20).map(lambda line: line.replace(b"\n", b"").replace(b"\r", b"")), max_size=15
     )
 )
-def test_every_line_of_rubbish_is_an_item_or_a_reject(tmp_path, lines):
+def test_every_line_of_random_bytes_is_an_item_or_a_reject(tmp_path, lines):
     full = [line for line in lines if line]
     head = {"x.csv": b"id,title\n", "x.tsv": b"id\ttitle\n"}
     for name, first in head.items():
@@ -111,7 +111,7 @@ def test_every_line_of_rubbish_is_an_item_or_a_reject(tmp_path, lines):
         assert [e.row for e in entries if isinstance(e, Reject)] == [
             n for n, e in enumerate(entries, 1) if isinstance(e, Reject)
         ]
-        # A quoted field may hold several lines; nothing else makes rows fewer than lines.
+        # Only quoted fields with several lines make fewer rows than lines.
         assert len(entries) == len(full) or (b'"' in b"".join(full) and len(entries) <= len(full))
 
 
@@ -154,5 +154,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path, kind):
         peaks[n_rows] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert count == n_rows
-    # Seven times the rows are 40 MB more of text; only the numbers of their ids stay.
+    # 35,000 more rows are 40 MB of text; only a number for each id stays in memory.
     assert peaks[40_000] < peaks[5_000] + 6_000_000

@@ -26,7 +26,7 @@ def test_reasons_differ_only_in_details(reason, kind):
     assert kind_of_reason(reason) == kind
 
 
-def test_a_reject_holds_where_its_row_is_and_valid_utf8():
+def test_a_reject_has_a_position_and_valid_utf8():
     row = RawRow(3, {}, where="line 4")
     assert reject("x.csv", row, "is bad: \ud800", "a\ud800") == Reject(
         "x.csv", 3, "a\\ud800", "is bad: \\ud800 (line 4)"

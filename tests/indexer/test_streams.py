@@ -9,7 +9,7 @@ import pytest
 from semrec.indexer.streams import in_background
 
 
-def test_values_come_in_order_and_errors_come_through():
+def test_values_are_in_order_and_errors_are_raised():
     def source():
         yield from range(10)
         raise ValueError("broken")

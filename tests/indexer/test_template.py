@@ -18,12 +18,12 @@ def opened(rows, mapping=None):
 @pytest.mark.parametrize(
     "template", ["{title", "title}", "{}", "{title:>5}", "{title!r}", "{0}{", "nothing", ""]
 )
-def test_broken_templates_are_refused(template):
+def test_invalid_templates_are_an_error(template):
     with pytest.raises(CatalogError, match="template"):
         opened([{"id": "a", "title": "A"}], FieldMapping(template=template))
 
 
-def test_templates_name_columns_which_become_metadata():
+def test_columns_of_a_template_become_metadata():
     rows = [{"sku": "a", "name": "Saw", "body": "Cuts.", "author": "Bo", "year": 1999, "tags": ["x", "y"]}]
     template = "{name} ({year}) by {author}: {body} {{{tags}}} {sku} {title}"
     catalog = opened(rows, FieldMapping(metadata=(), template=template))
@@ -33,14 +33,14 @@ def test_templates_name_columns_which_become_metadata():
     assert render(item, catalog.mapping.template) == "Saw (1999) by Bo: Cuts. {x, y} a Saw"
 
 
-def test_default_rendering_leaves_nothing_dangling():
+def test_the_default_template_has_no_empty_lines():
     assert render(Item("a", " T ", " x ")) == "T \n x"
     assert render(Item("a", "T")) == "T"
     assert render(Item("a", "", "x")) == "x"
     assert render(Item("a")) == ""
 
 
-def test_a_template_with_nothing_in_it_renders_empty():
+def test_without_any_value_the_text_is_empty():
     assert render(Item("a"), "{title} by {author}.") == ""
     assert (
         render(Item("a", metadata={"author": "Bo", "new": True}), "{title}{new} by {author}.")

@@ -1,4 +1,4 @@
-"""A catalog indexed again: what differs is encoded and written, nothing else, on both engines."""
+"""A catalog indexed again: only what differs is encoded and written, on both engines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect i
 
 
 def items(n, first=0, **metadata):
-    """Items with all different texts."""
+    """Return items with different texts."""
     return [
         Item(
             f"item-{i}", f"Toy {i}", " ".join(["red"] * (i % 5) + [COLOURS[i % 5]]), {"price": i, **metadata}
@@ -34,7 +34,7 @@ def items(n, first=0, **metadata):
 
 @pytest.fixture(params=["edge", "memory"])
 def new_shop(request, tmp_path):
-    """Opens workspaces by name; the same name is the same workspace."""
+    """Return a function that opens workspaces; the same name is the same workspace."""
     stores = {}
     opened = []
 
@@ -69,7 +69,7 @@ def counts(report):
 
 
 def content_of(folder):
-    """What is in the files; the engine writes its JSON anew, in another order, whenever it opens an index."""
+    """Return the content of the files. The engine rewrites its JSON files when it opens an index."""
     return {
         str(path): json.loads(path.read_text() or "0") if path.suffix == ".json" else path.read_bytes()
         for path in folder.rglob("*")
@@ -90,7 +90,7 @@ def test_an_unchanged_catalog_writes_nothing(shop, tmp_path):
     assert content_of(tmp_path / "shop") == before
 
 
-def test_few_changes_are_written_into_the_index_that_answers(shop):
+def test_few_changes_are_written_in_place(shop):
     changed = [
         *items(57),
         Item("item-57", "Toy 57", "square", {"price": 57}),
@@ -105,7 +105,7 @@ def test_few_changes_are_written_into_the_index_that_answers(shop):
     assert found(shop, "red", where={"new": True}) == ["item-60"]
 
 
-def test_many_changes_make_a_new_generation_and_the_rest_is_copied(shop, new_shop):
+def test_many_changes_make_a_new_generation_with_copies_of_the_rest(shop, new_shop):
     report = shop.index(items(40, 40))
     assert (report.generation, counts(report)) == (2, (20, 0, 0, 20, 0))
     assert len(encoded(shop)) == 20
@@ -164,7 +164,7 @@ def test_more_is_deleted_only_if_that_is_allowed(shop):
     ):
         shop.index(items(40), sync=True)
     with pytest.raises(CatalogError, match=r"would be deleted"):
-        shop.index(items(80, 50), sync=True)  # also when a new generation was begun already
+        shop.index(items(80, 50), sync=True)  # also after a build was started
     assert stored(shop).keys() == before
     assert shop.info()["current"] == 1
     report = shop.index(items(40), sync=True, allow_large_delete=True)
@@ -172,19 +172,19 @@ def test_more_is_deleted_only_if_that_is_allowed(shop):
 
 
 @pytest.mark.parametrize("options", [{}, {"sync": True}, {"sync": True, "allow_large_delete": True}])
-def test_a_source_that_shrinks_to_nothing_changes_nothing(shop, options):
+def test_a_source_without_items_changes_nothing(shop, options):
     with pytest.raises(CatalogError, match=r"no item that can be used \(2 rows were rejected\)"):
         shop.index([Item("item-1"), Item("item-2")], **options)
     assert len(stored(shop)) == 60
 
 
-def test_an_item_whose_row_is_rejected_stays_as_it_was(shop):
+def test_an_item_with_a_rejected_row_stays_unchanged(shop):
     report = shop.index([Item("item-0"), *items(59, 1)], sync=True)
     assert (report.n_rejected, report.n_deleted) == (1, 0)
     assert stored(shop)["item-0"].record.title == "Toy 0"
 
 
-def test_a_rejected_row_loses_no_item_when_all_is_encoded_anew(shop):
+def test_an_item_with_a_rejected_row_stays_if_everything_is_encoded(shop):
     report = shop.index([Item("item-0"), *items(59, 1)], mapping=FieldMapping(template="{title}"), sync=True)
     assert (report.generation, report.n_items, report.n_deleted) == (2, 60, 0)
 
@@ -195,12 +195,12 @@ def test_a_rejected_row_loses_no_item_when_all_is_encoded_anew(shop):
 def test_another_template_encodes_everything_and_keeps_what_the_source_does_not_name(shop):
     report = shop.index(items(50), mapping=FieldMapping(template="{title}, {text}"))
     assert (report.generation, report.n_items) == (2, 60)
-    assert (len(encoded(shop)), report.n_cached) == (50, 10), "what was kept is in the cache"
+    assert (len(encoded(shop)), report.n_cached) == (50, 10), "the other passages are in the cache"
     assert "10 items that the source does not name were kept" in report.notes[-1]
     assert stored(shop)["item-1"].record.passages == ("Toy 1, red green",)
     assert stored(shop)["item-59"].record.passages == (f"Toy 59\n{items(1, 59)[0].text}",)
     shop.encoder.texts.clear()
-    assert shop.index(items(50)).generation == 2, "the template stays when none is asked for"
+    assert shop.index(items(50)).generation == 2, "without a given template it stays"
     assert encoded(shop) == []
 
 
@@ -212,7 +212,7 @@ def test_another_encoder_encodes_everything(shop, new_shop):
     report = again.index(items(10))
     assert (report.generation, report.n_items, len(other.texts)) == (2, 60, 60)
     assert again.info()["encoder"] == "other"
-    assert not any("collaborative" in note for note in report.notes), "there was none to lose"
+    assert not any("collaborative" in note for note in report.notes), "there were no models"
 
 
 def test_another_passage_length_encodes_everything(shop, new_shop):
@@ -222,22 +222,22 @@ def test_another_passage_length_encodes_everything(shop, new_shop):
     assert again.index(items(60)).generation == 2
 
 
-def test_a_field_of_another_type_is_widened_for_all(shop):
+def test_a_field_gets_the_wider_type_for_all_items(shop):
     report = shop.index([Item("new", "Toy", "blue", {"price": "free"})])
     assert (report.generation, shop.info()["fields"]["price"]) == (2, "keyword")
     assert stored(shop)["item-7"].record.metadata == {"price": "7"}
     assert found(shop, "red", where={"price": "free"}) == ["new"]
 
 
-def test_rebuild_takes_the_source_alone(shop):
+def test_a_rebuild_has_only_the_items_of_the_source(shop):
     report = shop.index(items(10), rebuild=True)
     assert (report.generation, report.n_items) == (2, 10)
 
 
-# -- killed and started again ----------------------------------------------------------------------
+# -- errors and kills ------------------------------------------------------------------------------
 
 
-def test_a_run_that_broke_goes_on_where_it_stopped(new_shop):
+def test_a_run_after_an_error_encodes_only_the_rest(new_shop):
     broken = new_shop(computed_by=Counting(breaks_after=600))
     many = items(1500)
     for number, item in enumerate(many):
@@ -252,7 +252,7 @@ def test_a_run_that_broke_goes_on_where_it_stopped(new_shop):
     assert (report.n_items, report.n_cached) == (1500, n_done)
 
 
-def test_a_change_in_place_that_broke_is_finished_by_the_next_run(shop, monkeypatch):
+def test_an_interrupted_change_in_place_is_completed_by_the_next_run(shop, monkeypatch):
     with shop.reading() as generation:
         index = generation.index
     store = shop.store
@@ -274,10 +274,10 @@ def test_a_change_in_place_that_broke_is_finished_by_the_next_run(shop, monkeypa
     assert len(found(shop, "red", where={"colour": "red"})) == 4
 
 
-# -- how vectors are kept --------------------------------------------------------------------------------
+# -- dimension and int8 ----------------------------------------------------------------------------------
 
 
-def test_vectors_are_cut_and_a_text_is_cut_alike(new_shop):
+def test_vectors_of_items_and_queries_are_truncated(new_shop):
     whole = new_shop("whole")
     whole.index(items(60))
     cut = new_shop("cut", index={"text_dimension": 3})
@@ -296,7 +296,7 @@ def test_vectors_are_cut_and_a_text_is_cut_alike(new_shop):
     assert COLOURS[1] in next(item.text for item in items(60) if item.item_id == best.item_id)
 
 
-def test_what_is_not_said_stays_cut(new_shop):
+def test_without_a_setting_the_dimension_stays(new_shop):
     cut = new_shop("cut", index={"text_dimension": 3})
     cut.index(items(60))
     cut.close()
@@ -307,7 +307,7 @@ def test_what_is_not_said_stays_cut(new_shop):
         assert generation.manifest.dimension == 3
 
 
-def test_another_dimension_makes_all_vectors_anew(new_shop):
+def test_another_dimension_encodes_everything(new_shop):
     cut = new_shop("cut", index={"text_dimension": 3})
     cut.index(items(60))
     cut.close()
@@ -318,13 +318,13 @@ def test_another_dimension_makes_all_vectors_anew(new_shop):
     assert_same(wider, alone, {"price": {"gte": 30}})
 
 
-def test_more_numbers_than_there_are_is_an_error(new_shop):
+def test_a_dimension_that_is_too_large_is_an_error(new_shop):
     with pytest.raises(ConfigError, match="text_dimension can be 1 to"):
         new_shop("cut", index={"text_dimension": 4000}).index(items(60))
 
 
 @pytest.mark.filterwarnings("ignore:Local mode performs exact")
-def test_search_in_int8_is_built_without_encoding(shop, new_shop):
+def test_search_in_int8_needs_no_encoding(shop, new_shop):
     answers = [one.item_id for one in shop.recommend(history=["item-3"], k=5)]
     with shop.reading() as generation:
         first = generation.number

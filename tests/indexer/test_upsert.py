@@ -34,7 +34,7 @@ def new_store(engine, folder):
 
 
 def open_shop(engine, items, folder, built):
-    """An index of these items with its passage cache, ready to change."""
+    """Return a shop with an index of these items and its passage cache."""
     if engine == "edge":
         built(items, folder)
     settings = Settings(encoder={"model": "toy"}, cache={"folder": folder / "cache"})
@@ -62,14 +62,14 @@ def test_a_new_item_is_found_at_once(shop):
     assert shop.info()["items"] == 4
 
 
-def test_a_changed_text_is_encoded_and_nothing_else_is(shop):
+def test_only_a_changed_text_is_encoded(shop):
     report = shop.put_items([Item("b", "Brick", "blue square", {"kind": "stone", "price": 2}), CATALOG[0]])
     assert (report.changed, report.unchanged) == (("b",), ("a",))
     assert encoded(shop) == ["Brick\nblue square"]
     assert found(shop, "blue", k=1) == ["b"]
 
 
-def test_a_passage_that_was_encoded_once_is_in_the_cache(shop):
+def test_a_passage_of_a_deleted_item_is_in_the_cache(shop):
     shop.delete_items(["b"])
     shop.put_items([CATALOG[1], Item("d", "Brick", "red square")])
     assert encoded(shop) == []
@@ -100,7 +100,7 @@ def test_items_may_be_dicts(shop):
     assert stored(shop)["7"].record.metadata == {"kind": "view"}
 
 
-def test_of_equal_ids_the_last_holds(shop):
+def test_of_equal_ids_the_last_counts(shop):
     shop.put_items([Item("d", "Sky", "blue"), Item("d", "Grass", "green")])
     assert stored(shop)["d"].record.title == "Grass"
 
@@ -130,7 +130,7 @@ def test_items_are_counted_again_when_a_change_is_repeated(shop, deleted):
         assert (next_shop.info()["items"], next_shop.info()["passages"]) == (n_items, n_passages)
 
 
-def test_a_field_that_an_unchanged_item_brings_back_is_known_again(shop):
+def test_the_field_of_an_unchanged_item_is_added_again_after_a_kill(shop):
     """A process that was killed between the items and the manifest puts them again."""
     shop.put_items([Item("d", "Sky", "blue", {"height": 100})])
     with shop.reading() as generation:
@@ -162,13 +162,13 @@ def test_a_field_that_an_unchanged_item_brings_back_is_known_again(shop):
         ("d", r"entry 2 is a str; give an Item or a dict"),
     ],
 )
-def test_an_item_that_does_not_fit_is_named_and_nothing_is_written(shop, item, reason):
+def test_an_invalid_item_is_named_and_nothing_is_written(shop, item, reason):
     with pytest.raises(CatalogError, match=reason):
         shop.put_items([Item("new", "Sky", "blue"), item])
     assert sorted(stored(shop)) == ["a", "b", "c"]
 
 
-def test_one_item_alone_is_no_list(shop):
+def test_a_single_item_instead_of_a_list_is_an_error(shop):
     for wrong in (CATALOG[0], {"id": "d"}, "abc"):
         with pytest.raises(CatalogError, match="give a list of items"):
             shop.put_items(wrong)
@@ -176,7 +176,7 @@ def test_one_item_alone_is_no_list(shop):
         shop.delete_items("abc")
 
 
-def test_items_are_rendered_and_cut_as_the_index_was(tmp_path):
+def test_items_are_rendered_and_split_like_those_of_the_index(tmp_path):
     from semrec.indexer.read import FieldMapping
 
     folder = tmp_path / "shop"
@@ -203,7 +203,7 @@ def test_a_deleted_item_is_gone_at_once_and_unknown_ids_are_named(shop):
     assert (shop.info()["items"], shop.info()["passages"]) == (2, 2)
 
 
-def test_deleting_what_is_not_there_writes_nothing(shop, monkeypatch):
+def test_deleting_unknown_items_writes_nothing(shop, monkeypatch):
     with shop.reading() as generation:
         monkeypatch.setattr(generation.index, "delete", None)
     assert shop.delete_items(["nobody"]).unknown == ("nobody",)
@@ -238,7 +238,7 @@ FIRST = [
 @settings(max_examples=6, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(changes=CHANGES)
 @pytest.mark.parametrize("engine", ["edge", "memory"])
-def test_any_sequence_of_changes_leaves_what_a_new_index_has(engine, changes, built, tmp_path_factory):
+def test_any_sequence_of_changes_equals_a_new_index(engine, changes, built, tmp_path_factory):
     expected = {item.item_id: item for item in FIRST}
     folder = tmp_path_factory.mktemp("sequence")
     with closing(open_shop(engine, FIRST, folder / "changed", built)) as shop:

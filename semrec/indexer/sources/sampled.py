@@ -25,7 +25,7 @@ class SampledTables:
     first : the table that the sample comes from.
     rest : the other tables.
     notes : what was guessed about the formats of the tables.
-    n_rows : of all tables; None if only reading tells.
+    n_rows : of all tables; None if unknown before reading.
     """
 
     def __init__(self, tables: Sequence[Table]) -> None:

@@ -56,7 +56,7 @@ class Table:
     parse : the format has text only, so numbers are parsed.
     one_shot : it can be read only once.
     keep_all : the rows are items, so all their metadata is kept.
-    n_rows : None if only reading tells.
+    n_rows : None if unknown before reading.
     notes : what was guessed, in words.
     """
 

@@ -63,7 +63,7 @@ def test_the_training_matrix_is_not_changed(checkerboard, features):
     assert (before != checkerboard).nnz == 0
 
 
-def test_what_is_missing_is_left_out_and_said(checkerboard, monkeypatch):
+def test_a_baseline_without_its_library_is_left_out_with_a_note(checkerboard, monkeypatch):
     for name in ("implicit.cpu.als", "implicit.cpu.bpr", "gensim.models", "lightfm"):
         monkeypatch.setitem(sys.modules, name, None)
     scorers, notes = fit_baselines(default_baselines(), checkerboard, Features())

@@ -12,7 +12,7 @@ from semrec.evaluation.baselines import Features, LightFm
 
 
 def test_lightfm_scores_with_item_biases(monkeypatch):
-    """The library rarely installs, so a stand-in checks how its parts are put together."""
+    """LightFM is hard to install, so a stand-in is used to check how its parts are combined."""
 
     class Model:
         def __init__(self, **options):

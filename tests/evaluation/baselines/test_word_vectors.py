@@ -11,7 +11,7 @@ WORDS = [" ".join(["red apple tree"] * 3 if i % 2 else ["blue ocean wave"] * 3) 
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_word2vec_repeats_and_knows_empty_texts():
+def test_word2vec_is_repeatable_and_accepts_empty_texts():
     pytest.importorskip("gensim")
     texts = [*WORDS, ""]
     one, other = word2vec_vectors(texts, n_dimensions=8), word2vec_vectors(texts, n_dimensions=8)

@@ -85,7 +85,7 @@ def test_pandas_without_pyarrow(monkeypatch):
     assert [(reject.row, reject.item_id) for reject in rejects] == [(2, "2")]
 
 
-def test_format_wins_over_the_name(tmp_path):
+def test_the_given_format_counts_more_than_the_name(tmp_path):
     path = put(tmp_path / "catalog.txt", JSON)
     assert read(path, format="jsonl") == (ITEMS, [])
 
@@ -113,7 +113,7 @@ def test_bad_utf8_in_binary_columns_and_arrow(tmp_path):
         assert "byte 0xff" in reject.reason
 
 
-def test_things_that_are_no_items():
+def test_entries_that_are_not_items_are_rejected():
     items, rejects = read([Item("a", "A"), "b", None, Item("c", "C", "", {"title": "x"})])
     assert items == [Item("a", "A")]
     assert [reject.reason for reject in rejects] == [
@@ -147,7 +147,7 @@ def test_things_that_are_no_items():
         ("x.jsonl", "what\nis this\n", "--id"),
     ],
 )
-def test_unreadable_files(tmp_path, name, content, reason):
+def test_unreadable_files_are_an_error(tmp_path, name, content, reason):
     path = put(tmp_path / name, content)
     with pytest.raises(CatalogError) as caught:
         open_catalog(path, max_text_bytes=LIMIT)
@@ -168,17 +168,17 @@ def test_unreadable_files(tmp_path, name, content, reason):
         (["nowhere.csv", 5], "give paths only|no such file"),
     ],
 )
-def test_no_catalog(source, reason):
+def test_other_objects_are_not_catalogs(source, reason):
     with pytest.raises(CatalogError, match=reason):
         open_catalog(source, max_text_bytes=LIMIT)
 
 
-def test_unknown_format():
+def test_an_unknown_format_is_an_error():
     with pytest.raises(CatalogError, match="unknown format 'xml'; there are csv, tsv, jsonl, parquet"):
         open_catalog("x", format="xml", max_text_bytes=LIMIT)
 
 
-def test_a_file_that_breaks_off_is_said(tmp_path):
+def test_a_truncated_file_is_an_error(tmp_path):
     rows = "".join(f"{n},{hash(str(n))}\n" for n in range(200_000))
     zipped = gzip.compress(f"id,title\n{rows}".encode())
     catalog = open_catalog(put(tmp_path / "x.csv.gz", zipped[: len(zipped) // 2]), max_text_bytes=LIMIT)

@@ -51,7 +51,7 @@ def test_bad_utf8_in_json(tmp_path):
         ('{"a":' * 100_000, "nested too deeply"),
     ],
 )
-def test_lines_that_are_no_json_object(tmp_path, line, reason):
+def test_lines_without_a_json_object_are_rejected(tmp_path, line, reason):
     path = put(tmp_path / "x.jsonl", f'{{"id": "a", "title": "A"}}\n\n{line}\n{{"id": "c", "title": "C"}}\n')
     items, (reject,) = read(path)
     assert [item.item_id for item in items] == ["a", "c"]
@@ -69,7 +69,7 @@ def test_lines_that_are_no_json_object(tmp_path, line, reason):
         ('b,"never closed', None, "quotes are broken"),
     ],
 )
-def test_broken_csv_rows(tmp_path, line, item_id, reason):
+def test_broken_csv_rows_are_rejected(tmp_path, line, item_id, reason):
     path = put(tmp_path / "x.csv", f'id,title\na,"A\nA"\n{line}\nc,C\n\nd,"D,\n\nD"\n')
     items, (reject,) = read(path)
     assert [item.item_id for item in items] == ["a", "c", "d"]

@@ -15,7 +15,7 @@ from semrec.types import Item
 
 
 @pytest.mark.parametrize("kind", ["dicts", "polars", "arrow", "parquet", "jsonl"])
-def test_nan(tmp_path, kind):
+def test_nan_is_rejected(tmp_path, kind):
     rows = [{"id": "a", "title": "A", "price": 1.5}, {"id": "b", "title": "B", "price": float("nan")}]
     items, (reject,) = read(written(kind, tmp_path, rows))
     assert len(items) == 1
@@ -36,7 +36,7 @@ def test_nan(tmp_path, kind):
         ("1_000", "not an integer"),
     ],
 )
-def test_csv_value_that_does_not_fit(tmp_path, value, reason):
+def test_csv_values_of_another_type_are_rejected(tmp_path, value, reason):
     path = put(tmp_path / "x.csv", f"id,title,n\na,A,1\nb,B,{value}\nc,C,-3\n")
     items, (reject,) = read(path, sample_rows=1)  # the first row decides the type
     assert [item.metadata["n"] for item in items] == [1, -3]
@@ -70,7 +70,7 @@ def test_csv_value_that_does_not_fit(tmp_path, value, reason):
     ],
 )
 @pytest.mark.parametrize("kind", ["jsonl", "dicts"])
-def test_wrong_types(tmp_path, kind, field, value, reason):
+def test_values_of_another_type_are_rejected(tmp_path, kind, field, value, reason):
     good = {"id": "a", "title": "A", "text": "x", "n": 1, "x": 1.5, "flag": True, "word": "w"}
     rows = [good, good | {"id": "b", field: value}, good | {"id": "c"}]
     items, (reject,) = read(written(kind, tmp_path, rows), sample_rows=1)
