@@ -28,9 +28,9 @@ from threadpoolctl import threadpool_limits
 
 from semrec.evaluation.accuracy import find_hits, ndcg
 from semrec.evaluation.bootstrap import bootstrap_interval
+from semrec.evaluation.per_user import Values
 from semrec.evaluation.splits import Split, split_cold_items, split_cold_users
 from semrec.evaluation.top_k import top_k
-from semrec.evaluation.values import Values
 from semrec.learning import Models, TrainingData, learn, scores
 from semrec.learning.scoring import chunks
 from semrec.signals.models import ease

@@ -1,10 +1,10 @@
 """Draw docs/page.png: the web page on the demo catalog, after a fit. Needs Chromium and the font Inter.
 
-    make demo
-    semrec events semrec/cli/demo_data/debian_deps/interactions.parquet --workspace demo-shop
-    semrec fit --workspace demo-shop
-    make serve &
-    python docs/draw_page.py http://127.0.0.1:8000/
+make demo
+semrec events semrec/cli/demo_data/debian_deps/interactions.parquet --workspace demo-shop
+semrec fit --workspace demo-shop
+make serve &
+python docs/draw_page.py http://127.0.0.1:8000/
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from semrec.evaluation.per_user import Values, ratio
 from semrec.evaluation.splits import Csr
 from semrec.evaluation.top_k import TopK
-from semrec.evaluation.values import Values, ratio
 from semrec.mathematics.ndcg import ndcg as binary_ndcg
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from semrec.evaluation.per_user import Values, ratio
 from semrec.evaluation.top_k import TopK
-from semrec.evaluation.values import Values, ratio
 from semrec.mathematics.rows import unit_rows
 from semrec.types import Float2D
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from semrec.evaluation.per_user import Values, ratio
 from semrec.evaluation.splits import Csr
-from semrec.evaluation.values import Values, ratio
 
 BATCH_DRAWS = 2**22
 """Users that are drawn at once: limits the memory."""

@@ -14,11 +14,11 @@ from semrec.errors import ConfigError
 from semrec.evaluation.accuracy import ACCURACY, find_hits
 from semrec.evaluation.beyond_accuracy import coverage, diversity, gini, novelty, tail_share
 from semrec.evaluation.bootstrap import bootstrap_interval, bootstrap_means, catalog_interval, percentiles
+from semrec.evaluation.per_user import Values, ratio
 from semrec.evaluation.results import Evaluation, Measure
 from semrec.evaluation.slices import Slice, slices
 from semrec.evaluation.splits import Csr, Split
 from semrec.evaluation.top_k import TopK, auc, top_k
-from semrec.evaluation.values import Values, ratio
 from semrec.types import Float2D
 
 Recommend: TypeAlias = Callable[[NDArray[np.int64]], Float2D | TopK]

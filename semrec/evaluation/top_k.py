@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semrec.errors import ConfigError
+from semrec.evaluation.per_user import Values
 from semrec.evaluation.splits import Csr
-from semrec.evaluation.values import Values
 from semrec.types import Float2D
 
 BATCH_SCORES = 2**22
