@@ -119,6 +119,18 @@ def test_the_passages_used_longest_ago_are_deleted_first(opened):
     assert file.stat().st_size < 1.2e6
 
 
+def test_a_full_cache_frees_a_tenth_more_than_it_needs(opened):
+    old = opened(max_mb=1)
+    for first in range(0, 3000, 100):
+        put(old, range(first, first + 100))
+    n_full = len(there(old, range(3000)))
+    old.close()
+    new = opened(max_mb=1)
+    put(new, range(5000, 5000 + n_full // 4))
+    n_left = len(there(new, range(n_full)))
+    assert 0.55 * n_full < n_left < 0.7 * n_full, "a quarter for the new ones, and a tenth"
+
+
 def test_a_run_does_not_delete_what_it_used_itself(opened):
     cache = opened(max_mb=1)
     for first in range(0, 6000, 500):

@@ -54,6 +54,20 @@ def test_long_and_nested_columns_are_left_out_and_named():
     assert item.metadata == {"essay": "x" * 201}
 
 
+def test_columns_with_values_of_200_characters_are_kept():
+    (item,) = opened([{"id": "a", "title": "A", "essay": "x" * 200}])
+    assert item.metadata == {"essay": "x" * 200}
+
+
+@pytest.mark.parametrize(("place", "kind"), [(999, "float"), (1000, "integer")])
+def test_types_are_those_of_the_first_thousand_rows(place, kind):
+    rows = [{"id": str(n), "title": "A", "size": 2.5 if n == place else 1} for n in range(1001)]
+    catalog = opened(rows)
+    assert catalog.fields == {"size": kind}
+    n_items = sum(isinstance(entry, Item) for entry in catalog)
+    assert n_items == (1001 if kind == "float" else 1000)
+
+
 def test_items_keep_all_their_metadata():
     item = Item("a", "A", "", {"essay": "x" * 500})
     assert list(opened([item])) == [item]

@@ -35,17 +35,15 @@ class Als:
 
     def fit(self, train: Csr, features: Features) -> Scorer:
         """See `Baseline.fit`."""
-        library = optional("implicit.cpu.als", "implicit")
-        with _one_blas_thread():
-            model = library.AlternatingLeastSquares(
-                factors=self.n_factors,
-                regularization=self.regularisation,
-                alpha=self.alpha,
-                iterations=self.n_epochs,
-                random_state=self.seed,
-            )
-            model.fit(liked(train), show_progress=False)
-        return _inner(model.user_factors, model.item_factors)
+        return _implicit(
+            "als.AlternatingLeastSquares",
+            train,
+            factors=self.n_factors,
+            regularization=self.regularisation,
+            alpha=self.alpha,
+            iterations=self.n_epochs,
+            random_state=self.seed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +58,16 @@ class Bpr:
 
     def fit(self, train: Csr, features: Features) -> Scorer:
         """See `Baseline.fit`."""
-        library = optional("implicit.cpu.bpr", "implicit")
-        with _one_blas_thread():
-            model = library.BayesianPersonalizedRanking(
-                factors=self.n_factors,
-                learning_rate=self.learning_rate,
-                regularization=self.regularisation,
-                iterations=self.n_epochs,
-                num_threads=1,
-                random_state=self.seed,
-            )
-            model.fit(liked(train), show_progress=False)
-        return _inner(model.user_factors, model.item_factors)
+        return _implicit(
+            "bpr.BayesianPersonalizedRanking",
+            train,
+            factors=self.n_factors,
+            learning_rate=self.learning_rate,
+            regularization=self.regularisation,
+            iterations=self.n_epochs,
+            num_threads=1,
+            random_state=self.seed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +79,7 @@ class TruncatedSvd:
 
     def fit(self, train: Csr, features: Features) -> Scorer:
         """See `Baseline.fit`."""
-        x = liked(train)
-        library = optional("sklearn.decomposition", "scikit-learn")
-        n_factors = min(self.n_factors, min(x.shape))
-        model = library.TruncatedSVD(n_factors, random_state=self.seed)
-        return _inner(model.fit_transform(x), model.components_.T)
+        return _scikit("TruncatedSVD", train, self.n_factors, random_state=self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +92,8 @@ class NonNegativeFactors:
 
     def fit(self, train: Csr, features: Features) -> Scorer:
         """See `Baseline.fit`."""
-        x = liked(train)
-        library = optional("sklearn.decomposition", "scikit-learn")
-        n_factors = min(self.n_factors, min(x.shape))
-        model = library.NMF(n_factors, init="nndsvda", tol=0, max_iter=self.n_epochs, random_state=self.seed)
-        return _inner(model.fit_transform(x), model.components_.T)
+        options = {"init": "nndsvda", "tol": 0, "max_iter": self.n_epochs, "random_state": self.seed}
+        return _scikit("NMF", train, self.n_factors, **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +116,24 @@ class LightFm:
         return _inner(np.hstack([users, ones]), np.hstack([items, biases[:, None]]))
 
 
+def _implicit(name: str, train: Csr, **options: Any) -> Scorer:
+    """Fit a model of `implicit`, with one BLAS thread, as the library starts threads of its own."""
+    module, _, kind = name.partition(".")
+    library = optional(f"implicit.cpu.{module}", "implicit")
+    with optional("threadpoolctl", "threadpoolctl").threadpool_limits(1, "blas"):
+        model = getattr(library, kind)(**options)
+        model.fit(liked(train), show_progress=False)
+    return _inner(model.user_factors, model.item_factors)
+
+
+def _scikit(kind: str, train: Csr, n_factors: int, **options: Any) -> Scorer:
+    """Fit a decomposition of scikit-learn, with at most as many factors as users or items."""
+    x = liked(train)
+    library = optional("sklearn.decomposition", "scikit-learn")
+    model = getattr(library, kind)(min(n_factors, *x.shape), **options)
+    return _inner(model.fit_transform(x), model.components_.T)
+
+
 def _inner(users: Any, items: Any) -> Scorer:
     p, q = np.asarray(users, np.float32), np.asarray(items, np.float32)
     return lambda rows: p[rows] @ q.T
-
-
-def _one_blas_thread() -> Any:
-    """Limit BLAS to one thread, as `implicit` starts threads of its own."""
-    return optional("threadpoolctl", "threadpoolctl").threadpool_limits(1, "blas")
