@@ -28,6 +28,8 @@ class Bucket(NamedTuple):
 class RateLimiter:
     """A token bucket for each name: a request takes one token, and tokens return with time.
 
+    For one thread, the event loop.
+
     Parameters
     ----------
     rate : tokens that return in a second.
