@@ -3,12 +3,12 @@
 import { ApiError, call, items, latest, storeKey, storedKey } from "./api.js";
 import { card, shortTitle } from "./cards.js";
 import { byId, debounced, h, remember, remembered } from "./dom.js";
-import { language, number, percent, setLanguage, t, translatePage } from "./i18n.js";
+import { language, percent, setLanguage, t, translatePage } from "./i18n.js";
 import { nameOf, showInterests, showProfile } from "./interests.js";
 import { emphasise, loadMap, mapCatalog, redraw, showOnMap, translateMap } from "./map.js";
 import { hasTaste, setSignals } from "./signals.js";
 import {
-  BALANCED, MAX_RESULTS, PAGE, addToHistory, change, isAsked, onChange, question, readAddress, removeFromHistory, state, uses,
+  BALANCED, MAX_RESULTS, PAGE, addToHistory, change, isAsked, onChange, question, readAddress, removeFromHistory, state,
 } from "./state.js";
 import { forget, startWhyNot } from "./whynot.js";
 

@@ -36,7 +36,7 @@ export function card(entry, place, actions) {
 }
 
 /** Split a title of the form "id: description"; other titles have no rest. */
-export function splitTitle({ item_id, title }) {
+function splitTitle({ item_id, title }) {
   const whole = title || item_id;
   if (whole.startsWith(`${item_id}: `)) return { lead: item_id, rest: whole.slice(item_id.length + 2) };
   return { lead: whole, rest: "" };

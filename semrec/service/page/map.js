@@ -5,7 +5,7 @@
 import { call } from "./api.js";
 import { shortTitle } from "./cards.js";
 import { byId, h } from "./dom.js";
-import { number, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import { change, state } from "./state.js";
 
 const REACH = 9; // pixels: largest distance between the pointer and a selected dot
@@ -428,4 +428,3 @@ export function redraw() {
 }
 
 export const mapCatalog = () => catalog;
-export const mapSize = () => (catalog ? number(catalog.item_ids.length) : "");

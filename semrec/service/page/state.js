@@ -29,8 +29,6 @@ export function onChange(listener) {
   listeners.add(listener);
 }
 
-export const uses = (itemId) => state.history.some((entry) => entry.item_id === itemId);
-
 export function addToHistory(item, kind = "click") {
   const others = state.history.filter((entry) => entry.item_id !== item.item_id);
   change({ history: [...others, { item_id: item.item_id, title: item.title, kind }] });
