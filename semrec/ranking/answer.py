@@ -94,8 +94,8 @@ def why_not(item_id: str, asked: Asked, generation: Generation) -> WhyNot:
     question = _question(asked, history, generation)
     found = _candidates(query, question, history, generation, filters)
     chosen = found.keys[choose(found, query.k, query.diversity, generation)]
-    was_found = bool(np.isin(key, found.keys)[0])
-    if not was_found:
+    was_found = bool(np.isin(key, found.found)[0])
+    if not np.isin(key, found.keys)[0]:
         found = _candidates(query, question, history, generation, filters, also=key)
     last = generation.index.fetch(chosen[-1:], records=True).records()
     return judge(
@@ -189,7 +189,7 @@ def _candidates(
 ) -> Candidates:
     """Return what is considered for an answer, and the items of `also`."""
     weights = generation.weights(query.weights, history.length)
-    return find_candidates(question, generation, filters, weights, query.k, also)
+    return find_candidates(question, generation, filters, weights, query.k, query.diversity, also)
 
 
 # -- what is shown ---------------------------------------------------------------------------------------

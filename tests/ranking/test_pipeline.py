@@ -11,6 +11,8 @@ from toy import ToyEncoder
 from semrec import Recommender, Settings
 from semrec.mathematics.rows import centre, unit_rows
 from semrec.ranking import pipeline
+from semrec.signals import SignalQuery
+from semrec.signals.blend import ScoredPart
 from semrec.signals.bm25 import Bm25Signal
 from semrec.signals.text import TextSignal
 from semrec.store import Manifest, Point, Record
@@ -131,6 +133,23 @@ def test_few_places_need_as_many_candidates_as_a_search_finds(shop, monkeypatch)
     assert len(keys) == Settings().ranking.candidates
 
 
+def estimated(scale, *factors):
+    """Return a part whose score is only estimated."""
+    query = SignalQuery("text", "history", np.zeros(1, np.float32), scale)
+    factors = np.array(factors, np.float32)
+    return ScoredPart(query, np.zeros(len(factors), np.float32), factors)
+
+
+def test_a_candidate_far_behind_cannot_win_when_the_costly_part_counts_little():
+    keys, estimates = np.arange(5, dtype=np.uint64), np.array([9, 1, 8, 5, 7], np.float32)
+    # The second best has 8. By the costly part a candidate can gain 20 times its weight: 2 with 0.1.
+    little = estimated(2.0, *[0.05] * 5)
+    assert pipeline.can_win(estimates, [little], keys, k=2).tolist() == [0, 2, 4]
+    much = estimated(2.0, *[0.2] * 5)
+    assert pipeline.can_win(estimates, [much], keys, k=2).tolist() == [0, 2, 4, 3, 1]
+    assert pipeline.can_win(estimates, [little], keys, k=9).tolist() == [0, 2, 4, 3, 1]
+
+
 def requests_of(shop, monkeypatch):
     """Record what the pipeline asks of the index: (method, arguments…)."""
     asked = []
@@ -160,6 +179,14 @@ def test_an_answer_makes_few_requests(shop, monkeypatch, query, expected):
     asked = requests_of(shop, monkeypatch)
     assert len(shop.recommend(**query)) == 10
     assert [name for name, *_ in asked] == expected
+
+
+def test_an_item_that_was_found_but_cannot_win_is_outranked(shop):
+    ranked = [item.item_id for item in shop.recommend(history=["1"], k=600)]
+    for place in (20, 250, 400):
+        found = shop.why_not(ranked[place], history=["1"])
+        assert found.verdict == "outranked"
+        assert found.standing.rank <= place + 1
 
 
 def test_vectors_of_candidates_are_not_read(shop, monkeypatch):
