@@ -192,7 +192,7 @@ def main() -> None:
         local = ServerStore("local", client=QdrantClient(path=str(folder / "local")))
         build(local, vectors[:n_local])
         on_local = recommender_on(local, folder / "local-workspace")
-        asked = histories(n_local, max(5, rounds // 10), seed=3)
+        asked = histories(n_local, 5, seed=3)
         on_local.recommend(history=asked[0])
         slow = milliseconds([partial(on_local.recommend, history=history) for history in asked])
         report(

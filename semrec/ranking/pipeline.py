@@ -32,11 +32,12 @@ from semrec.types import Condition, Float1D, Keys
 MMR_CANDIDATES = 10
 """Candidates that are considered for each place when the answer is diversified."""
 
-EXACT_CANDIDATES = 30
+EXACT_CANDIDATES = 60
 """Candidates for each place, and at least `Question.limit`, that are scored exactly by costly parts at most.
 
-Share of the exact ten best that are found, 150 users of debian_deps: by text alone 0.989 with 20, 0.996
-with 30 and 0.999 with 40; by the fitted blend 1.000 with each.
+Share of the exact ten best that are found: `benchmarks/query.py` (50 items out of five topics, by text alone)
+0.964 with 30, 0.984 with 45, 0.996 with 60 and 1.000 with 90; 150 users of debian_deps by text alone 0.996
+with 30, by the fitted blend 1.000.
 """
 
 ESTIMATE_ERROR = 20.0
