@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
 
 from semrec.types import Float2D, Value
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array, csr_array
 
 Prepared = TypeVar("Prepared")
 
@@ -58,6 +60,8 @@ class ArrayCatalog:
 
     def item_columns(self, name: str, rows: slice) -> csc_array:
         """Return columns of a sparse field, float32 (n_items, n_rows)."""
+        from scipy.sparse import csc_array  # a fifth of a second that indexing does not need
+
         return csc_array(self._vectors[name])[:, rows]
 
     def metadata(self, field: str) -> Sequence[Value | None]:
