@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,10 +42,12 @@ from semrec.store.protocol import (
     Vector,
     VectorField,
 )
-from semrec.store.reading import PointReader
+from semrec.store.reading import LARGE_PAGE, PointReader
 from semrec.store.row_file import RowFile
 from semrec.store.sparse_rows import pack_sparse, sparse_scores, unpack_sparse
 from semrec.types import Condition, Float2D, Keys, item_keys
+
+log = logging.getLogger("semrec")
 
 
 class EdgeIndex(PointReader):
@@ -89,7 +92,7 @@ class EdgeIndex(PointReader):
         with self._writing():
             require_space(self.folder)
             # A process that dies between these steps leaves items without rows, never with wrong ones:
-            # missing rows are read from the shard.
+            # the next one writes them from the shard, see `restore_rows`.
             self._forget_rows(keys)
             self._open_shard.update(
                 qe.UpdateOperation.upsert_points(list(map(edge_point, keys.tolist(), points)))
@@ -205,6 +208,23 @@ class EdgeIndex(PointReader):
         with edge_errors(self.folder):
             return self._open_shard.count(qe.CountRequest(exact=True, filter=edge_filter(where)))
 
+    def restore_rows(self) -> None:
+        """Write the rows that are missing: a file was damaged, or a process died while it wrote."""
+        n_items = self.count()
+        for name, rows in self._rows.items():
+            if len(rows) == n_items:
+                continue
+            keys = self.sample(n_items)
+            missing = keys[~rows.contains(keys)]
+            log.warning(
+                "%s: %s rows of %r are missing; they are written again", self.folder, len(missing), name
+            )
+            for start in range(0, len(missing), LARGE_PAGE):
+                some = missing[start : start + LARGE_PAGE]
+                found, vectors = self._row_of_each(self._fields[name], some)
+                found |= self._fields[name].kind == "sparse"  # an empty one is not in the shard
+                rows.append(some[found], vectors[found])
+
     def build(self, fields: Mapping[str, FieldType]) -> None:
         """Write the payload indexes, sync to the disk and close the shard; the folder stays owned."""
         self.add_fields(fields)
@@ -281,7 +301,7 @@ class EdgeIndex(PointReader):
         """
         _ = self._open_shard
         found, rows = self._rows[field.name].read(keys)
-        if not found.all():  # items without the vector, or an interrupted write, see `upsert`
+        if not found.all():  # items without the vector, or a row that could not be written
             points = self._points(keys[~found], vectors=[field.name])
             for place in np.flatnonzero(~found).tolist():
                 point = points.get(int(keys[place]))
@@ -390,7 +410,9 @@ def load_index(
             )
         with edge_errors(folder), held(folder):
             shard = qe.EdgeShard.load(str(shard_path(folder)))
-            return EdgeIndex(folder, shard, owner, vectors, borrowed=borrowed)
+            index = EdgeIndex(folder, shard, owner, vectors, borrowed=borrowed)
+            index.restore_rows()
+            return index
     except BaseException:
         owner.release()
         raise

@@ -109,6 +109,37 @@ def test_vectors_without_rows_come_from_the_shard(store):
     index.close()
 
 
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        *(("text.f32", damage) for damage in ("delete", "empty", "half")),
+        *(("text.entries", damage) for damage in ("delete", "empty", "half", "garbage")),
+    ],
+)
+def test_a_damaged_file_of_rows_is_written_again(store, file, damage, caplog):
+    number = build(store, points(20))
+    index = store.open(number)
+    index.upsert([point(3, seed=9), point(25)])
+    index.delete(ids(4))
+    asked = ids(3, 25, 7)
+    expected = index.vectors("text", asked)
+    index.close()
+    path = index.folder / file
+    data = path.read_bytes()
+    path.unlink()
+    if damage != "delete":
+        new = {"empty": b"", "half": data[: len(data) // 2], "garbage": b"\x5a" * len(data)}
+        path.write_bytes(new[damage])
+    index = store.open(number)
+    np.testing.assert_allclose(index.vectors("text", asked), expected, atol=1e-6)
+    index.close()
+    assert "rows of 'text' are missing; they are written again" in caplog.text
+    rows = RowFile(index.folder / "text", DIM)
+    assert len(rows) == 20
+    np.testing.assert_allclose(rows.read(asked)[1], expected, atol=1e-6)
+    rows.close()
+
+
 def test_dead_builds_are_removed_and_live_ones_left_alone(store, child, tmp_path):
     build(store, points(3))
     dead = child(BUILD)
@@ -169,7 +200,7 @@ def test_the_layout_on_the_disk(store, tmp_path):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         *("edge", "manifest.json", "owner.json"),
-        *("text.f32", "text.keys", "collaborative.f32", "collaborative.keys"),
+        *("text.f32", "text.entries", "collaborative.f32", "collaborative.entries"),
     }
     assert json.loads((folder / "manifest.json").read_text())["encoder"] == "toy"
     assert (folder / "owner.json").read_text() == ""

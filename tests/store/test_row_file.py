@@ -63,20 +63,79 @@ def written(tmp_path):
     return tmp_path / "text"
 
 
-@pytest.mark.parametrize(
-    ("file", "cut", "left"),
-    [(".keys", 1, 2), (".keys", 16, 2), (".keys", 33, 0), (".f32", 1, 2), (".f32", 13, 1)],
-)
-def test_a_torn_tail_is_cut_and_written_over(written, file, cut, left):
-    with written.with_suffix(file).open("r+b") as torn:
-        torn.truncate(torn.seek(0, 2) - cut)
+def test_entries_that_the_header_does_not_count_are_written_over(written):
+    with written.with_suffix(".entries").open("r+b") as file:
+        header = file.read(24)
+        rows = RowFile(written, DIM)
+        rows.append(uint64([0, 8]), np.full((2, DIM), 8, np.float32))
+        rows.close()
+        file.seek(0)
+        file.write(header)  # as after a kill before the header was written
+        file.truncate(6 * 24 - 1)
     rows = RowFile(written, DIM)
-    check(rows, {n: float(n) for n in range(left)})
+    check(rows, {n: float(n) for n in range(3)})
     rows.append(uint64([7]), np.full((1, DIM), 7, np.float32))
-    check(rows, {n: float(n) for n in range(left)} | {7: 7.0})
     rows.close()
     rows = RowFile(written, DIM)
-    check(rows, {n: float(n) for n in range(left)} | {7: 7.0})
+    check(rows, {n: float(n) for n in range(3)} | {7: 7.0})
+    assert not rows.is_damaged
+    rows.close()
+
+
+def cut(n_bytes):
+    return lambda data: data[:-n_bytes]
+
+
+def flip(place):
+    return lambda data: data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        *((".entries", cut(n_bytes)) for n_bytes in (1, 24, 60, 95)),
+        *((".entries", flip(place)) for place in range(4 * 24)),
+        *((".f32", cut(n_bytes)) for n_bytes in (1, 13, 36)),
+        (".entries", lambda data: bytes(len(data))),
+    ],
+)
+def test_a_file_with_damaged_entries_counts_as_empty_and_can_be_written(written, file, damage):
+    file = written.with_suffix(file)
+    file.write_bytes(damage(file.read_bytes()))
+    rows = RowFile(written, DIM)
+    assert rows.is_damaged
+    check(rows, {})
+    rows.append(uint64([7]), np.full((1, DIM), 7, np.float32))
+    check(rows, {7: 7.0})
+    rows.close()
+    rows = RowFile(written, DIM)
+    check(rows, {7: 7.0})
+    assert not rows.is_damaged
+    rows.close()
+
+
+@given(st.integers(0, 8 * 3 * DIM * 4 - 1))
+@settings(max_examples=100, deadline=None)
+def test_any_flipped_bit_of_a_row_is_found(bit):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "text"
+        rows = RowFile(path, DIM)
+        rows.append(uint64([1, 2, 3]), np.arange(3 * DIM, dtype=np.float32).reshape(3, DIM))
+        assert rows.damaged().tolist() == []
+        data = bytearray(path.with_suffix(".f32").read_bytes())
+        data[bit // 8] ^= 1 << bit % 8
+        path.with_suffix(".f32").write_bytes(data)
+        assert rows.damaged().tolist() == [1 + bit // 8 // (4 * DIM)]
+        rows.close()
+
+
+def test_rows_that_were_replaced_or_deleted_are_not_checked(written):
+    rows = RowFile(written, DIM)
+    rows.append(uint64([0]), np.full((1, DIM), 5, np.float32))
+    rows.delete(uint64([1]))
+    with written.with_suffix(".f32").open("r+b") as file:
+        file.write(b"\7" * 2 * 4 * DIM)
+    assert rows.damaged().tolist() == []
     rows.close()
 
 
