@@ -152,6 +152,11 @@ class EventSettings(SettingsGroup):
     burst_s: float = Field(
         10.0, ge=0, description="Seconds within which the same user, item and kind again is one event."
     )
+    similar_users: Literal["count_as_one", "leave_out"] = Field(
+        "count_as_one",
+        description="What `fit` does with the users of a group whose histories are nearly the same: together "
+        "they count as one user, or they are left out.",
+    )
 
     @field_validator("rating_scale")
     @classmethod

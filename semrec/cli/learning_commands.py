@@ -90,11 +90,19 @@ def fit(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     qdrant: QdrantOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of all random numbers.")] = 0,
+    leave_out_similar_users: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-similar-users",
+            help="Leave out users of groups with nearly the same history; else a group counts as one user.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Learn from the event log. The new models are used once all of them are complete."""
-    with opened_workspace(workspace, debug, qdrant=qdrant) as recommender:
+    similar_users = "leave_out" if leave_out_similar_users else None
+    with opened_workspace(workspace, debug, qdrant=qdrant, similar_users=similar_users) as recommender:
         with err.status("reading the events") as status:
             report = recommender.fit(seed=seed, progress=lambda step: status.update(Text(step)))
         if as_json:

@@ -91,6 +91,7 @@ def opened_workspace(
     encoder: str | None = None,
     dimension: int | None = None,
     quantize: bool | None = None,
+    similar_users: str | None = None,
 ) -> Iterator[Recommender]:
     """Open the recommender of a workspace, and report all errors.
 
@@ -98,14 +99,16 @@ def opened_workspace(
     ----------
     workspace, debug, qdrant, model : as the options.
     encoder, dimension, quantize : as the options of `semrec index`.
+    similar_users : see `EventSettings`.
     """
     with reported_errors(debug):
-        from semrec.config import EncoderSettings, IndexSettings, Settings
+        from semrec.config import EncoderSettings, EventSettings, IndexSettings, Settings
         from semrec.recommender import Recommender
 
         settings = Settings(
             encoder=EncoderSettings(model=model, backend=encoder),
             index=IndexSettings(text_dimension=dimension, quantize=quantize),
+            events=EventSettings(similar_users=similar_users),
         )
         with Recommender.open(workspace, qdrant=qdrant, settings=settings) as recommender:
             yield recommender

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,11 @@ from semrec.signals.learned import LearnedSettings
 from semrec.store import Index, Manifest, Point, Store, Vector
 from semrec.store.build import Build
 from semrec.store.protocol import TEXT
-from semrec.types import Float2D, Keys, item_keys
+from semrec.types import Float2D, Keys, Plain, item_keys
 
 
 @dataclass(frozen=True, slots=True)
-class FitReport:
+class FitReport(Plain):
     """What a fit learned.
 
     Parameters
@@ -39,6 +39,7 @@ class FitReport:
     learning : what was chosen, and the gain of each signal, see `LearnReport.to_dict`.
     seconds : in all.
     notes : what a reader should know.
+    similar_users : ids of the users of each group with nearly the same history, the largest group first.
     """
 
     generation: int
@@ -49,10 +50,7 @@ class FitReport:
     learning: Mapping[str, Any]
     seconds: float
     notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return asdict(self)
+    similar_users: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,12 @@ def fit_generation(
     if progress:
         progress("writing the new generation")
     generation = write_generation(store, index, manifest, catalog, models, learned)
-    notes = (*interactions.report.notes, *_left_out_notes(learned))
+    similar_users = tuple(tuple(interactions.users[row] for row in group) for group in models.groups)
+    notes = (
+        *interactions.report.notes,
+        *_similar_users_notes(similar_users, settings.events.similar_users),
+        *_left_out_notes(learned),
+    )
     return FitReport(
         generation=generation,
         n_users=len(interactions.users),
@@ -123,6 +126,7 @@ def fit_generation(
         learning=models.report.to_dict(),
         seconds=time.monotonic() - started,
         notes=notes,
+        similar_users=similar_users,
     )
 
 
@@ -213,6 +217,22 @@ def learned_vectors(models: Models, catalog: CatalogItems) -> Iterator[dict[str,
     }
     for place in range(len(catalog.keys)):
         yield {name: of_items[place] for name, of_items in by_field.items()}
+
+
+def _similar_users_notes(groups: Sequence[Sequence[str]], done: str) -> list[str]:
+    """Say which users have nearly the same history, what was done with them, and what can be done."""
+    if not groups:
+        return []
+    n_users, largest = sum(map(len, groups)), groups[0]
+    found = (
+        f"{n_users:,} users in {len(groups):,} groups have nearly the same history as others of their group; "
+        f"the largest has {len(largest):,} users ({', '.join(map(repr, largest[:3]))}, …)"
+    )
+    if done == "leave_out":
+        return [f"{found}. They were left out"]
+    return [
+        f"{found}. Each group counts as one user. Leave them out with: semrec fit --leave-out-similar-users"
+    ]
 
 
 def _left_out_notes(learned: LearnedSettings) -> list[str]:

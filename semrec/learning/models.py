@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from semrec.learning.scoring import FittedSignals
 from semrec.signals.blend import BlendWeights
 from semrec.signals.fitting import Fitted
+from semrec.types import Plain
 
 
 @dataclass(frozen=True)
-class LearnReport:
+class LearnReport(Plain):
     """What was chosen, and how good it is on the validation part of the training data.
 
     Parameters
@@ -34,13 +37,6 @@ class LearnReport:
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return {
-            name: dict(value) if isinstance(value, Mapping) else list(value)
-            for name, value in vars(self).items()
-        }
-
 
 @dataclass(frozen=True)
 class Models:
@@ -52,12 +48,14 @@ class Models:
     signals : the signals that the blend weighs, opened on them.
     weights : of the blend.
     report : what was chosen and measured.
+    groups : rows of the users of each group with nearly the same history, the largest group first.
     """
 
     fitted: Mapping[str, Fitted]
     signals: FittedSignals
     weights: BlendWeights
     report: LearnReport
+    groups: tuple[NDArray[np.int64], ...] = ()
 
     @property
     def half_life_events(self) -> float | None:

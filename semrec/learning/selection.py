@@ -69,7 +69,7 @@ def hide_events(data: TrainingData, seed: int) -> Validation:
     matrix = data.user_items
     rng = np.random.default_rng(seed)
     lengths = np.diff(matrix.indptr)
-    able = np.flatnonzero(lengths >= 2)
+    able = _as_one(np.flatnonzero(lengths >= 2), data, seed)
     asked = np.sort(rng.permutation(able)[:MOST_QUERIES])
     n_hidden = np.zeros(len(lengths), np.int64)
     n_hidden[asked] = np.maximum(1, np.round(HIDDEN_SHARE * lengths[asked]))
@@ -93,6 +93,7 @@ def hide_items(data: TrainingData, seed: int) -> Validation:
     hidden = cold[matrix.indices]
     training, targets = _masked(data, ~hidden), _pick(matrix, hidden)
     able = np.flatnonzero((np.diff(training.user_items.indptr) > 0) & (np.diff(targets.indptr) > 0))
+    able = _as_one(able, data, seed)
     asked = np.sort(rng.permutation(able)[:MOST_QUERIES])
     order = None if training.order is None else training.order[asked]
     known = training.user_items[asked]
@@ -195,6 +196,14 @@ def _middle(halves: Sequence[float | None], found: Sequence[float]) -> float | N
     enough = NEARLY * max(found)
     nearly = [half for half, now in zip(halves, found, strict=True) if now >= enough]
     return nearly[(len(nearly) - 1) // 2]
+
+
+def _as_one(users: NDArray[np.int64], data: TrainingData, seed: int) -> NDArray[np.int64]:
+    """Return the users, of a group of nearly identical ones about one: each stays with its weight."""
+    if data.user_weights is None:
+        return users
+    random = np.random.default_rng((seed, len(users)))
+    return users[random.random(len(users)) < data.user_weights[users]]
 
 
 def _known(data: TrainingData) -> NDArray[np.bool_]:

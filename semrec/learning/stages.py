@@ -1,10 +1,11 @@
 """From events to models: the stages of learning, in order.
 
-1. Hide a few events; tune every signal, and the half life of events, by what finds them again.
-2. Train on the rest, and learn the weights of items with events, by length of the history.
-3. Hide all events of some items, train again, and learn the weights of items without events.
-4. Learn by how much items without events are held back in a list with both.
-5. Train on everything.
+1. Find users with nearly the same history: together they count as one.
+2. Hide a few events; tune every signal, and the half life of events, by what finds them again.
+3. Train on the rest, and learn the weights of items with events, by length of the history.
+4. Hide all events of some items, train again, and learn the weights of items without events.
+5. Learn by how much items without events are held back in a list with both.
+6. Train on everything.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from scipy import sparse
 
 from semrec.config import Settings
 from semrec.learning.models import LearnReport, Models
+from semrec.learning.near_identical import counted_once, find_groups, without
 from semrec.learning.scoring import FittedSignals, blend_signals, chunks, fit_signals, weighed_signals
 from semrec.learning.selection import (
     SHORT_LENGTHS,
@@ -167,6 +169,10 @@ class _Learning:
 
     def run(self) -> Models:
         """Take the stages in order."""
+        with self.log.stage("compare users"):
+            groups = find_groups(self.data.user_items)
+            leaves_out = self.settings.events.similar_users == "leave_out"
+            self.data = without(self.data, groups) if leaves_out else counted_once(self.data, groups)
         with self.log.stage("hide events"):
             hidden = hide_events(self.data, self.seed)
         choice = self._choose(hidden)
@@ -175,7 +181,7 @@ class _Learning:
             weights, factor = self._weights(tables)
         with self.log.stage("train on everything"):
             signals, fitted = self._fit(self.data, choice)
-        return Models(fitted, signals, weights, self._report(choice, factor, weights, tables))
+        return Models(fitted, signals, weights, self._report(choice, factor, weights, tables), tuple(groups))
 
     def _fit(self, data: TrainingData, choice: Choice) -> tuple[FittedSignals, Any]:
         return fit_signals(data, choice.options, choice.half_life_events, self.settings, self.seed)

@@ -137,7 +137,7 @@ class CollaborativeSignal(Signal):
 
         n_items = data.user_items.shape[1]
         chosen = ials.IalsOptions(**options) if options else ials.IalsOptions(rank=min(max(RANKS), n_items))
-        own = ials.train(data.user_items, chosen, seed)
+        own = ials.train(data.weighted, chosen, seed)
         learned = text_map.learn_text_map(data.text_vectors, own, data.events)
         factors = text_map.hand_over(own, learned.factors(data.text_vectors), data.events)
         parameters: Parameters = {
@@ -190,7 +190,7 @@ def _found(trial: Trial, options: Any) -> float:
     """Return how much of the hidden events a factorisation finds."""
     from semrec.signals.models import ials
 
-    factors = ials.train(trial.data.user_items, options, trial.seed)
+    factors = ials.train(trial.data.weighted, options, trial.seed)
     fold_in = FoldIn(factors.T @ factors, options.alpha, options.reg, options.nu, len(factors))
 
     def score(histories: csr_array) -> Float2D:

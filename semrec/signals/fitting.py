@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Parameters: TypeAlias = Mapping[str, "int | float | str | np.ndarray | None"]
 """What a fitted signal needs to answer, besides the vectors of the items."""
 
+ROUNDING = 1e-3
+"""Sums of user weights may be above a whole number by so much."""
+
 ScoreHistories: TypeAlias = "Callable[[csr_array], Float2D]"
 """Histories (n, n_items) -> scores float32 (n, n_items)."""
 
@@ -48,6 +51,7 @@ class TrainingData:
     text_vectors : float32 (n_items, dim), unit length, as the encoder gives them.
     vectors : other dense fields that indexing has written, by name: float32 (n_items, dim of the field).
     keys : uint64 (n_items,), the items' keys in the store; None where nothing is stored.
+    user_weights : float32 (n_users,), above 0 and at most 1: how much each user counts; None: 1 each.
     """
 
     user_items: csr_array
@@ -55,11 +59,27 @@ class TrainingData:
     text_vectors: Float2D
     vectors: Mapping[str, Float2D] = field(default_factory=dict)
     keys: Keys | None = None
+    user_weights: Float1D | None = None
 
     @property
     def events(self) -> Float1D:
-        """Number of events of every item, float32 (n_items,)."""
-        return np.bincount(self.user_items.indices, minlength=self.user_items.shape[1]).astype(np.float32)
+        """Sum of the weights of the users of every item, rounded up, float32 (n_items,)."""
+        n_items = self.user_items.shape[1]
+        if self.user_weights is None:
+            return np.bincount(self.user_items.indices, minlength=n_items).astype(np.float32)
+        weights = np.repeat(self.user_weights, np.diff(self.user_items.indptr))
+        events = np.bincount(self.user_items.indices, weights, minlength=n_items)
+        return np.ceil(events - ROUNDING).astype(np.float32)
+
+    @property
+    def weighted(self) -> csr_array:
+        """The confidences times the weight of the user, float32 (n_users, n_items)."""
+        return times_rows(self.user_items, self.user_weights)
+
+    @property
+    def root_weighted(self) -> csr_array:
+        """The confidences times the root of the weight: in XᵀX, a user counts as much as the weight says."""
+        return times_rows(self.user_items, None if self.user_weights is None else np.sqrt(self.user_weights))
 
     def sorted(self) -> TrainingData:
         """Return the same with sorted columns in every row, vectors as float32."""
@@ -105,6 +125,16 @@ class Trial(Protocol):
 
         None if no model finds anything.
         """
+
+
+def times_rows(matrix: csr_array, factors: Float1D | None) -> csr_array:
+    """Return the matrix with row n times factor n; None: as it is."""
+    from scipy.sparse import csr_array
+
+    if factors is None:
+        return matrix
+    data = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
+    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def sorted_csr(matrix: csr_array) -> csr_array:

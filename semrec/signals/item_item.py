@@ -159,7 +159,7 @@ class ItemItemSignal(Signal):
 
         def trained() -> Iterator[tuple[float, ScoreHistories]]:
             for reg in REGS:
-                models[reg] = ease.train_each(trial.data.user_items, reg, tuple(ease.WORTHS))
+                models[reg] = ease.train_each(trial.data.root_weighted, reg, tuple(ease.WORTHS))
                 yield reg, partial(_scores, models[reg][ease.FIRST_WORTH])
 
         reg = trial.choose_half_life(trained())
@@ -175,7 +175,7 @@ class ItemItemSignal(Signal):
         from semrec.signals.models import ease, near_items, text_map
 
         reg, kept_by = options.get("reg", DEFAULT_REG), options.get("kept_by", ease.FIRST_WORTH)
-        trained = ease.train(data.user_items, reg, kept_by)
+        trained = ease.train(data.root_weighted, reg, kept_by)
         text = centre(data.text_vectors, text_map.mean_vector(data.text_vectors))
         columns = near_items.predict_columns(text, trained, data.events)
         left_out = clashing(data.keys) if data.keys is not None else np.empty(0, np.uint64)

@@ -152,6 +152,21 @@ def test_fit_as_json(loaded):
     assert report["cleaning"]["used"] == N_EVENTS
 
 
+def test_users_with_the_same_history_are_reported_and_can_be_left_out(loaded, tmp_path):
+    items = [f"{club}-{place}" for club in (0, 1) for place in range(6)]
+    rows = [(f"copy-{n}", item, START + place) for n in range(5) for place, item in enumerate(items)]
+    invoke("events", write(tmp_path, events_text(rows)), "-w", loaded)
+    status, _, err = invoke("fit", "-w", loaded)
+    assert status == 0
+    assert "the largest has 5 users ('copy-0', 'copy-1', 'copy-2', …)" in one_line(err)
+    assert "counts as one user" in one_line(err)
+    assert "semrec fit --leave-out-similar-users" in one_line(err)
+    report = as_json("fit", "-w", loaded, "--leave-out-similar-users")
+    assert report["similar_users"] == [[f"copy-{n}" for n in range(5)]]
+    assert any("They were left out" in note for note in report["notes"])
+    assert item_ids("recommend", "--user", "copy-1", "-w", loaded)
+
+
 def messy_rows():
     """Return events, most of them unusable, for several reasons."""
     return [

@@ -135,7 +135,7 @@ def test_the_report_tells_what_was_chosen_and_what_it_brings(board):
 def test_progress_names_every_stage():
     stages = []
     learn(checkerboard(20, 10)[0], progress=stages.append)
-    assert stages[0] == "hide events"
+    assert stages[0] == "compare users"
     assert {f"tune {name}" for name in SIGNALS} < set(stages)
     assert stages[-1] == "train on everything"
 
