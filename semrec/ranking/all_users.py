@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -33,7 +33,7 @@ from semrec.ranking.explanation import shares
 from semrec.ranking.generation import Generation
 from semrec.ranking.history import history_of, no_history
 from semrec.store.protocol import Items
-from semrec.types import Condition, Keys
+from semrec.types import Condition, Keys, Plain, to_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchReport:
+class BatchReport(Plain):
     """What a batch did.
 
     Parameters
@@ -88,13 +88,8 @@ class BatchReport:
         return (self.n_users - self.n_resumed) / self.seconds
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return {
-            **asdict(self),
-            "output": str(self.output),
-            "seconds": round(self.seconds, 3),
-            "users_a_second": round(self.users_a_second, 1),
-        }
+        """Return plain JSON values, the users a second included."""
+        return {**to_plain(self), "users_a_second": round(self.users_a_second, 1)}
 
 
 def recommend_all(

@@ -8,8 +8,7 @@ was used before stays seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from semrec.ranking.history import (
     known_history,
 )
 from semrec.ranking.profile import central_items
-from semrec.types import Event
+from semrec.types import Event, Plain
 
 NAMED_ITEMS = 3
 """Central items that tell what an interest is about."""
@@ -50,7 +49,7 @@ class UserInterest:
 
 
 @dataclass(frozen=True, slots=True)
-class UserProfile:
+class UserProfile(Plain):
     """What is known of a user.
 
     Parameters
@@ -67,10 +66,6 @@ class UserProfile:
     recent: tuple[Event, ...]
     n_events: int
     unknown_items: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from semrec.ranking.filters import holds
 from semrec.ranking.pipeline import Candidates
 from semrec.signals.blend import best_first, signal_totals
-from semrec.types import AnyOf, Condition, Value
+from semrec.types import AnyOf, Condition, Plain, Value
 
 Verdict = Literal[
     "recommended", "not_indexed", "seen", "excluded", "filtered", "not_found", "outranked", "diversity"
@@ -48,7 +48,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class WhyNot:
+class WhyNot(Plain):
     """Why an item is not among the recommendations.
 
     Parameters
@@ -70,10 +70,6 @@ class WhyNot:
     standing: Standing | None = None
     last: Standing | None = None
     n_candidates: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON-able values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from samples import DIM, FIELDS, ODD_NAMES, ids, manifest, point, points, sparse
 
 from semrec.errors import StoreError
 from semrec.store import Point, Record, ScoreQuery, Search, VectorField
+from semrec.store.reading import LARGE_PAGE
 from semrec.types import AnyOf
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
@@ -105,10 +106,12 @@ def test_no_queries_or_no_items_are_an_empty_answer(index):
     assert index.scores([], ids()).shape == (0, 0)
 
 
-def test_a_large_number_of_items_is_scored_in_pages(index, monkeypatch):
-    monkeypatch.setattr("semrec.store.server_index.LARGE_PAGE", 7)
+def test_a_large_number_of_items_is_scored_in_pages(index):
+    unknown = ids(*range(1_000_000, 1_000_000 + LARGE_PAGE))
     queries = [ScoreQuery("text", np.ones(DIM, np.float32)), ScoreQuery("item_item", sparse({3: 2.0}))]
-    scores = index.scores(queries, KEYS)
+    scores = index.scores(queries, np.concatenate([unknown[::2], KEYS, unknown[1::2]]))
+    assert np.isnan(scores[0, : len(unknown[::2])]).all()
+    scores = scores[:, len(unknown[::2]) :][:, : len(KEYS)]
     np.testing.assert_allclose(
         scores[0], [unit(i.vectors["text"]).sum() / DIM**0.5 for i in ITEMS], atol=1e-5
     )

@@ -8,6 +8,7 @@ from samples import manifest, sparse
 
 from semrec.errors import StoreError
 from semrec.store import Point, Record, ScoreQuery, Search, VectorField
+from semrec.store.leaders import N_LEADERS
 from semrec.types import AnyOf, item_keys
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
@@ -150,10 +151,10 @@ def test_one_number_is_a_vector(opened):
     assert opened.scores([twice], KEYS).tolist() == [[0, 2, 15, 4]]
 
 
-def test_the_largest_numbers_are_found_under_any_conditions(store, monkeypatch):
+def test_the_largest_numbers_are_found_under_any_conditions(store):
     """Among the leaders and beyond them, without excluded items, and after every change."""
-    monkeypatch.setattr("semrec.store.leaders.N_LEADERS", 5)
-    numbers = {f"item {n}": float(n * 7 % 31) for n in range(30)}
+    n_items = N_LEADERS + 52
+    numbers = {f"item {n}": float(n * 7 % 2111) for n in range(n_items)}
     kinds = {name: "odd" if int(name[5:]) % 2 else "even" for name in numbers}
 
     def written(name):
@@ -163,7 +164,7 @@ def test_the_largest_numbers_are_found_under_any_conditions(store, monkeypatch):
         )
 
     def check(index):
-        for limit in (0, 1, 4, 8, 40):
+        for limit in (0, 1, 8, N_LEADERS + 2):
             for kind in (None, "odd", "none of them"):
                 for excluded in ([], ["item 13", "item 22", "item 4"], list(numbers)):
                     expected = sorted(
