@@ -9,6 +9,7 @@ The tree::
     ├── WorkspaceError         a folder that is no workspace, or without an index
     ├── StoreError             the store refused or failed
     │   ├── StoreLockedError       another process owns the embedded index
+    │   ├── StoreDamagedError      files are damaged; the message names commands that help
     │   └── StoreUnavailableError  the server is down, or refuses the key
     └── QueryError             a query that cannot be answered
         ├── UnknownItemError       an item id that the index does not hold
@@ -47,6 +48,10 @@ class StoreError(SemrecError):
 
 class StoreLockedError(StoreError):
     """Another process owns the embedded index."""
+
+
+class StoreDamagedError(StoreError):
+    """Files of the store are damaged; the message names commands that help."""
 
 
 class StoreUnavailableError(StoreError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from semrec.errors import StoreError, StoreLockedError, StoreUnavailableError
+from semrec.errors import StoreDamagedError, StoreError, StoreLockedError, StoreUnavailableError
 
 _WRITER_LOCK = 0x73656D726563
 """Key of PostgreSQL's advisory lock for one writer at a time."""
@@ -73,7 +74,18 @@ class Database:
                     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER_LOCK)))
                 yield connection
         except SQLAlchemyError as error:
-            raise _store_error(error, self.name) from error
+            raise self._store_error(error) from error
+
+    def damaged(self, reason: str) -> StoreDamagedError:
+        """Return the error for a damaged database; for a SQLite file with commands that start a new one."""
+        if self.path is None:
+            return StoreDamagedError(f"event log {self.name}: {reason}; restore the database from a copy")
+        file, folder = shlex.quote(str(self.path)), shlex.quote(str(self.path.parent))
+        return StoreDamagedError(
+            f"event log {self.path}: {reason}; restore the file from a copy, or put it aside and load the "
+            f"events into a new one: `mkdir {folder}/damaged && mv {file}* {folder}/damaged && "
+            f"semrec events EVENTS --workspace {folder}`"
+        )
 
     def _check_file(self) -> None:
         """Check that the SQLite file is still there: writes to an open, deleted file would be lost.
@@ -95,6 +107,15 @@ class Database:
         if self._file_id not in (None, (found.st_dev, found.st_ino)):
             self._engine.dispose()  # another file is there now
         self._file_id = found.st_dev, found.st_ino
+
+    def _store_error(self, error: SQLAlchemyError) -> StoreError:
+        """Return the error of semrec for a driver's error; its own text may hold secrets and is not shown."""
+        text = str(getattr(error, "orig", None) or error).lower()
+        for part, kind, advice in _CAUSES:
+            if part in text:
+                is_damage = kind is StoreDamagedError
+                return self.damaged(advice) if is_damage else kind(f"event log {self.name}: {advice}")
+        return StoreError(f"event log {self.name}: the database failed ({type(error).__name__})")
 
 
 def database_url(where: str | Path, file_name: str) -> sa.URL:
@@ -169,22 +190,14 @@ def _set_pragmas(connection: Any, _: object) -> None:
 
 _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
     ("locked", StoreLockedError, "another process is writing to it; try again later"),
-    ("not a database", StoreError, "the file is not a SQLite database; name another one"),
+    ("not a database", StoreDamagedError, "the file is damaged, or is not a SQLite database"),
     ("readonly", StoreError, "it cannot be written; check the rights of the file and its folder"),
     ("unable to open", StoreError, "the file cannot be opened; check its folder and its rights"),
     ("full", StoreError, "the disk is full; all stored events are safe"),
-    ("malformed", StoreError, "the file is damaged; restore it, or load the events into a new one"),
+    ("malformed", StoreDamagedError, "the file is damaged"),
+    ("decode", StoreDamagedError, "the file is damaged: a text in it is not UTF-8"),
     ("password", StoreUnavailableError, "the server refuses the user or the password"),
     ("does not exist", StoreUnavailableError, "the server does not know the database, user or table"),
     ("connect", StoreUnavailableError, "the server does not answer; check that it runs, host and port"),
 )
 """Part of a driver's message, error of semrec, advice; the first that fits counts."""
-
-
-def _store_error(error: SQLAlchemyError, name: str) -> StoreError:
-    """Return the error of semrec for a driver's error, whose own text may hold secrets and is not shown."""
-    text = str(getattr(error, "orig", None) or error).lower()
-    for part, kind, advice in _CAUSES:
-        if part in text:
-            return kind(f"event log {name}: {advice}")
-    return StoreError(f"event log {name}: the database failed ({type(error).__name__})")

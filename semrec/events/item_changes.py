@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,6 +26,9 @@ from semrec.types import Item, from_plain, to_plain
 
 _APPLYING_LOCK = 0x73656D726564
 """Key of PostgreSQL's advisory lock for one process at a time that makes changes."""
+
+_DIGEST = "digest"
+"""Key of a stored item: digest of all other values."""
 
 _metadata = sa.MetaData()
 _changes = sa.Table(
@@ -64,7 +69,9 @@ class ChangeJournal:
 
     def put(self, items: Sequence[Item]) -> int:
         """Note that items are put; return the number of the last change."""
-        return self._append([(item.item_id, json.dumps(to_plain(item), allow_nan=False)) for item in items])
+        plain = [to_plain(item) for item in items]
+        texts = [json.dumps({**values, _DIGEST: _digest(values)}, allow_nan=False) for values in plain]
+        return self._append(list(zip([item.item_id for item in items], texts, strict=True)))
 
     def delete(self, item_ids: Sequence[str]) -> int:
         """Note that items are deleted; return the number of the last change."""
@@ -82,10 +89,16 @@ class ChangeJournal:
             rows = connection.execute(query).all() if _is_there(connection) else []
         latest = {row.item_id: row.item for row in rows}
         return Changed(
-            tuple(from_plain(Item, json.loads(item)) for item in latest.values() if item is not None),
+            tuple(self._read(item_id, item) for item_id, item in latest.items() if item is not None),
             tuple(item_id for item_id, item in latest.items() if item is None),
             rows[-1].seq if rows else number,
         )
+
+    def n_items_since(self, number: int) -> int:
+        """Return how many items have changed after the change with this number."""
+        query = sa.select(sa.func.count(_changes.c.item_id.distinct())).where(_changes.c.seq > number)
+        with self._log.transaction() as connection:
+            return int(connection.execute(query).scalar_one()) if _is_there(connection) else 0
 
     def forget(self, until: int) -> int:
         """Remove the changes up to this number; return how many there were.
@@ -111,6 +124,16 @@ class ChangeJournal:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPLYING_LOCK)))
             yield
 
+    def _read(self, item_id: str, stored: str) -> Item:
+        """Return an item that was put."""
+        try:
+            values = json.loads(stored)
+            if values.pop(_DIGEST, None) not in (None, _digest(values)):  # None: an older one
+                raise ValueError("its digest is wrong")
+            return from_plain(Item, values)
+        except (ValueError, AttributeError, TypeError) as error:
+            raise self._log.damaged(f"the journal's change of item {item_id!r} cannot be read") from error
+
     def _append(self, changes: Sequence[tuple[str, str | None]]) -> int:
         if not changes:
             return self.last()
@@ -123,6 +146,10 @@ class ChangeJournal:
             ]
             connection.execute(sa.insert(_changes), rows)
             return first + len(rows) - 1
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return blake2b(json.dumps(values).encode(), digest_size=8).hexdigest()
 
 
 def _is_there(connection: sa.Connection) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from semrec.errors import StoreError
+from semrec.errors import StoreDamagedError, StoreError
 from semrec.events import FILE_NAME
 from semrec.events.database import Database, database_url
 from semrec.events.event_keys import signed_keys, with_keys
@@ -140,6 +140,10 @@ class EventLog:
     def transaction(self, *, write: bool = False) -> AbstractContextManager[sa.Connection]:
         """Open a transaction, for tables beside the events; see `Database.transaction`."""
         return self._database.transaction(write=write)
+
+    def damaged(self, reason: str) -> StoreDamagedError:
+        """Return the error for a damaged log, with commands that start a new one."""
+        return self._database.damaged(reason)
 
     def append(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
+from semrec.errors import StoreDamagedError
 from semrec.signals import SIGNALS
 from semrec.signals.blend import BlendWeights
 from semrec.signals.fitting import Parameters
@@ -40,10 +41,20 @@ class LearnedSettings:
         stored: Any = manifest.models.get("learned")
         if not isinstance(stored, Mapping):
             return None
+        try:
+            return cls._read(stored, manifest.arrays)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StoreDamagedError(
+                f"what `fit` learned is damaged ({type(error).__name__}): `semrec index CATALOG --rebuild`, "
+                "then `semrec fit`"
+            ) from error
+
+    @classmethod
+    def _read(cls, stored: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedSettings:
         parameters: dict[str, dict[str, Any]] = {
             name: dict(values) for name, values in stored["parameters"].items()
         }
-        for place, array in manifest.arrays.items():
+        for place, array in arrays.items():
             signal, _, name = place.partition(".")
             parameters[signal][name] = array
         scale = stored["rating_scale"]

@@ -2,14 +2,14 @@
 
 On the disk::
 
-    current                       number of the generation that answers
+    current                       number of the generation that answers; 0: none yet
     generations/<n>/manifest.json written last: a generation without it is not complete
     generations/<n>/manifest-<digest>.safetensors
                                   arrays of the manifest, if it has any
     generations/<n>/owner.json    the process that has it open
     generations/<n>/edge/         the shard
     generations/<n>/<vector>.*    vectors for exact reads, see `RowFile`
-    generations/.borrowed-*/      copies for readers while another process owns the original
+    generations/.borrowed-<n>-*/  copies for readers while another process owns the original
     builder.json                  the process that builds the next generation
 
 A generation belongs to one process. Another process that must read it, to build the next one, borrows it: it
@@ -25,28 +25,34 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import qdrant_edge as qe
 
-from semrec.errors import StoreError, StoreLockedError, WorkspaceError
-from semrec.files.atomic import write_atomically
+from semrec.errors import StoreDamagedError, StoreError, StoreLockedError, WorkspaceError
 from semrec.store import edge_optimize
 from semrec.store.copying import allocated_bytes, copy_folder
 from semrec.store.edge_files import (
+    complete_generations,
+    damaged_error,
     edge_errors,
     manifest_path,
+    numbers_in,
+    read_current,
     read_manifest,
     release_memory,
+    repair_of,
     require_space,
     shard_path,
+    write_current,
     write_manifest,
 )
 from semrec.store.edge_index import EdgeIndex, load_index
 from semrec.store.edge_messages import shard_config
 from semrec.store.manifests import require_current
 from semrec.store.owner import Owner, held, owner_of
-from semrec.store.protocol import Index, Manifest, VectorField
+from semrec.store.protocol import MANIFEST_VERSION, Index, Manifest, VectorField
 
 _BORROWED = ".borrowed-"
 
@@ -72,7 +78,7 @@ class EdgeStore:
 
     def generations(self) -> list[int]:
         """Return the numbers of all complete generations, ascending."""
-        return [number for number in self._numbers() if manifest_path(self._path(number)).exists()]
+        return complete_generations(self._generations)
 
     def current(self) -> int | None:
         """Return the number of the generation that answers; None before the first build.
@@ -83,20 +89,23 @@ class EdgeStore:
             The file that names it is damaged; the message says how to repair it.
         """
         try:
-            text = self._current.read_text()
+            number = read_current(self._current)
         except FileNotFoundError:
-            return None
+            if not self.generations():
+                return None
+            raise WorkspaceError(f"{self._current} is missing: {repair_of(self._generations)}") from None
         except OSError as error:
             raise WorkspaceError(f"cannot read {self._current}: {error.strerror}") from error
-        if not text.strip().isdecimal() or not manifest_path(self._path(int(text))).exists():
-            newest = self.generations()[-1:]
-            repair = (
-                f"the newest complete one is {newest[0]}: semrec rollback {newest[0]}"
-                if newest
-                else "build it again: semrec index CATALOG --rebuild"
+        except ValueError as error:
+            raise WorkspaceError(
+                f"{self._current} is damaged ({error}): {repair_of(self._generations)}"
+            ) from error
+        if number and not manifest_path(self._path(number)).exists():
+            raise WorkspaceError(
+                f"{self._current} names generation {number}, which is not complete: "
+                f"{repair_of(self._generations)}"
             )
-            raise WorkspaceError(f"{self._current} names no complete generation ({text[:40]!r}); {repair}")
-        return int(text)
+        return number or None
 
     def named(self) -> int | None:
         """Return the same as `current`, but None where that is an error."""
@@ -115,6 +124,8 @@ class EdgeStore:
         """Start the next generation, empty and invisible to readers; failed builds are removed."""
         with edge_errors(self._folder):
             self._generations.mkdir(parents=True, exist_ok=True)
+            if self.named() is None and not self.generations():
+                write_current(self._current, 0)  # so that a missing file is damage
             require_space(self._generations)
             number, owner = self._claim_next()
             try:
@@ -146,7 +157,10 @@ class EdgeStore:
         """Open a complete generation for reading and writing."""
         folder = self._path(generation)
         manifest = require_current(self.manifest(generation), where=str(folder))
-        return load_index(folder, Owner(folder), manifest.vectors)
+        owner = Owner(folder)
+        if manifest.version < MANIFEST_VERSION:
+            _bring_up_to_date(folder, manifest)
+        return load_index(folder, owner, manifest.vectors)
 
     def borrow(self, generation: int) -> EdgeIndex:
         """Open a complete generation for reading: the original, or a copy while another process owns it."""
@@ -162,6 +176,10 @@ class EdgeStore:
         except BaseException:
             shutil.rmtree(copy, ignore_errors=True)
             raise
+
+    def damaged(self, generation: int, reason: str) -> StoreDamagedError:
+        """Return the error for a damaged generation; it names the commands that help."""
+        return damaged_error(self._path(generation), reason)
 
     def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
         """Replace the manifest of a complete generation, in one atomic step."""
@@ -181,7 +199,7 @@ class EdgeStore:
         """Let readers use this generation, in one atomic step."""
         self.manifest(generation)
         with edge_errors(self._folder):
-            write_atomically(self._current, f"{generation}\n".encode())
+            write_current(self._current, generation)
 
     def drop(self, generation: int) -> None:
         """Remove a generation that is not current."""
@@ -198,16 +216,11 @@ class EdgeStore:
     def _path(self, generation: int) -> Path:
         return self._generations / str(generation)
 
-    def _numbers(self) -> list[int]:
-        if not self._generations.is_dir():
-            return []
-        return sorted(int(path.name) for path in self._generations.iterdir() if path.name.isdecimal())
-
     def _claim_next(self) -> tuple[int, Owner]:
         """Make and own the folder of the next generation, and remove those of failed builds."""
         # Held, because a new folder without its owner looks like a failed build.
         with held(self._generations):
-            numbers = self._numbers()
+            numbers = numbers_in(self._generations)
             number = max(numbers, default=0) + 1
             self._path(number).mkdir()
             owner = Owner(self._path(number))
@@ -220,7 +233,7 @@ class EdgeStore:
         """Return a copy of a generation's folder, owned; abandoned copies are removed."""
         with held(self._generations):
             self._remove_abandoned_copies()
-            copy = Path(tempfile.mkdtemp(prefix=_BORROWED, dir=self._generations))
+            copy = Path(tempfile.mkdtemp(prefix=f"{_BORROWED}{folder.name}-", dir=self._generations))
             owner = Owner(copy)
         try:
             with edge_errors(self._folder):
@@ -236,6 +249,14 @@ class EdgeStore:
     def _remove_abandoned_copies(self) -> None:
         for copy in self._generations.glob(_BORROWED + "*"):
             _remove_if_free(copy)
+
+
+def _bring_up_to_date(folder: Path, manifest: Manifest) -> None:
+    """Let the next opening write the rows of vectors in today's format; older code must not use them then."""
+    with suppress(OSError):  # reading must work where nothing can be written
+        write_manifest(folder, replace(manifest, version=MANIFEST_VERSION))
+        for file in folder.glob("*.keys"):
+            file.unlink()
 
 
 def _remove(folder: Path) -> None:

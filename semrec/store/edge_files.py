@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import re
+import shlex
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from semrec.errors import StoreError
+from semrec.errors import StoreDamagedError, StoreError
 from semrec.files.atomic import write_atomically
 from semrec.store.manifests import arrays_digest, dump_manifest, load_manifest
 from semrec.store.owner import locked_error
@@ -20,6 +22,10 @@ from semrec.store.protocol import Manifest
 _RESERVE_BYTES = 256 * 2**20
 
 _DISK_FULL = re.compile(r"no space left|file too large|quota exceeded|os error (28|27|122)\b", re.IGNORECASE)
+
+_REFUSED = re.compile(
+    r"read-only file system|permission denied|not permitted|os error (30|13|1)\b", re.IGNORECASE
+)
 
 
 def manifest_path(folder: Path) -> Path:
@@ -32,6 +38,78 @@ def shard_path(folder: Path) -> Path:
     return folder / "edge"
 
 
+def damaged_error(folder: Path, reason: str) -> StoreDamagedError:
+    """Return the error for a damaged generation, with the commands that help.
+
+    Parameters
+    ----------
+    folder : of the generation, or of a borrowed copy of it.
+    reason : what is wrong.
+    """
+    generations = folder.parent
+    number = _number_of(folder)
+    return StoreDamagedError(
+        f"generation {number} in {generations.parent} is damaged: {reason}; {repair_of(generations, number)}"
+    )
+
+
+def _number_of(folder: Path) -> int:
+    """Return the number of a generation by its folder, or by that of a borrowed copy."""
+    return int(re.findall(r"\d+", folder.name)[0])
+
+
+def repair_of(generations: Path, damaged: int | None = None) -> str:
+    """Return the commands that replace a damaged generation: a rollback if there is another one, a rebuild.
+
+    Parameters
+    ----------
+    generations : the folder of all generations.
+    damaged : number of the damaged one; None if no generation is damaged, but the choice of the current one.
+    """
+    workspace = shlex.quote(str(generations.parent))
+    whole = [number for number in complete_generations(generations) if number != damaged]
+    rollback = f"`semrec rollback {whole[-1]} --workspace {workspace}`, or " if whole else ""
+    return f"{rollback}`semrec index CATALOG --rebuild --workspace {workspace}`"
+
+
+def complete_generations(generations: Path) -> list[int]:
+    """Return the numbers of the generations that have a manifest, ascending."""
+    return [number for number in numbers_in(generations) if manifest_path(generations / str(number)).exists()]
+
+
+def numbers_in(generations: Path) -> list[int]:
+    """Return the numbers of all generations, also of builds that are not complete, ascending."""
+    if not generations.is_dir():
+        return []
+    return sorted(int(path.name) for path in generations.iterdir() if path.name.isdecimal())
+
+
+def read_current(path: Path) -> int:
+    """Return the number in the file that names the current generation; 0: none yet.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is damaged.
+    """
+    text = path.read_bytes().decode("ascii", "replace")
+    number = int(found[1]) if (found := re.match(r"(\d{1,18})\b", text)) else 0
+    if text not in (_current_text(number), f"{number}\n"):  # older ones have no checksum
+        raise ValueError(f"{text[:40]!r} is not the number of a generation with its checksum")
+    return number
+
+
+def write_current(path: Path, number: int) -> None:
+    """Write which generation is current, in one atomic step."""
+    write_atomically(path, _current_text(number).encode())
+
+
+def _current_text(number: int) -> str:
+    return f"{number} {zlib.crc32(str(number).encode()):08x}\n"
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a generation.
 
@@ -39,11 +117,17 @@ def read_manifest(folder: Path) -> Manifest:
     ------
     FileNotFoundError
         The generation is not complete.
+    StoreDamagedError
+        The manifest is damaged.
     StoreError
-        The manifest is damaged, or a newer semrec wrote it.
+        A newer semrec wrote it.
     """
-    text = manifest_path(folder).read_text(encoding="utf-8")
-    return load_manifest(text, lambda digest: _read_arrays(folder, digest), where=str(folder))
+    return load_manifest(
+        manifest_path(folder).read_bytes().decode("utf-8", "replace"),
+        lambda digest: _read_arrays(folder, digest),
+        where=str(folder),
+        repair=lambda: repair_of(folder.parent, _number_of(folder)),
+    )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -99,8 +183,10 @@ def edge_errors(folder: Path) -> Iterator[None]:
     ------
     StoreLockedError
         Another process has the shard open.
+    StoreDamagedError
+        The engine failed in a complete generation.
     StoreError
-        The disk is full, or the engine failed.
+        The disk is full, it cannot be written, or the engine failed in a build.
     """
     try:
         yield
@@ -116,4 +202,8 @@ def edge_errors(folder: Path) -> Iterator[None]:
             raise StoreError(
                 f"the disk of {folder} is full; make room and try again. The previous index still answers"
             ) from error
+        if _REFUSED.search(text):
+            raise StoreError(f"{folder} cannot be written: {text}; check its rights and its disk") from error
+        if manifest_path(folder).exists():  # a complete generation
+            raise damaged_error(folder, f"the engine failed: {text}") from error
         raise StoreError(f"the embedded index in {folder} failed: {text}") from error

@@ -15,7 +15,7 @@ import qdrant_edge as qe
 
 from semrec.errors import StoreError
 from semrec.mathematics.rows import unit_rows
-from semrec.store.edge_files import edge_errors, require_space, shard_path
+from semrec.store.edge_files import damaged_error, edge_errors, require_space, shard_path
 from semrec.store.edge_messages import (
     SCHEMAS,
     edge_filter,
@@ -27,7 +27,15 @@ from semrec.store.edge_messages import (
 from semrec.store.fetched_items import Fetched, RawPoint
 from semrec.store.leaders import Leaders, leaders_of
 from semrec.store.owner import Owner, held
-from semrec.store.points import by_name, check_points, check_query, field_path, read_vector, to_payload
+from semrec.store.points import (
+    by_name,
+    check_points,
+    check_query,
+    field_path,
+    read_sparse,
+    read_vector,
+    to_payload,
+)
 from semrec.store.protocol import (
     PASSAGES,
     FieldType,
@@ -216,14 +224,13 @@ class EdgeIndex(PointReader):
                 continue
             keys = self.sample(n_items)
             missing = keys[~rows.contains(keys)]
-            log.warning(
-                "%s: %s rows of %r are missing; they are written again", self.folder, len(missing), name
-            )
             for start in range(0, len(missing), LARGE_PAGE):
                 some = missing[start : start + LARGE_PAGE]
                 found, vectors = self._row_of_each(self._fields[name], some)
                 found |= self._fields[name].kind == "sparse"  # an empty one is not in the shard
                 rows.append(some[found], vectors[found])
+                if found.any():
+                    log.warning("%s: wrote %d missing rows of %r again", self.folder, found.sum(), name)
 
     def build(self, fields: Mapping[str, FieldType]) -> None:
         """Write the payload indexes, sync to the disk and close the shard; the folder stays owned."""
@@ -287,9 +294,12 @@ class EdgeIndex(PointReader):
 
     def _append_rows(self, keys: Keys, points: Sequence[Point]) -> None:
         for name, rows in self._rows.items():
-            has = [name in point.vectors for point in points]
-            vectors = [point.vectors[name] for point in points if name in point.vectors]
-            rows.append(keys[has], _rows_of(self._fields[name], vectors))
+            field = self._fields[name]
+            given = [point.vectors.get(name) for point in points]
+            if field.kind == "sparse":
+                given = [read_sparse(None) if vector is None else vector for vector in given]
+            has = [vector is not None for vector in given]
+            rows.append(keys[has], _rows_of(field, [vector for vector in given if vector is not None]))
 
     def _row_of_each(self, field: VectorField, keys: Keys) -> tuple[np.ndarray, Float2D]:
         """Return which items have the vector, bool (n,), and their rows as in the `RowFile`, else zeros.
@@ -342,9 +352,14 @@ class EdgeIndex(PointReader):
 
     def _retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> Sequence[RawPoint]:
         with edge_errors(self.folder):
-            return self._open_shard.retrieve(
+            points = self._open_shard.retrieve(
                 list(ids), with_payload=payload, with_vector=vectors if vectors else False
             )
+        if len(points) < len(ids) and self._rows:
+            lost = np.setdiff1d(np.array(ids, np.uint64), np.array([point.id for point in points], np.uint64))
+            if any(rows.contains(lost).any() for rows in self._rows.values()):
+                raise damaged_error(self.folder, "items that have vectors are missing")
+        return points
 
     def _page(
         self, start: int, limit: int, payload: bool, vectors: list[str]
@@ -404,10 +419,7 @@ def load_index(
     """Open the generation in an owned folder; if that fails, ownership is released."""
     try:
         if not (shard_path(folder) / "segments").is_dir():  # the engine would open an empty one
-            raise StoreError(
-                f"{folder} is damaged: its points are missing. Go back to an older generation with "
-                "`semrec rollback`, or index again with --rebuild"
-            )
+            raise damaged_error(folder, "its points are missing")
         with edge_errors(folder), held(folder):
             shard = qe.EdgeShard.load(str(shard_path(folder)))
             index = EdgeIndex(folder, shard, owner, vectors, borrowed=borrowed)

@@ -1,24 +1,29 @@
 """The manifest of a generation as it is stored: JSON text, and its arrays in the safetensors format.
 
-The JSON names the digest of the arrays, so a store can tell when the two do not belong together.
+The JSON names the digest of the arrays, so a store can tell when the two do not belong together, and a digest
+of its other values.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
-from semrec.errors import StoreError
-from semrec.store.protocol import MANIFEST_VERSION, Manifest
+from semrec.errors import StoreDamagedError, StoreError
+from semrec.store.protocol import MANIFEST_VERSION, OLDEST_VERSION, Manifest
 from semrec.types import from_plain, to_plain
+from semrec.version import __version__
 
-_ARRAYS = "arrays"
+_ARRAYS, _DIGEST = "arrays", "digest"
+_CHECKED_VERSION = 3
+"""First version with a digest of the values."""
 
 
 def dump_manifest(manifest: Manifest) -> tuple[str, bytes]:
@@ -35,7 +40,15 @@ def dump_manifest(manifest: Manifest) -> tuple[str, bytes]:
         arrays = safetensors.numpy.save(contiguous)
     values = to_plain(replace(manifest, arrays={}))
     values[_ARRAYS] = arrays_digest(arrays) if arrays else None
-    return json.dumps(values, ensure_ascii=False, allow_nan=False), arrays
+    return _dumped(values | {_DIGEST: _values_digest(values)}), arrays
+
+
+def _dumped(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, allow_nan=False)
+
+
+def _values_digest(values: Mapping[str, Any]) -> str:
+    return blake2b(_dumped(values).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def arrays_digest(arrays: bytes) -> str:
@@ -51,14 +64,19 @@ def require_current(manifest: Manifest, where: str) -> Manifest:
     StoreError
         An older semrec wrote the generation: its vectors have other names.
     """
-    if manifest.version < MANIFEST_VERSION:
+    if manifest.version < OLDEST_VERSION:
         raise StoreError(
             f"{where} was written by an older semrec; build it again: semrec index CATALOG --rebuild"
         )
     return manifest
 
 
-def load_manifest(text: str, read_arrays: Callable[[str], bytes], where: str) -> Manifest:
+def load_manifest(
+    text: str,
+    read_arrays: Callable[[str], bytes],
+    where: str,
+    repair: Callable[[], str] = lambda: "index again",
+) -> Manifest:
     """Return the manifest written by `dump_manifest`.
 
     Parameters
@@ -66,19 +84,25 @@ def load_manifest(text: str, read_arrays: Callable[[str], bytes], where: str) ->
     text : JSON.
     read_arrays : digest -> the bytes of the arrays; called only when the manifest has arrays.
     where : named in the error.
+    repair : returns what to do about a damaged manifest.
 
     Raises
     ------
+    StoreDamagedError
+        The text is not a manifest or has changed since it was written, or the arrays are of another one.
     StoreError
-        The text is not a manifest, a newer semrec wrote it, or the arrays are of another manifest.
+        A newer semrec wrote it.
     """
     try:
         values = json.loads(text)
         if values["version"] > MANIFEST_VERSION:
             raise StoreError(
-                f"{where} was written by a newer semrec (manifest version {values['version']}, "
-                f"this one reads {MANIFEST_VERSION}); upgrade semrec or index again"
+                f"{where} was written by a newer semrec ({values.get('semrec', 'unknown version')}); "
+                f"this is {__version__}: update semrec (pip install --upgrade semrec)"
             )
+        is_checked = values["version"] >= _CHECKED_VERSION
+        if values.pop(_DIGEST, None) != _values_digest(values) and is_checked:
+            raise ValueError("it has changed since it was written")
         digest = values.pop(_ARRAYS, None)
         arrays = {}
         if digest is not None:
@@ -87,6 +111,6 @@ def load_manifest(text: str, read_arrays: Callable[[str], bytes], where: str) ->
                 raise ValueError("its arrays do not belong to it")
             arrays = safetensors.numpy.load(data)
         return from_plain(Manifest, values | {_ARRAYS: arrays})
-    except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, safetensors.SafetensorError) as error:
         reason = " ".join(str(error).split())
-        raise StoreError(f"{where} has a damaged manifest ({reason}); index again") from error
+        raise StoreDamagedError(f"{where} has a damaged manifest ({reason}): {repair()}") from error

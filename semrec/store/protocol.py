@@ -16,7 +16,9 @@ from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from pydantic import ConfigDict
 
+from semrec.errors import StoreDamagedError
 from semrec.types import Condition, Float1D, Float2D, Keys, Precision, Value
+from semrec.version import __version__
 
 TEXT = "text"
 """Name of the dense vector that every item has: its text."""
@@ -159,8 +161,11 @@ FieldType: TypeAlias = Literal["keyword", "integer", "float", "bool"]
 """Type of a metadata field; a keyword field may hold several values."""
 
 
-MANIFEST_VERSION = 2
-"""Version of the stored format; 2 since the vectors have the names of today's signals."""
+MANIFEST_VERSION = 3
+"""Version of the stored format. 2: vectors have the names of today's signals. 3: there are checksums."""
+
+OLDEST_VERSION = 2
+"""Oldest version that can be opened; the embedded store brings it up to date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,7 @@ class Manifest:
         `semrec.catalog_map.layout`; empty if the generation has no map.
     precision : number type of the encoder's arithmetic.
     arrays : numbers of the models, by name; stored beside the JSON of the manifest, and not compared by `==`.
+    semrec : version of semrec that built it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True)  # for the arrays
@@ -211,6 +217,7 @@ class Manifest:
     n_changes: int = 0
     landmarks: tuple[tuple[int, float, float], ...] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
+    semrec: str = __version__
 
 
 class Items(Protocol):
@@ -364,6 +371,9 @@ class Store(Protocol):
 
     def open(self, generation: int) -> Index:
         """Open a complete generation for reading and writing."""
+
+    def damaged(self, generation: int, reason: str) -> StoreDamagedError:
+        """Return the error for a damaged generation; it names the commands that help."""
 
     def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
         """Replace the manifest of a complete generation, in one atomic step."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from qdrant_client import QdrantClient, models
 
-from semrec.errors import StoreError
+from semrec.errors import StoreDamagedError, StoreError
 from semrec.store.manifests import dump_manifest, load_manifest, require_current
 from semrec.store.protocol import Index, Manifest, VectorField
 from semrec.store.server_connection import connect, connection_of
@@ -100,6 +100,7 @@ class ServerStore:
             metadata[_MANIFEST],
             lambda _: base64.b64decode(metadata.get(_ARRAYS, "")),
             where=f"collection {name} at {self._where}",
+            repair=lambda: self._repair_of(generation),
         )
 
     def create(self, vectors: Sequence[VectorField]) -> tuple[int, ServerIndex]:
@@ -136,6 +137,13 @@ class ServerStore:
         name = self._name(generation)
         manifest = require_current(self.manifest(generation), where=f"collection {name} at {self._where}")
         return ServerIndex(self._connection, name, manifest.vectors)
+
+    def damaged(self, generation: int, reason: str) -> StoreDamagedError:
+        """Return the error for a damaged generation; it names the commands that help."""
+        return StoreDamagedError(
+            f"generation {generation} ({self._name(generation)} at {self._where}) is damaged: {reason}; "
+            f"{self._repair_of(generation)}"
+        )
 
     def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
         """Replace the manifest of a complete generation, in one atomic step."""
@@ -185,6 +193,12 @@ class ServerStore:
         """Close the connection, if this store opened it."""
         if self._owns_client:
             self._client.close()
+
+    def _repair_of(self, damaged: int) -> str:
+        """Return the commands that replace a damaged generation."""
+        whole = [number for number in self.generations() if number != damaged]
+        rollback = f"`semrec rollback {whole[-1]}`, or " if whole else ""
+        return f"{rollback}`semrec index CATALOG --rebuild`"
 
     def _name(self, generation: int) -> str:
         return f"{self._alias}-{generation}"

@@ -10,8 +10,8 @@ from semrec.encoder import Encoder
 from semrec.errors import CatalogError
 from semrec.events.item_changes import ChangeJournal
 from semrec.indexer.read_items import read_items
-from semrec.indexer.upsert import delete_items, recount, write_items
-from semrec.store import EditableIndex, Manifest
+from semrec.indexer.upsert import UNCOUNTED, delete_items, recount, write_items
+from semrec.store import EditableIndex, Manifest, Store
 from semrec.types import Item
 
 log = logging.getLogger("semrec")
@@ -49,6 +49,26 @@ def catch_up(
         # A process that was killed may have written these, and not the counts.
         manifest = recount(index, manifest)
     return manifest
+
+
+def check_count(store: Store, number: int, index: EditableIndex, manifest: Manifest, n_missed: float) -> None:
+    """Compare the number of items of an index with its manifest.
+
+    Parameters
+    ----------
+    store, number, index, manifest : the generation.
+    n_missed : changes that a killed process may have made without storing the count.
+
+    Raises
+    ------
+    StoreDamagedError
+        They differ by more than that.
+    """
+    n_items = index.count()
+    if manifest.n_passages == UNCOUNTED:  # a process was killed while it wrote a catalog
+        return
+    if abs(n_items - manifest.n_items) > n_missed:
+        raise store.damaged(number, f"it holds {n_items} items instead of {manifest.n_items}")
 
 
 def _fitting(items: Sequence[Item], manifest: Manifest, max_text_bytes: int) -> list[Item]:

@@ -10,7 +10,7 @@ from semrec.errors import StoreError
 from semrec.ranking.generation import present_signals
 from semrec.store import Store
 from semrec.store.build import building, check
-from semrec.store.protocol import MANIFEST_VERSION
+from semrec.store.protocol import OLDEST_VERSION
 from semrec.workspace.session import OpenWorkspace
 
 
@@ -91,7 +91,7 @@ def describe(workspace: OpenWorkspace) -> dict[str, Any]:
     if current is None:
         return facts
     manifest = store.manifest(current)
-    is_readable = manifest.version == MANIFEST_VERSION
+    is_readable = manifest.version >= OLDEST_VERSION
     signals = present_signals(manifest, workspace.settings) if is_readable else []
     return {
         **facts,

@@ -15,7 +15,13 @@ import numpy as np
 from semrec import events
 from semrec.config import Settings
 from semrec.encoder import Encoder
-from semrec.errors import StoreError, StoreLockedError, StoreUnavailableError, WorkspaceError
+from semrec.errors import (
+    StoreDamagedError,
+    StoreError,
+    StoreLockedError,
+    StoreUnavailableError,
+    WorkspaceError,
+)
 from semrec.ranking.generation import Generation, read_generation
 from semrec.store import EditableIndex, Index, Manifest, Search, Store, open_store
 from semrec.store.manifests import require_current
@@ -154,6 +160,7 @@ class OpenWorkspace:
             with journal.applying() if journal else nullcontext():
                 manifest, index = store.manifest(number), store.borrow(number)
         try:
+            self._check_count(number, index, manifest)
             yield index, manifest
         finally:
             index.close()
@@ -163,6 +170,7 @@ class OpenWorkspace:
         store = self.store()
         index = store.open(number)
         try:
+            self._check_count(number, index, store.manifest(number))
             manifest = self._caught_up(index, number, store)
             self.encoders.follow(manifest)
             mean = np.array(manifest.text_mean, np.float32)
@@ -172,13 +180,23 @@ class OpenWorkspace:
             index.close()
             raise
 
+    def _check_count(self, number: int, index: Index, manifest: Manifest) -> None:
+        """Raise if the index has not the number of items that its manifest says."""
+        from semrec.workspace.catch_up import check_count
+
+        n_missed = float("inf")  # without its database the journal is not known
+        with suppress(StoreLockedError, StoreUnavailableError, StoreDamagedError):
+            journal = self._journal()
+            n_missed = journal.n_items_since(manifest.journal) if journal else 0
+        check_count(self.store(), number, index, manifest, n_missed)
+
     def _caught_up(self, index: Index, number: int, store: Store) -> Manifest:
         """Return the manifest after all changes; without the database of the journal, answers go on."""
         try:
             if journal := self._journal():
                 with journal.applying():
                     return self.catch_up(journal, index, number)
-        except (StoreLockedError, StoreUnavailableError) as error:
+        except (StoreLockedError, StoreUnavailableError, StoreDamagedError) as error:
             log.warning("changes by other processes are not known: %s", error)
         return store.manifest(number)
 
@@ -254,7 +272,7 @@ class OpenWorkspace:
 
         try:
             return ChangeJournal(self.event_log(create=False))
-        except (StoreLockedError, StoreUnavailableError):
+        except (StoreLockedError, StoreUnavailableError, StoreDamagedError):
             raise
         except StoreError:  # the database has no event log
             return None

@@ -76,7 +76,7 @@ def test_a_locked_log_says_so_and_stores_nothing(tmp_path):
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path):
     (tmp_path / "events.db").write_bytes(b"not a database" * 1000)
-    with pytest.raises(StoreError, match="not a SQLite database"):
+    with pytest.raises(StoreError, match="is not a SQLite database"):
         EventLog.open(tmp_path)
 
 

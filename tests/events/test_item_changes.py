@@ -6,7 +6,9 @@ import threading
 import time
 
 import pytest
+import sqlalchemy as sa
 
+from semrec.errors import StoreDamagedError
 from semrec.events.item_changes import ChangeJournal
 from semrec.events.log import EventLog
 from semrec.types import Item
@@ -67,3 +69,21 @@ def test_one_caller_at_a_time_makes_changes(journal):
     for thread in threads:
         thread.join()
     assert order == ["in", "out"] * 3
+
+
+@pytest.mark.parametrize("stored", ['{"item_id": "x"', "[1]", '{"title": 3}', None])
+def test_a_change_that_was_altered_is_damage(journal, log, stored):
+    journal.put([Item("x", "a thing", "red")])
+    with log.transaction(write=True) as connection:
+        [[text]] = connection.execute(sa.text("SELECT item FROM semrec_changes")).all()
+        changed = text.replace("red", "rod") if stored is None else stored
+        connection.execute(sa.text("UPDATE semrec_changes SET item = :changed"), {"changed": changed})
+    with pytest.raises(StoreDamagedError, match="the journal's change of item 'x' cannot be read"):
+        journal.since(0)
+
+
+def test_a_change_of_an_older_version_has_no_digest(journal, log):
+    journal.put([Item("x", "a thing")])
+    with log.transaction(write=True) as connection:
+        connection.execute(sa.text("""UPDATE semrec_changes SET item = '{"item_id": "x", "title": "old"}'"""))
+    assert journal.since(0).put == (Item("x", "old"),)

@@ -246,9 +246,9 @@ def test_a_locked_file_says_so(tmp_path):
 
 def test_a_file_that_is_no_database(tmp_path):
     (tmp_path / "events.db").write_text("these are notes, not events " * 100)
-    with pytest.raises(StoreError, match="not a SQLite database"):
+    with pytest.raises(StoreError, match="is not a SQLite database"):
         EventLog.open(tmp_path)
-    with pytest.raises(StoreError, match="not a SQLite database"):
+    with pytest.raises(StoreError, match="is not a SQLite database"):
         EventLog.open(tmp_path, create=False)
 
 

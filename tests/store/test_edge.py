@@ -9,9 +9,10 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+import qdrant_edge as qe
 from samples import DIM, VECTORS, build, ids, manifest, point, points, unit
 
-from semrec.errors import StoreError, StoreLockedError, WorkspaceError
+from semrec.errors import StoreDamagedError, StoreError, StoreLockedError, WorkspaceError
 from semrec.store import edge
 from semrec.store.edge import EdgeStore
 from semrec.store.edge_files import edge_errors
@@ -133,7 +134,7 @@ def test_a_damaged_file_of_rows_is_written_again(store, file, damage, caplog):
     index = store.open(number)
     np.testing.assert_allclose(index.vectors("text", asked), expected, atol=1e-6)
     index.close()
-    assert "rows of 'text' are missing; they are written again" in caplog.text
+    assert "missing rows of 'text' again" in caplog.text
     rows = RowFile(index.folder / "text", DIM)
     assert len(rows) == 20
     np.testing.assert_allclose(rows.read(asked)[1], expected, atol=1e-6)
@@ -195,7 +196,7 @@ def test_a_failed_optimize_leaves_no_complete_generation(store, monkeypatch):
 
 def test_the_layout_on_the_disk(store, tmp_path):
     build(store, points(3))
-    assert (tmp_path / "current").read_text() == "1\n"
+    assert (tmp_path / "current").read_text() == "1 83dcefb7\n"
     folder = tmp_path / "generations" / "1"
     names = {path.name for path in folder.iterdir()}
     assert names == {
@@ -206,24 +207,62 @@ def test_the_layout_on_the_disk(store, tmp_path):
     assert (folder / "owner.json").read_text() == ""
 
 
-@pytest.mark.parametrize("text", ["", "7\n", "one"])
-def test_a_damaged_current_file_is_an_error_with_the_repair(store, tmp_path, text):
-    (tmp_path / "current").write_text(text)
-    with pytest.raises(
-        WorkspaceError, match=r"names no complete generation .* semrec index CATALOG --rebuild"
-    ):
-        store.current()
+def test_current_is_missing_or_empty_before_the_first_build(store, tmp_path):
+    assert store.current() is None
+    store.create(VECTORS)[1].close()
+    assert store.current() is None
+    assert (tmp_path / "current").read_text().startswith("0 ")
+
+
+@pytest.mark.parametrize("text", [None, "", "7\n", "one", "1 00000000\n", b"\xff\xfe"])
+def test_a_damaged_current_file_is_an_error_with_commands_that_help(store, tmp_path, text):
+    def damage():
+        if text is None:
+            (tmp_path / "current").unlink()
+        else:
+            (tmp_path / "current").write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    rebuild = f"`semrec index CATALOG --rebuild --workspace {tmp_path}`"
+    if text is not None:
+        damage()
+        with pytest.raises(WorkspaceError, match=rf"current.*: {rebuild}$"):
+            store.current()
     build(store, points(2))
     build(store, points(3))
-    (tmp_path / "current").write_text(text)
-    with pytest.raises(WorkspaceError, match=r"the newest complete one is 2: semrec rollback 2"):
+    damage()
+    rollback = f"`semrec rollback 2 --workspace {tmp_path}`"
+    with pytest.raises(WorkspaceError, match=rf"current.*: {rollback}, or {rebuild}$"):
         store.current()
     assert store.named() is None
 
 
+def test_any_flipped_bit_of_current_is_an_error(store, tmp_path):
+    for n_items in (1, 2, 3):
+        build(store, points(n_items))
+    data = (tmp_path / "current").read_bytes()
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "current").write_bytes(damaged)
+        with pytest.raises(WorkspaceError, match="semrec rollback 3"):
+            store.current()
+
+
+def test_the_current_file_of_an_older_version_is_read(store, tmp_path):
+    build(store, points(2))
+    (tmp_path / "current").write_text("1\n")
+    assert store.current() == 1
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("{", "damaged"), ('{"version": 1}', "damaged"), ('{"version": 99}', "newer semrec")],
+    [
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"version": 1}', "damaged"),
+        ('{"version": 99}', r"written by a newer semrec \(unknown version\)"),
+        ('{"version": 99, "semrec": "7.1"}', r"written by a newer semrec \(7.1\); .*update semrec"),
+    ],
 )
 def test_a_damaged_manifest_is_an_error(store, tmp_path, text, reason):
     folder = tmp_path / "generations" / "1"
@@ -233,11 +272,37 @@ def test_a_damaged_manifest_is_an_error(store, tmp_path, text, reason):
         store.open(1)
 
 
+def engine_files(folder):
+    """Return one file of each part of the engine."""
+    names = ("edge_config.json", "segments/*/segment.json", "segments/*/payload_index/config.json")
+    return [next((folder / "edge").glob(name)) for name in (*names, "wal/first-index")]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_damaged_file_of_the_engine_is_an_error_with_commands_that_help(store, tmp_path, place):
+    build(store, points(2))
+    build(store, points(3))
+    engine_files(tmp_path / "generations" / "2")[place].write_bytes(b"\x5a" * 9)
+    with pytest.raises(StoreDamagedError, match="generation 2 in .* is damaged: .*`semrec rollback 1 "):
+        store.open(2)
+    build(store, points(4))
+    assert store.current() == 3
+
+
+def test_an_item_that_only_the_rows_have_is_damage(store):
+    build(store, points(3))
+    index = store.open(1)
+    index._shard.update(qe.UpdateOperation.delete_points(ids(1).tolist()))
+    with pytest.raises(StoreDamagedError, match="items that have vectors are missing; `semrec index"):
+        index.records(ids(0, 1))
+    index.close()
+
+
 def test_a_generation_without_points_is_an_error(store, tmp_path):
     build(store, points(2))
     shutil.rmtree(tmp_path / "generations" / "1" / "edge" / "segments")
     for opening in (store.open, store.borrow):
-        with pytest.raises(StoreError, match=r"generations/1 is damaged: its points are missing"):
+        with pytest.raises(StoreDamagedError, match="is damaged: its points are missing; `semrec index"):
             opening(1)
     build(store, points(3))
     assert store.current() == 2

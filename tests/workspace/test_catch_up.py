@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import threading
 
 import pytest
 from toy import WORDS, ToyEncoder
 
 from semrec import Item, Recommender, Settings
+from semrec.errors import StoreDamagedError
 from semrec.events.item_changes import ChangeJournal
 from semrec.events.log import EventLog
 from semrec.store.edge import EdgeStore
@@ -139,3 +141,31 @@ def test_answers_never_see_a_change_half_done(shop):
         reader.join()
     assert faults == []
     assert found(shop, "n", "n13", "n14") == {"n14": "green"}
+
+
+@pytest.mark.parametrize("n_unapplied", [0, 2])
+def test_missing_points_are_damage_that_catching_up_does_not_hide(tmp_path, n_unapplied):
+    with Recommender(tmp_path / "shop", Settings(), encoder=ToyEncoder()) as shop:
+        shop.index(ITEMS)
+    with EventLog.open(tmp_path / "shop") as log:
+        ChangeJournal(log).put([Item(f"new {n}", "square") for n in range(n_unapplied)])
+    for segment in (tmp_path / "shop" / "generations" / "1" / "edge" / "segments").iterdir():
+        shutil.rmtree(segment)
+    with Recommender(tmp_path / "shop", Settings(), encoder=ToyEncoder()) as shop:
+        for ask in (lambda: shop.recommend(text="red"), lambda: shop.put_items(ITEMS), shop.fit):
+            with pytest.raises(StoreDamagedError, match="holds 0 items instead of 3; `semrec index CATALOG"):
+                ask()
+        assert shop.index(ITEMS, rebuild=True).n_items == 3
+        assert found(shop, "r") == {"r": "red thing"}
+
+
+def test_with_a_damaged_journal_answers_go_on_and_changes_are_refused(shop, tmp_path, caplog):
+    shop.put_items([Item("new", "square")])
+    shop.close()
+    for file in (tmp_path / "shop").glob("events.db*"):
+        file.unlink()
+    (tmp_path / "shop" / "events.db").write_bytes(b"garbage" * 1000)
+    assert found(shop, "new") == {"new": "square"}
+    assert "changes by other processes are not known: event log" in caplog.text
+    with pytest.raises(StoreDamagedError, match=r"`mkdir .* && mv .* && semrec events EVENTS --workspace"):
+        shop.put_items(ITEMS)

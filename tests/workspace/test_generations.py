@@ -93,7 +93,7 @@ def test_without_an_older_generation_nothing_changes(folder):
 def test_a_damaged_current_file_names_the_command(folder):
     (folder / "current").write_text("what?")
     with open_shop(folder) as shop:
-        with pytest.raises(WorkspaceError, match=r"the newest complete one is 2: semrec rollback 2"):
+        with pytest.raises(WorkspaceError, match=r"current is damaged .*`semrec rollback 2 --workspace"):
             shop.recommend(text="red")
         assert [facts.is_current for facts in shop.generations()] == [False, False]
         shop.rollback(2)
