@@ -16,12 +16,16 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
+from semrec.errors import ConfigError
 from semrec.signals.models.ials import single_thread
 from semrec.types import Float1D
 
 KEEP = 200
 MOST_DENSE = 20_000
 """Users or items, whichever are fewer, up to which the inverse is made."""
+
+LARGEST_MEDIAN = 10.0
+"""Median weight of the events from which on all weights are made smaller."""
 
 BLOCK_CELLS = 1 << 24
 """Cells of the inverse that are handled at once: bounds the memory."""
@@ -85,6 +89,7 @@ def train_each(
     x = user_items[np.flatnonzero(np.diff(user_items.indptr))][:, active]
     if min(x.shape, default=0) == 0:
         return dict.fromkeys(worths, sparse.csc_array((n_items, n_items), dtype=np.float32))
+    x = _usual_size(x)
     if min(x.shape) > most_dense:
         return dict.fromkeys(worths, spread(train_local(x, reg, keep), active, n_items))
     blocks = primal(x, reg) if x.shape[1] <= x.shape[0] else dual(x, reg)
@@ -94,7 +99,7 @@ def train_each(
 
 def primal(x: sparse.csr_array, reg: float) -> Blocks:
     """Yield P by blocks of rows, from the inverse on the side of the items."""
-    inverse = _inverse(x.T @ x, reg)
+    inverse = _inverse(x, reg)
     step = max(1, BLOCK_CELLS // len(inverse))
     for first in range(0, len(inverse), step):
         yield first, inverse[first : first + step]
@@ -102,7 +107,7 @@ def primal(x: sparse.csr_array, reg: float) -> Blocks:
 
 def dual(x: sparse.csr_array, reg: float) -> Blocks:
     """Yield P by blocks of rows, from the inverse on the side of the users."""
-    inner = _inverse(x @ x.T, reg).numpy()
+    inner = _inverse(x.T.tocsr(), reg).numpy()
     items = x.T.tocsr()
     step = max(1, BLOCK_CELLS // x.shape[1])
     for first in range(0, x.shape[1], step):
@@ -208,9 +213,34 @@ def _root_counts(x: sparse.csr_array) -> Float1D:
     return np.sqrt(np.bincount(x.indices, minlength=x.shape[1])).astype(np.float32)
 
 
-def _inverse(gram: sparse.csr_array, reg: float) -> torch.Tensor:
-    inverse = torch.from_numpy(gram.toarray().astype(np.float32, copy=False))
-    inverse.diagonal().add_(reg)
-    torch.linalg.cholesky(inverse, out=inverse)
-    torch.cholesky_inverse(inverse, out=inverse)
-    return inverse
+def _usual_size(x: sparse.csr_array) -> sparse.csr_array:
+    """Return events of a median weight of at most `LARGEST_MEDIAN`: λ is chosen among those that fit them.
+
+    The model is the same for weights that are all multiplied by one factor, and λ by its square.
+    """
+    factor = LARGEST_MEDIAN / max(LARGEST_MEDIAN, float(np.median(x.data)))
+    return x if factor == 1 else x * np.float32(factor)
+
+
+def _inverse(x: sparse.csr_array, reg: float) -> torch.Tensor:
+    """Return (xᵀx + λI)⁻¹, float32 (n, n).
+
+    Where weights are so different that λ is lost in the rounding of float32, float64 is used.
+
+    Raises
+    ------
+    ConfigError
+        The weights are too different for float64, too.
+    """
+    for dtype in (np.float32, np.float64):
+        rows = x.astype(dtype)
+        inverse = torch.from_numpy((rows.T @ rows).toarray())
+        inverse.diagonal().add_(reg)
+        _, fault = torch.linalg.cholesky_ex(inverse, out=(inverse, torch.empty(0, dtype=torch.int32)))
+        if not fault:
+            torch.cholesky_inverse(inverse, out=inverse)
+            return inverse.float()
+    raise ConfigError(
+        "the weights of the events are too different to learn which items are used together; "
+        "see the weights of the kinds and the values of the events: semrec events --list"
+    )

@@ -39,6 +39,25 @@ def test_primal_is_dual(monkeypatch):
     np.testing.assert_allclose(np.concatenate(one), np.concatenate(other), atol=1e-5)
 
 
+@pytest.mark.parametrize("n_users", [60, 12], ids=["more users", "more items"])
+def test_one_user_with_huge_weights_does_not_break_the_model(n_users):
+    events = random_events(n_users, 20, 1, share=0.5).toarray()
+    events[0, :4] = 3e4
+    found = ease.train(sparse.csr_array(events), 10.0).toarray()
+    assert np.isfinite(found).all()
+    expected = naive(events.astype(np.float64), 10.0)
+    np.testing.assert_allclose(found[:, 4:], expected[:, 4:], atol=0.02)
+
+
+def test_large_weights_of_all_events_are_those_of_usual_size():
+    events = random_events(60, 20, 1, share=0.5)
+    seconds = events * np.float32(5000)
+    usual = events * np.float32(ease.LARGEST_MEDIAN / np.median(events.data))
+    np.testing.assert_allclose(
+        ease.train(seconds, 5.0).toarray(), ease.train(usual, 5.0).toarray(), atol=1e-4
+    )
+
+
 @pytest.mark.parametrize("worth", ease.WORTHS)
 def test_the_weights_kept_are_those_that_are_worth_most(worth):
     events = random_events(80, 30, 3, share=0.4)
