@@ -42,8 +42,10 @@ if TYPE_CHECKING:
         WorkspaceError,
     )
     from semrec.evaluation.evaluate_recommender import EvaluationResult
+    from semrec.events.append_report import AppendReport
     from semrec.events.cleaning import CleaningReport
-    from semrec.events.log import AppendReport, EventLog
+    from semrec.events.log import EventLog
+    from semrec.events.stored_events import EventChoice, StoredEvent
     from semrec.indexer.event_mapping import EventMapping
     from semrec.indexer.index_report import IndexReport
     from semrec.indexer.mapping import FieldMapping
@@ -83,6 +85,7 @@ __all__ = [
     "EncoderSettings",
     "EvaluationResult",
     "Event",
+    "EventChoice",
     "EventLog",
     "EventLogSettings",
     "EventMapping",
@@ -110,6 +113,7 @@ __all__ = [
     "StoreLockedError",
     "StoreSettings",
     "StoreUnavailableError",
+    "StoredEvent",
     "UnknownFieldError",
     "UnknownItemError",
     "UserInterest",
@@ -147,8 +151,10 @@ _NAMES = {
         "WorkspaceError",
     ),
     "semrec.evaluation.evaluate_recommender": ("EvaluationResult",),
+    "semrec.events.append_report": ("AppendReport",),
     "semrec.events.cleaning": ("CleaningReport",),
-    "semrec.events.log": ("AppendReport", "EventLog"),
+    "semrec.events.log": ("EventLog",),
+    "semrec.events.stored_events": ("EventChoice", "StoredEvent"),
     "semrec.indexer.event_mapping": ("EventMapping",),
     "semrec.indexer.index_report": ("IndexReport",),
     "semrec.indexer.mapping": ("FieldMapping",),

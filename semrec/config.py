@@ -8,6 +8,7 @@ environment; None counts as not given. Nothing else in semrec reads the environm
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from semrec.errors import ConfigError
 
 KIND_WEIGHTS = {"view": 1.0, "click": 1.0, "buy": 3.0, "rate": 1.0, "dislike": -1.0}
+
+SHOWN_KINDS = ("impression", "exposure", "shown", "display")
+
+MOST_WEIGHT = 1000.0
+"""Largest weight of a signal, and largest size of the weight of a kind; only ratios of weights matter."""
 
 USUAL_SCALE = (1.0, 5.0)
 """Rating scale to assume before `fit` has seen ratings."""
@@ -135,7 +141,12 @@ class EventSettings(SettingsGroup):
 
     kind_weights: dict[str, float] = Field(
         default_factory=lambda: dict(KIND_WEIGHTS),
-        description="Weight of each kind of event; below 0 it counts against.",
+        description="Weight of each kind of event, from -1000 to 1000; below 0 it counts against.",
+    )
+    shown_kinds: tuple[str, ...] = Field(
+        SHOWN_KINDS,
+        description="Kinds that tell what was shown to a user, not what the user did: such an item does not "
+        "count as seen. All other stored events make their items seen, with or without a weight.",
     )
     rating_scale: tuple[float, float] | None = Field(
         None,
@@ -158,11 +169,24 @@ class EventSettings(SettingsGroup):
         "they count as one user, or they are left out.",
     )
 
+    @field_validator("kind_weights")
+    @classmethod
+    def _counts(cls, weights: dict[str, float]) -> dict[str, float]:
+        for kind, weight in weights.items():
+            if not -MOST_WEIGHT <= weight <= MOST_WEIGHT:
+                limits = f"from -{MOST_WEIGHT:g} to {MOST_WEIGHT:g}"
+                raise ValueError(f"the weight of the kind {kind!r} should be a number {limits}")
+        if not any(weight > 0 for weight in weights.values()):
+            raise ValueError("at least one kind should have a weight above 0")
+        return weights
+
     @field_validator("rating_scale")
     @classmethod
     def _goes_up(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
         if scale is not None and not scale[0] < scale[1]:
             raise ValueError("the lowest must be below the highest")
+        if scale is not None and math.inf in (-scale[0], scale[1]):
+            raise ValueError("both should be finite")
         return scale
 
 
@@ -178,8 +202,8 @@ class RankingSettings(SettingsGroup):
     max_interests: int = Field(16, ge=1, le=64, description="Most interests of one history.")
     signal_weights: dict[str, float] = Field(
         default_factory=dict,
-        description="Weights of signals, over their own defaults, where `fit` has learned none: for texts, "
-        "and before the first fit.",
+        description="Weights of signals, from 0 to 1000, over their own defaults, where `fit` has learned "
+        "none: for texts, and before the first fit.",
     )
     candidates: int = Field(
         200, ge=10, le=10_000, description="Items that a search of a signal finds; many searches get fewer."
@@ -195,6 +219,16 @@ class RankingSettings(SettingsGroup):
     freshness_half_life_days: float = Field(
         90.0, gt=0, description="Age at which an item is half as fresh as a new one."
     )
+
+    @field_validator("signal_weights")
+    @classmethod
+    def _counts(cls, weights: dict[str, float]) -> dict[str, float]:
+        for signal, weight in weights.items():
+            if not 0 <= weight <= MOST_WEIGHT:
+                raise ValueError(
+                    f"the weight of the signal {signal!r} should be a number from 0 to {MOST_WEIGHT:g}"
+                )
+        return weights
 
 
 class ServiceSettings(SettingsGroup):

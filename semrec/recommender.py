@@ -24,7 +24,9 @@ from semrec.workspace.session import OpenWorkspace
 
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import EvaluationResult
-    from semrec.events.log import AppendReport, EventLog
+    from semrec.events.append_report import AppendReport
+    from semrec.events.log import EventLog
+    from semrec.events.stored_events import EventChoice, StoredEvent
     from semrec.indexer.event_mapping import EventMapping
     from semrec.indexer.index_report import IndexReport
     from semrec.indexer.read import FieldMapping
@@ -97,9 +99,8 @@ class Recommender:
     def follow(self) -> bool:
         """Answer from the current generation from now on; return whether it is another one than before.
 
-        Without this call, a query looks for the current generation (ten times a second at most, once on a
-        server), and a new one is opened in the background. If it cannot be opened, the old generation
-        answers, and the notes of answers say so.
+        Without this call, a query looks for it (ten times a second at most, once on a server), and opens it
+        in the background. If it cannot be opened, the old one answers, and the notes of answers say so.
         """
         return self._workspace.follow()
 
@@ -222,31 +223,23 @@ class Recommender:
         ----------
         text : a description of the wanted items.
         history : item ids, `Event` objects, or dicts with the fields of `Event`, oldest first.
-        user : a user of the event log; the stored events come before `history`. A user without events gets
-            popular items and, with `RankingSettings.freshness_field`, new ones; the notes of the answer say
-            so.
+        user : a user of the event log; the stored events come before `history`. A user without events that
+            count gets popular and, with `RankingSettings.freshness_field`, new items; the notes say so.
         k : number of recommendations, 1 to 1000.
         where : metadata filters, see `parse_where`.
         exclude : ids that are never recommended.
-        exclude_seen : leave out the items of the history.
+        exclude_seen : leave out what the user has used, also by events that do not count.
         diversity : in [0, 1]; 0: the best items, 1: the most different ones.
-        weights : weights of signals, instead of those of `fit` or of the settings.
+        weights : weights of signals, 0 to 1000, instead of those of `fit` or of the settings.
         explain : also return the reasons; without them an answer is a little faster.
         text_vector : float32 (dim,), the row of `encode_texts` for `text`; None: encode the text now.
-
-        Returns
-        -------
-        Recommendations
-            Best first; fewer than k if the filters leave fewer.
 
         Raises
         ------
         EmptyProfileError
             There is no text, and no event of the history has a weight.
-        UnknownItemError
-            No item of the history is in the index.
-        UnknownFieldError, QueryError
-            A filter or an option does not fit.
+        UnknownItemError, UnknownFieldError, QueryError
+            No item of the history is in the index; a filter or an option does not fit.
         EncoderError
             The index was built with another encoder.
         """
@@ -293,8 +286,7 @@ class Recommender:
     def encode_texts(self, texts: Sequence[str]) -> Float2D:
         """Return the vectors of query texts, float32 (n, dim), rows of unit length, for `recommend`.
 
-        Encoding several texts together is faster than one by one. The latest vectors are kept, see
-        `kept_text_vector`.
+        Several texts together are faster. The latest vectors are kept, see `kept_text_vector`.
         """
         with self.reading() as generation:
             return self._workspace.encoders.text_vectors(texts, generation.manifest)
@@ -340,9 +332,9 @@ class Recommender:
         return self.user_profile(user)
 
     def delete_user(self, user: str) -> DeletedUser:
-        """Delete all stored data of a user, and return how much it was.
+        """Delete all events and preferences of a user, and return how many there were.
 
-        The models of `fit` hold no data of users: they describe items, and a user only by the history.
+        The models of `fit` describe items. The next fit no longer knows the user.
         """
         from semrec.workspace.users import delete_user
 
@@ -374,12 +366,9 @@ class Recommender:
 
         Raises
         ------
-        ConfigError
-            The file cannot be written, another process writes it, or the index holds no items.
-        QueryError
-            A filter or an option does not fit.
-        StoreError
-            There is no event log, or the store failed.
+        ConfigError, QueryError, StoreError
+            The file cannot be written, another process writes it, the index holds no items, a filter or an
+            option does not fit, there is no event log, or the store failed.
         """
         return recommend_to_all(self._workspace, Path(output), k, where, popular, progress)
 
@@ -388,14 +377,7 @@ class Recommender:
     def event_log(self, *, create: bool = True) -> EventLog:
         """Return the event log, for any thread; it stays open as long as the recommender.
 
-        Parameters
-        ----------
-        create : make one if there is none.
-
-        Raises
-        ------
-        StoreError
-            There is none, or it cannot be used.
+        With `create`, it is made if there is none; else, or if it cannot be used, raises `StoreError`.
         """
         return self._workspace.event_log(create=create)
 
@@ -412,11 +394,14 @@ class Recommender:
 
         Parameters
         ----------
-        source : a file, a glob, `-` for standard input, or a list of them; a frame, or an iterable of dicts.
+        source, format, announce : as in `index`.
         mapping : which columns to read; missing parts are guessed.
-        format : csv, tsv, jsonl or parquet; None: by the name or the first bytes.
-        announce : called with the opened source (its notes) before the work starts.
         on_reject : called with every row that is not an event.
+
+        Returns
+        -------
+        AppendReport
+            Also which rows were refused, and which stored events do not count, with reasons.
 
         Raises
         ------
@@ -426,6 +411,24 @@ class Recommender:
         from semrec.workspace.training import add_events
 
         return add_events(self._workspace, source, mapping, format, announce, on_reject)
+
+    def events(self, choice: EventChoice, *, limit: int = 100) -> list[StoredEvent]:
+        """Return stored events, at most `limit`, in the order of storing; each tells whether it counts."""
+        from semrec.workspace.users import find_events
+
+        return find_events(self._workspace, choice, limit)
+
+    def delete_events(self, choice: EventChoice) -> int:
+        """Delete stored events, and return how many there were; the next fit no longer knows them.
+
+        Raises
+        ------
+        QueryError
+            The choice has no condition: that would be all events.
+        """
+        from semrec.workspace.users import delete_events
+
+        return delete_events(self._workspace, choice)
 
     def fit(self, *, seed: int = 0, progress: Callable[[str], None] | None = None) -> FitReport:
         """Learn from the event log; the new models answer when they are complete.
@@ -437,10 +440,8 @@ class Recommender:
 
         Raises
         ------
-        ConfigError
-            The events are not enough to learn from.
-        StoreError
-            There is no event log, or the store failed.
+        ConfigError, StoreError
+            The events are not enough to learn from, there is no event log, or the store failed.
         """
         from semrec.workspace.training import fit
 

@@ -68,6 +68,31 @@ def test_names_of_environment_variables(monkeypatch, variable, written, group, n
     assert getattr(getattr(Settings(), group), name) == value
 
 
+@pytest.mark.parametrize("weight", ["NaN", "Infinity", "-1", "1e39"])
+def test_an_impossible_signal_weight_is_refused(monkeypatch, weight):
+    monkeypatch.setenv("SEMREC_SIGNAL_WEIGHTS", f'{{"text": {weight}}}')
+    with pytest.raises(ConfigError, match=r"SEMREC_SIGNAL_WEIGHTS\): the weight of the signal 'text' should"):
+        Settings()
+
+
+@pytest.mark.parametrize("weight", ["NaN", "Infinity", "-Infinity", "1e39"])
+def test_an_impossible_kind_weight_is_refused(monkeypatch, weight):
+    monkeypatch.setenv("SEMREC_KIND_WEIGHTS", f'{{"view": 1, "buy": {weight}}}')
+    with pytest.raises(ConfigError, match=r"SEMREC_KIND_WEIGHTS\): the weight of the kind 'buy' should"):
+        Settings()
+
+
+@pytest.mark.parametrize("weights", [{}, {"view": 0.0}, {"view": 0.0, "dislike": -1.0}])
+def test_kinds_without_a_positive_weight_are_refused(weights):
+    with pytest.raises(ConfigError, match="at least one kind should have a weight above 0"):
+        EventSettings(kind_weights=weights)
+
+
+def test_a_rating_scale_is_finite():
+    with pytest.raises(ConfigError, match="both should be finite"):
+        EventSettings(rating_scale=(1.0, float("inf")))
+
+
 def test_every_setting_has_a_variable_of_its_own():
     groups = [field.annotation for field in Settings.model_fields.values()]
     assert all(issubclass(group, SettingsGroup) for group in groups)

@@ -308,7 +308,9 @@ def test_a_low_rating_is_a_dislike_and_a_high_one_is_not(edge):
 
 
 def test_recency_shifts_the_answer_to_what_came_last(open_shop, metadata):
-    history = [*(Event(item, time=0.0) for item in SCIENCE), *(Event(item, time=30 * DAY) for item in GTK)]
+    start = 1.6e9
+    history = [Event(item, time=start) for item in SCIENCE]
+    history += [Event(item, time=start + 30 * DAY) for item in GTK]
 
     def n_gtk(recommender):
         found = ids(recommender.recommend(history=history, k=10))
@@ -489,7 +491,7 @@ def test_diversity_out_of_range(edge, diversity):
 
 @pytest.mark.parametrize("weights", [{"text": -1}, {"text": float("inf")}, {"text": float("nan")}])
 def test_weights_that_do_not_fit(edge, weights):
-    with pytest.raises(QueryError, match="the weight of a signal is a number of 0 or more"):
+    with pytest.raises(QueryError, match="the weight of a signal is a number from 0 to 1000"):
         edge.recommend(text="music", weights=weights)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import typer
 
 from semrec.cli import cache_commands, key_commands
+from semrec.cli.event_commands import events, forget
 from semrec.cli.generation_commands import generations, rollback
 from semrec.cli.index_commands import delete, index
-from semrec.cli.learning_commands import evaluate, events, fit
+from semrec.cli.learning_commands import evaluate, fit
 from semrec.cli.recommend_commands import recommend, similar
 from semrec.cli.serve_command import serve
 from semrec.cli.workspace_commands import demo, info
@@ -31,6 +32,7 @@ for command in (
     info,
     demo,
     events,
+    forget,
     fit,
     evaluate,
     serve,

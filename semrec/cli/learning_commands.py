@@ -1,4 +1,4 @@
-"""Commands for events and models: `events`, `fit`, `evaluate`."""
+"""Commands for models: `fit`, `evaluate`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -15,12 +15,9 @@ from semrec.cli.options import (
     DEFAULT_WORKSPACE,
     CountOption,
     DebugOption,
-    FormatOption,
     JsonOption,
     ModelOption,
     QdrantOption,
-    SourcesArgument,
-    StrictOption,
     WorkspaceOption,
     opened_workspace,
 )
@@ -29,61 +26,9 @@ from semrec.cli.printing import (
     print_evaluation,
     print_fit_report,
     print_json,
-    print_notes,
-    print_rejects,
 )
 from semrec.cli.progress import index_with_progress
 from semrec.errors import ConfigError
-
-if TYPE_CHECKING:
-    from semrec.indexer.event_source import EventSource
-
-UserColumnOption = Annotated[str | None, typer.Option("--user", help="Column with the user id.")]
-ItemColumnOption = Annotated[str | None, typer.Option("--item", help="Column with the item id.")]
-KindColumnOption = Annotated[str | None, typer.Option("--kind", help="Column with the kind of event.")]
-ValueColumnOption = Annotated[str | None, typer.Option("--value", help="Column with a rating or a count.")]
-TimeColumnOption = Annotated[str | None, typer.Option("--time", help="Column with the time.")]
-
-
-def events(
-    sources: SourcesArgument,
-    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    user: UserColumnOption = None,
-    item: ItemColumnOption = None,
-    kind: KindColumnOption = None,
-    value: ValueColumnOption = None,
-    time: TimeColumnOption = None,
-    source_format: FormatOption = None,
-    strict: StrictOption = False,
-    as_json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Add events to the event log. An event that is already stored changes nothing."""
-    from semrec.indexer.event_mapping import EventMapping
-    from semrec.indexer.rejects import RejectsFile
-
-    with opened_workspace(workspace, debug) as recommender:
-        rejects = RejectsFile(workspace / "rejected-events.jsonl")
-        opened: list[EventSource] = []
-
-        def announce(source: EventSource) -> None:
-            print_notes(source.notes)
-            opened.append(source)
-
-        report = recommender.add_events(
-            sources,
-            mapping=EventMapping(user=user, item=item, kind=kind, value=value, time=time),
-            format=source_format,
-            announce=announce,
-            on_reject=rejects.add,
-        )
-        rejected = dict(opened[0].rejected)
-        print_rejects(rejected, rejects.path)
-        err.print(f"added {report.added:,} events; {report.repeated:,} were already stored.")
-        if as_json:
-            print_json({**report.to_dict(), "rejected": rejected})
-        if (strict and rejected) or not report.total:
-            raise typer.Exit(1)
 
 
 def fit(

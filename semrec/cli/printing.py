@@ -13,11 +13,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from semrec.events.counting import REASONS
 from semrec.ranking.sentences import interests_in_words, reason_sentence, signal_shares
 from semrec.types import Recommendations
 
 if TYPE_CHECKING:
     from semrec.evaluation import Evaluation
+    from semrec.events.append_report import AppendReport
     from semrec.indexer.index_report import IndexReport
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
@@ -51,6 +53,14 @@ def print_rejects(counts: Mapping[str, int], path: Path | None) -> None:
         print_warning(f"rejected {count:,}: {reason}")
     if counts:
         print_warning(f"the rejected rows are listed in {path}")
+
+
+def print_append_report(report: AppendReport, rejects: Path) -> None:
+    """Print what was added to the event log, and what was refused or does not count."""
+    print_rejects(report.rejected, rejects)
+    for reason, count in report.left_out.items():
+        print_warning(f"stored, but not counted, {count:,}: {reason}; first {report.examples[reason]}")
+    err.print(f"added {report.added:,} events; {report.repeated:,} were already stored.")
 
 
 def listed(ids: Collection[str]) -> str:
@@ -140,10 +150,9 @@ def print_fit_report(report: FitReport) -> None:
     out.print(table)
     chosen = ", ".join(f"{name} {value}" for name, value in learning["chosen"].items())
     out.print(Text(f"chosen on a validation part of the events: {chosen}"), style="dim", soft_wrap=True)
-    dropped = {reason: count for reason, count in report.cleaning["dropped"].items() if count}
-    if dropped:
-        counts = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
-        print_warning(f"events left out: {counts}".replace("_", " "))
+    examples = report.cleaning["examples"]
+    for reason, count in report.cleaning["dropped"].items():
+        print_warning(f"events left out, {count:,}: {REASONS[reason]}; first {examples[reason]}")
     print_notes((*report.notes, *learning["notes"]))
 
 

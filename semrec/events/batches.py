@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,9 +16,11 @@ from typing import NamedTuple
 import polars as pl
 import sqlalchemy as sa
 
+from semrec.events.append_report import FAULT, AppendReport, judged, report_of
+from semrec.events.counting import CountingRules
 from semrec.events.event_keys import with_keys
-from semrec.events.frame import SCHEMA, fault_of_row
-from semrec.events.log import AppendReport, EventLog, insert_events
+from semrec.events.frame import SCHEMA
+from semrec.events.log import EventLog, insert_events
 
 KEEP_RECEIPTS_S = 86_400.0
 """Seconds for which a receipt is kept."""
@@ -88,13 +89,14 @@ class EventPosts:
         StoreError
             Nothing was stored.
         """
+        rules = self._log.rules() if self._log.rules else None
         with self._log.transaction(write=True) as connection:
             if not self._has_tables:
                 _metadata.create_all(connection)
             receipts = _read_receipts(connection, [post.receipt for post in posts if post.receipt])
             is_first = _are_first(posts, known=receipts)
             new = [post for post, first in zip(posts, is_first, strict=True) if first]
-            reports = _insert(connection, new)
+            reports = _insert(connection, new, rules)
             made = {
                 post.receipt: _Receipt(post.content, report)
                 for post, report in zip(new, reports, strict=True)
@@ -124,20 +126,22 @@ def _repeated(post: Post, receipt: _Receipt) -> Posted:
     return Posted(receipt.report if receipt.content == post.content else None, again=True)
 
 
-def _insert(connection: sa.Connection, posts: Sequence[Post]) -> list[AppendReport]:
+def _insert(
+    connection: sa.Connection, posts: Sequence[Post], rules: CountingRules | None
+) -> list[AppendReport]:
     """Store the events of all posts; their keys are computed together, which is faster."""
-    rows = [(*row, place) for place, post in enumerate(posts) for row in post.rows]
-    events = pl.DataFrame(rows, schema={**SCHEMA, "post": pl.Int64}, orient="row")
-    events = events.with_columns(fault_of_row())
-    good = events.filter(pl.col("reason").is_null()).drop("reason")
+    rows = [(*row, post, place) for post, one in enumerate(posts) for place, row in enumerate(one.rows)]
+    schema: dict[str, type[pl.DataType]] = {**SCHEMA, "post": pl.Int64, "place": pl.Int64}
+    events = judged(pl.DataFrame(rows, schema=schema, orient="row"), rules)
+    good = events.filter(pl.col(FAULT).is_null()).select(*SCHEMA, "post")
     good = with_keys(good) if len(good) else good
-    bad = events.filter(pl.col("reason").is_not_null())
     reports = []
-    for place in range(len(posts)):
-        own = good.filter(pl.col("post") == place).drop("post")
-        added = insert_events(connection, own) if len(own) else 0
-        faults = Counter(bad.filter(pl.col("post") == place)["reason"].to_list())
-        reports.append(AppendReport(added, len(own) - added, dict(faults)))
+    for post in range(len(posts)):
+        new = good.filter(pl.col("post") == post).drop("post")
+        added = insert_events(connection, new) if len(new) else 0
+        own = events.filter(pl.col("post") == post)
+        # Without ids: a receipt is kept for a day, also after all data of a user is deleted.
+        reports.append(report_of(own, rules, added, place="events.{}", with_ids=False))
     return reports
 
 

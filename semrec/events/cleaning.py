@@ -7,51 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 import polars as pl
 
-from semrec.events.frame import ITEM, KIND, TIME, USER, VALUE
+from semrec.events.counting import REASONS, SECONDS_A_DAY, CleaningRules
+from semrec.events.frame import ITEM, KIND, USER, is_blank, is_impossible_time, is_impossible_value, is_long
 from semrec.events.rating_scale import COMMON_SCALES, RatingScale, guess_scale
 from semrec.types import Plain
 
-SECONDS_A_DAY = 86_400.0
-REASONS = {
-    "no_id": "no user id, item id or kind",
-    "impossible_time": "time is NaN, long ago or in the future",
-    "impossible_value": "value is NaN or infinite",
-    "bot": "more events than a person makes",
-    "unknown_kind": "kind has no weight",
-    "unknown_item": "item is not in the catalog",
-    "outside_scale": "rating is outside the scale",
-    "burst": "repeated within seconds",
-    "superseded": "rating was changed later",
-    "no_weight": "weight is 0",
-    "taken_back": "a later event says the opposite",
-}
-"""Why an event is left out, in the order of the checks."""
-
 IS_RATING = pl.col("kind") == 0
 
-
-@dataclass(frozen=True, slots=True)
-class CleaningRules:
-    """Limits of an honest event.
-
-    Parameters
-    ----------
-    max_user_events : a user with more events is a bot.
-    max_user_events_a_day : a user with more events on any day (UTC) is a bot.
-    burst_s : seconds; an event is left out if the same user, item and kind follows so soon.
-    earliest : unix seconds; an earlier time is impossible. Default: 1990.
-    max_ahead_s : seconds; a time further in the future is impossible.
-    """
-
-    max_user_events: int = 10_000
-    max_user_events_a_day: int = 5_000
-    burst_s: float = 10.0
-    earliest: float = 631_152_000.0
-    max_ahead_s: float = SECONDS_A_DAY
+Row: TypeAlias = Mapping[str, Any]
+"""One event: the values of an event frame, or the numbers of coded events, by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +31,7 @@ class CleaningReport(Plain):
     ----------
     events, used : number of given events, and of used ones.
     dropped : number of left out events by reason, see `REASONS`; without reasons that did not occur.
+    examples : the first left out event of each of these reasons, in words.
     unknown_kinds : number of events of each kind without a weight.
     unknown_items : number of different items that are not in the catalog.
     bots : ids of the users that were left out.
@@ -72,6 +42,7 @@ class CleaningReport(Plain):
     events: int
     used: int
     dropped: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
     unknown_kinds: Mapping[str, int] = field(default_factory=dict)
     unknown_items: int = 0
     bots: tuple[str, ...] = ()
@@ -93,32 +64,42 @@ class Sieve:
     events : an event frame for `drop_impossible`; else coded events, see `semrec.events.codes`, for the last
         two methods with the columns `row` and `weight`.
     dropped : counts to add to; None: new ones.
+    firsts : the first left out row by reason, to add to; None: new ones.
     """
 
-    def __init__(self, events: pl.DataFrame, dropped: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        events: pl.DataFrame,
+        dropped: dict[str, int] | None = None,
+        firsts: dict[str, Row] | None = None,
+    ) -> None:
         self.events = events
         self.dropped = {} if dropped is None else dropped
+        self.firsts = {} if firsts is None else firsts
 
     def drop(self, reason: str, bad: pl.Expr | pl.Series) -> None:
         """Leave out the events for which `bad` is true; null counts as false."""
-        kept = self.events.filter(~bad.fill_null(False))
+        is_bad = bad.fill_null(False)
+        kept = self.events.filter(~is_bad)
         n_bad = len(self.events) - len(kept)
         if n_bad:
             self.dropped[reason] = self.dropped.get(reason, 0) + n_bad
+            if reason not in self.firsts:
+                self.firsts[reason] = self.events.filter(is_bad).row(0, named=True)
         self.events = kept
 
     def drop_impossible(self, rules: CleaningRules, now: float) -> None:
-        """Leave out rows of an event frame without ids, or with impossible numbers.
+        """Leave out rows of an event frame without ids, or with impossible ids or numbers.
 
         Parameters
         ----------
         now : unix seconds.
         """
-        texts = [pl.col(name).is_null() | (pl.col(name) == "") for name in (USER, ITEM, KIND)]
-        self.drop("no_id", pl.any_horizontal(texts))
-        possible = pl.col(TIME).is_between(rules.earliest, now + rules.max_ahead_s)
-        self.drop("impossible_time", ~possible | pl.col(TIME).is_nan())
-        self.drop("impossible_value", ~pl.col(VALUE).is_finite())
+        texts = (USER, ITEM, KIND)
+        self.drop("no_id", pl.any_horizontal(map(is_blank, texts)))
+        self.drop("long_id", pl.any_horizontal(map(is_long, texts)))
+        self.drop("impossible_time", is_impossible_time(rules.earliest, now + rules.max_ahead_s))
+        self.drop("impossible_value", is_impossible_value())
 
     def drop_bots(self, rules: CleaningRules, part_events: int) -> list[int]:
         """Leave out all events of users with too many; return these users."""

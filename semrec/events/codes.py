@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from semrec.events.cleaning import CleaningRules, Sieve
+from semrec.events.cleaning import Row, Sieve
+from semrec.events.counting import CleaningRules, in_words
 from semrec.events.frame import ITEM, KIND, RATE, TIME, USER, VALUE
+from semrec.types import Event
 
 NO_EVENTS = pl.DataFrame(
     schema={"user": pl.Int32, "item": pl.Int32, "kind": pl.Int32, "value": pl.Float32, "time": pl.Float64}
@@ -47,6 +49,7 @@ class EventCodes:
     n_known_items : items of the catalog, which have the first codes; None without a catalog.
     n_events : number of events given.
     dropped : number of left out events by reason.
+    firsts : the first left out event by reason.
     """
 
     def __init__(self, items: Sequence[str] | None) -> None:
@@ -54,6 +57,17 @@ class EventCodes:
         self.n_known_items = None if items is None else len(self.items.codes)
         self.n_events = 0
         self.dropped: dict[str, int] = {}
+        self.firsts: dict[str, Row] = {}
+
+    def in_words(self, row: Row) -> str:
+        """Return a row of an event frame, or of coded events, for people."""
+        if USER in row:
+            texts = [row[name] or "" for name in (USER, ITEM, KIND)]
+        else:
+            codes = ((self.users, row["user"]), (self.items, row["item"]), (self.kinds, row["kind"]))
+            texts = [name for vocabulary, code in codes for name in vocabulary.names([code])]
+        user, item, kind = texts
+        return in_words(Event(item, kind, row["value"], row["time"]), user)
 
     @property
     def n_unknown_items(self) -> int:
@@ -66,7 +80,7 @@ class EventCodes:
 
     def _encode(self, frame: pl.DataFrame, rules: CleaningRules, now: float) -> pl.DataFrame:
         self.n_events += len(frame)
-        sieve = Sieve(frame, self.dropped)
+        sieve = Sieve(frame, self.dropped, self.firsts)
         sieve.drop_impossible(rules, now)
         events = sieve.events
         return pl.DataFrame(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import polars as pl
 
 from semrec.errors import CatalogError
+from semrec.events.counting import LONGEST_ID, MOST_VALUE, REASONS, CountingRules, event_fault, shown
 from semrec.types import Event
 
 USER = "user_id"
@@ -34,11 +35,13 @@ VIEW = "view"
 """The kind of an event without one."""
 
 _REASONS: dict[str, Callable[[], pl.Expr]] = {
-    "no user id": lambda: _is_blank(USER),
-    "no item id": lambda: _is_blank(ITEM),
-    "no kind": lambda: _is_blank(KIND),
-    "a NUL character in an id": lambda: _holds_nul(USER) | _holds_nul(ITEM) | _holds_nul(KIND),
+    "no user id": lambda: is_blank(USER),
+    "no item id": lambda: is_blank(ITEM),
+    "no kind": lambda: is_blank(KIND),
+    "a NUL character in an id": lambda: pl.any_horizontal(map(_holds_nul, (USER, ITEM, KIND))),
+    REASONS["long_id"]: lambda: pl.any_horizontal(map(is_long, (USER, ITEM, KIND))),
     "value is NaN or infinite": lambda: ~pl.col(VALUE).is_finite(),
+    f"value is beyond ±{MOST_VALUE:,.0f}": lambda: is_impossible_value(),
     "time is NaN or infinite": lambda: ~pl.col(TIME).is_finite(),
 }
 """Why a row is not an event; the first reason counts. Databases differ in how they store such values."""
@@ -73,9 +76,21 @@ def as_event_frames(events: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[p
 
 
 def frame_of(user_id: str, events: Iterable[Event]) -> pl.DataFrame:
-    """Return the event frame of one user's events, in their order."""
-    rows = [(user_id, event.item_id, event.kind, event.value, event.time) for event in events]
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    """Return the event frame of one user's events, in their order.
+
+    Raises
+    ------
+    CatalogError
+        An id is no text, or a value or a time is no number.
+    """
+    given = list(events)
+    rows = [(user_id, event.item_id, event.kind, event.value, event.time) for event in given]
+    try:
+        return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+        faults = ((place, event_fault(event)) for place, event in enumerate(given))
+        where = next((f"events[{place}]: {fault}" for place, fault in faults if fault), str(error))
+        raise CatalogError(f"cannot store the events of user {shown(str(user_id))}: {where}") from error
 
 
 def fault_of_row() -> pl.Expr:
@@ -91,8 +106,36 @@ def _column(frame: pl.DataFrame, name: str) -> pl.Expr:
     return pl.lit(VIEW if name == KIND else None)
 
 
-def _is_blank(name: str) -> pl.Expr:
+def reason_left_out(rules: CountingRules) -> pl.Expr:
+    """Return an expression: why an event does not count, see `CountingRules.reason`; null if it counts."""
+    low, high = rules.rating_scale or (-MOST_VALUE, MOST_VALUE)
+    faults = {
+        "impossible_time": is_impossible_time(rules.earliest, rules.latest),
+        "impossible_value": is_impossible_value(),
+        "unknown_kind": ~pl.col(KIND).is_in(list(rules.kind_weights)),
+        "outside_scale": (pl.col(KIND) == RATE) & ~pl.col(VALUE).is_between(low, high),
+    }
+    return pl.coalesce(*(pl.when(found).then(pl.lit(reason)) for reason, found in faults.items()))
+
+
+def is_impossible_time(earliest: float, latest: float) -> pl.Expr:
+    """Return an expression: whether a time is NaN or outside these unix seconds."""
+    return ~pl.col(TIME).is_between(earliest, latest) | pl.col(TIME).is_nan()
+
+
+def is_impossible_value() -> pl.Expr:
+    """Return an expression: whether a value is NaN, infinite or beyond `MOST_VALUE`."""
+    return ~pl.col(VALUE).is_between(-MOST_VALUE, MOST_VALUE) | pl.col(VALUE).is_nan()
+
+
+def is_blank(name: str) -> pl.Expr:
+    """Return an expression: whether a text is null or empty."""
     return pl.col(name).is_null() | (pl.col(name) == "")
+
+
+def is_long(name: str) -> pl.Expr:
+    """Return an expression: whether a text is longer than `LONGEST_ID`."""
+    return pl.col(name).str.len_bytes().gt(LONGEST_ID) & pl.col(name).str.len_chars().gt(LONGEST_ID)
 
 
 def _holds_nul(name: str) -> pl.Expr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -13,21 +13,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from semrec.errors import ConfigError
-from semrec.events.cleaning import (
-    IS_RATING,
-    REASONS,
-    SECONDS_A_DAY,
-    CleaningReport,
-    CleaningRules,
-    Sieve,
-    by_user,
-)
+from semrec.events.cleaning import IS_RATING, CleaningReport, Sieve, by_user
 from semrec.events.codes import NO_EVENTS, EventCodes, Vocabulary
+from semrec.events.counting import REASONS, SECONDS_A_DAY, CleaningRules, shown
 from semrec.events.frame import as_event_frames
 from semrec.events.rating_scale import Neutral, RatingScale, check_scale, opinion
 
 PART_EVENTS = 500_000
 """Events that are sorted at a time: sorting takes many times the memory of the events."""
+
+MOST_MEDIANS = 100.0
+"""Largest weight of a user and an item, in medians of all such weights."""
 
 _PAIR = ("user", "item")
 
@@ -113,7 +109,8 @@ def build_interactions(
     check_scale(rating_scale, neutral_rating)
     rules = rules or CleaningRules()
     codes = EventCodes(items)
-    sieve = Sieve(codes.encode_all(as_event_frames(events), rules, time.time() if now is None else now))
+    now = time.time() if now is None else now
+    sieve = Sieve(codes.encode_all(as_event_frames(events), rules, now), firsts=codes.firsts)
     bots = sieve.drop_bots(rules, part_events)
     unknown = {code: kind for kind, code in codes.kinds.codes.items() if kind not in kind_weights}
     unknown_kinds = sieve.drop_unknown_kinds(unknown)
@@ -123,19 +120,44 @@ def build_interactions(
     weight = _weight(codes, kind_weights, scale, neutral_rating) * _decay(half_life_days)
     parts = by_user(sieve.events.with_row_index("row"), part_events)
     sieve.events = NO_EVENTS  # frees memory
-    pairs = [_add_up(Sieve(part, sieve.dropped), rules, weight) for part in parts]
+    pairs = [_add_up(Sieve(part, sieve.dropped, sieve.firsts), rules, weight) for part in parts]
     dropped = codes.dropped | sieve.dropped
     report = CleaningReport(
         events=codes.n_events,
         used=sum(part.n_used for part in pairs),
         dropped={reason: dropped[reason] for reason in REASONS if reason in dropped},
+        examples={reason: codes.in_words(sieve.firsts[reason]) for reason in REASONS if reason in dropped},
         unknown_kinds=unknown_kinds,
         unknown_items=codes.n_unknown_items,
         bots=tuple(sorted(codes.users.names(bots))),
         rating_scale=scale,
         notes=tuple(notes),
     )
-    return _matrices(pairs, codes, report)
+    return _cut(_matrices(pairs, codes, report))
+
+
+def _cut(found: Interactions) -> Interactions:
+    """Cut weights that are far above the median of the likes, so that no user decides a model alone."""
+    limit = np.float32(MOST_MEDIANS * np.median(found.matrix.data)) if found.matrix.nnz else np.float32(0)
+    matrices = {"matrix": found.matrix, "dislikes": found.dislikes}
+    is_high = {name: matrix.data > limit for name, matrix in matrices.items()}
+    n_high = int(sum(high.sum() for high in is_high.values()))
+    if not found.matrix.nnz or not n_high:
+        return found
+    name = max(is_high, key=lambda name: bool(is_high[name].any()))
+    first = matrices[name].tocoo()
+    place = int(is_high[name].argmax())
+    user, item = found.users[first.row[place]], found.items[first.col[place]]
+    note = (
+        f"{n_high:,} weights of a user and an item were above {MOST_MEDIANS:g} times the median weight "
+        f"and are cut to that, for instance user {shown(user)}, item {shown(item)}, "
+        f"weight {first.data[place]:g}"
+    )
+    cut = {
+        name: csr_matrix((np.minimum(m.data, limit), m.indices, m.indptr), shape=m.shape)
+        for name, m in matrices.items()
+    }
+    return replace(found, **cut, report=replace(found.report, notes=(*found.report.notes, note)))
 
 
 def _weight(

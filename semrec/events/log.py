@@ -1,7 +1,7 @@
 """The event log: all events of users, in SQLite or PostgreSQL.
 
-Events are only added, except that all events of one user can be deleted. An event has two keys, one of its
-user and one of all other fields; equal events are stored once, however often a file is loaded.
+Events are added, and single ones or all of one user can be deleted. An event has two keys, one of its user
+and one of all other fields; equal events are stored once, however often a file is loaded.
 
 One index holds both keys, the user's first: it finds repeated events and whole histories. A second index, or
 one that is not in order of users, takes half of the speed of a bulk load.
@@ -9,10 +9,8 @@ one that is not in order of users, takes half of the speed of a bulk load.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +19,20 @@ import sqlalchemy as sa
 
 from semrec.errors import StoreDamagedError, StoreError
 from semrec.events import FILE_NAME
+from semrec.events.append_report import FAULT, AppendReport, judged, report_of
+from semrec.events.counting import CountingRules
 from semrec.events.database import Database, database_url
 from semrec.events.event_keys import signed_keys, with_keys
-from semrec.events.frame import ITEM, KIND, SCHEMA, TIME, USER, VALUE, as_event_frames, fault_of_row, frame_of
-from semrec.types import Event, Plain
+from semrec.events.frame import ITEM, KIND, SCHEMA, TIME, USER, VALUE, as_event_frames, frame_of
+from semrec.types import Event
 
 APPEND_ROWS = 200_000
 """Events in one transaction: each touches pages all over the index, so large transactions are cheaper."""
 FRAME_ROWS = 50_000
 """Events in one frame of `EventLog.frame`."""
+
+DELETE_ROWS = 5_000
+"""Events that one statement deletes."""
 
 _metadata = sa.MetaData()
 _events = sa.Table(
@@ -55,31 +58,6 @@ _INSERT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AppendReport(Plain):
-    """What happened to the events that were given to the log.
-
-    Parameters
-    ----------
-    added : new events, now stored.
-    repeated : events that were in the log already.
-    rejected : number of rows that are not events, by reason.
-    """
-
-    added: int = 0
-    repeated: int = 0
-    rejected: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """Number of rows given."""
-        return self.added + self.repeated + sum(self.rejected.values())
-
-    def __add__(self, other: AppendReport) -> AppendReport:
-        rejected = Counter(self.rejected) + Counter(other.rejected)
-        return AppendReport(self.added + other.added, self.repeated + other.repeated, dict(rejected))
-
-
 class EventLog:
     """A log of events in one table; open it with `EventLog.open`.
 
@@ -89,15 +67,24 @@ class EventLog:
     ----------
     name : the URL of the database, without user and password.
     path : the SQLite file; None on a server.
+    rules : returns which events count now, for the reports; None: the reports do not say which do not.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: Callable[[], CountingRules] | None = None) -> None:
         self._database = database
+        self.rules = rules
         self.name = database.name
         self.path = database.path
 
     @classmethod
-    def open(cls, where: str | Path, *, create: bool = True, timeout_s: float = 30.0) -> EventLog:
+    def open(
+        cls,
+        where: str | Path,
+        *,
+        create: bool = True,
+        timeout_s: float = 30.0,
+        rules: Callable[[], CountingRules] | None = None,
+    ) -> EventLog:
         """Open the log of a workspace folder, or the one at a database URL.
 
         Parameters
@@ -105,6 +92,7 @@ class EventLog:
         where : a folder (the log is its events.db), or sqlite:///FILE, or postgresql+psycopg://….
         create : make the table, and for SQLite the file, if there is none.
         timeout_s : longest wait for a connection, or for another writer.
+        rules : returns which events count now; None: not known.
 
         Raises
         ------
@@ -122,7 +110,7 @@ class EventLog:
         except BaseException:
             database.close()
             raise
-        return cls(database)
+        return cls(database, rules)
 
     def __enter__(self) -> EventLog:
         return self
@@ -162,9 +150,9 @@ class EventLog:
         on_batch : called with the report so far when a batch is on disk.
         batch_rows : most events of one batch, which is one transaction.
         """
-        report = AppendReport()
+        report, rules = AppendReport(), self.rules() if self.rules else None
         for batch in _in_batches(as_event_frames(events), batch_rows):
-            report += self._append_batch(batch)
+            report += self._append_batch(batch.with_row_index("place", report.total + 1), rules)
             if on_batch is not None:
                 on_batch(report)
         return report
@@ -248,12 +236,43 @@ class EventLog:
         kinds : only events of these kinds; None: all.
         batch_rows : most rows of one frame.
         """
+        return (rows.drop("seq") for rows in self.rows(kinds=kinds, batch_rows=batch_rows))
+
+    def rows(
+        self,
+        *,
+        user_id: str | None = None,
+        item_id: str | None = None,
+        kinds: Collection[str] | None = None,
+        batch_rows: int = FRAME_ROWS,
+    ) -> Iterator[pl.DataFrame]:
+        """Yield events in the order of storing, as event frames with their numbers, the column seq.
+
+        Parameters
+        ----------
+        user_id, item_id, kinds : only events of this user, of this item and of these kinds; None: all.
+        batch_rows : most rows of one frame.
+        """
         query = sa.select(_events.c.seq, *_COLUMNS)
+        if user_id is not None:
+            query = query.where(*_is_user(user_id))
+        if item_id is not None:
+            query = query.where(_events.c[ITEM] == item_id)
         if kinds is not None:
             query = query.where(_events.c[KIND].in_(kinds))
+        schema: dict[str, type[pl.DataType]] = {"seq": pl.Int64, **SCHEMA}
         for rows in self._pages(query, (_events.c.seq,), batch_rows):
-            columns = list(zip(*rows, strict=True))[1:]
-            yield pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
+            columns = zip(*rows, strict=True)
+            yield pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
+
+    def delete(self, numbers: Sequence[int]) -> int:
+        """Delete events by their numbers, see `rows`; return how many there were. See `wipe`."""
+        deleted = 0
+        with self.transaction(write=True) as connection:
+            for start in range(0, len(numbers), DELETE_ROWS):
+                some = _events.c.seq.in_(numbers[start : start + DELETE_ROWS])
+                deleted += connection.execute(sa.delete(_events).where(some)).rowcount
+        return deleted
 
     def delete_user(self, user_id: str) -> int:
         """Delete all events of a user; return how many there were. See `wipe`."""
@@ -266,16 +285,15 @@ class EventLog:
             with self.transaction() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _append_batch(self, batch: pl.DataFrame) -> AppendReport:
-        faults = batch.select(fault_of_row()).to_series()
-        good = batch.filter(faults.is_null())
-        rejected = dict(Counter(faults.drop_nulls().to_list()))
-        if not len(good):
-            return AppendReport(rejected=rejected)
-        keyed = with_keys(good)
-        with self.transaction(write=True) as connection:
-            added = insert_events(connection, keyed)
-        return AppendReport(added, len(good) - added, rejected)
+    def _append_batch(self, batch: pl.DataFrame, rules: CountingRules | None) -> AppendReport:
+        events = judged(batch, rules)
+        good = events.filter(pl.col(FAULT).is_null()).select(*SCHEMA)
+        added = 0
+        if len(good):
+            keyed = with_keys(good)
+            with self.transaction(write=True) as connection:
+                added = insert_events(connection, keyed)
+        return report_of(events, rules, added, place="row {}")
 
     def _scalar(self, query: sa.Select[Any]) -> int:
         with self.transaction() as connection:

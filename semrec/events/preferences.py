@@ -11,10 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
+from semrec.errors import QueryError
 from semrec.events.log import EventLog
 
 MAX_PREFERENCES = 256
 """Preferences of one user; the latest ones are kept."""
+
+MAX_INTEREST_WEIGHT = 10.0
+"""Largest weight that an interest can have; 1 is the usual weight."""
 
 USERS_A_QUERY = 500
 """Users whose preferences one query reads."""
@@ -56,7 +60,8 @@ class Preferences:
                 return {}
             for start in range(0, len(user_ids), USERS_A_QUERY):
                 own = table.user_id.in_(user_ids[start : start + USERS_A_QUERY])
-                query = sa.select(_preferences).where(own).order_by(table.time, table.item_id)
+                possible = table.weight.between(0, MAX_INTEREST_WEIGHT)
+                query = sa.select(_preferences).where(own, possible).order_by(table.time, table.item_id)
                 for row in connection.execute(query):
                     found.setdefault(row.user_id, {})[row.item_id] = row.weight
         return found
@@ -66,8 +71,19 @@ class Preferences:
 
         Parameters
         ----------
-        weights : by an item of the interest; 0 or more.
+        weights : by an item of the interest, 0 to `MAX_INTEREST_WEIGHT`.
+
+        Raises
+        ------
+        QueryError
+            A weight is out of range; nothing is stored.
         """
+        for item_id, weight in weights.items():
+            if not 0 <= weight <= MAX_INTEREST_WEIGHT:
+                raise QueryError(
+                    f"the weight of an interest is from 0 to {MAX_INTEREST_WEIGHT:g}; "
+                    f"{item_id!r} got {weight}."
+                )
         now = time.time()
         others = {item_id: weight for item_id, weight in self.of(user_id).items() if item_id not in weights}
         new = {item_id: weight for item_id, weight in weights.items() if weight != 1}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from semrec.events.counting import LONGEST_ID, value_fault
 from semrec.events.dates import iso_seconds
 from semrec.indexer.event_mapping import EventMapping, TimeUnit
 from semrec.indexer.sources.values import MisfitError, as_number, is_missing, to_id
@@ -48,7 +49,7 @@ def event_maker(mapping: EventMapping) -> MakeEvent:
 def _to_id(column: str, value: Any) -> str:
     # Most ids are plain ASCII: the short way halves the time of reading a file.
     if type(value) is str and value.isascii() and value.isprintable() and not value.isspace() and value:
-        return value
+        return _of_usual_length(column, value)
     if is_missing(value):
         raise MisfitError(f'"{column}" is missing')
     try:
@@ -57,37 +58,50 @@ def _to_id(column: str, value: Any) -> str:
         raise MisfitError(f'"{column}" {fault}') from None
     if "\0" in text:
         raise MisfitError(f'"{column}" holds a NUL character')
+    return _of_usual_length(column, text)
+
+
+def _of_usual_length(column: str, text: str) -> str:
+    if len(text) > LONGEST_ID:
+        raise MisfitError(f'"{column}" is too long: {len(text):,} characters; the limit is {LONGEST_ID:,}')
     return text
 
 
 def _to_kind(column: str, value: Any) -> str | None:
     """Return a kind in lower case without spaces around it; None if it is empty."""
     if type(value) is str and value.isascii() and value.isprintable():
-        return value.strip().lower() or None
+        return _of_usual_length(column, value.strip().lower()) or None
     return None if is_missing(value) else _to_id(column, value).strip().lower()
 
 
 def _to_amount(column: str, value: Any) -> float | None:
-    if value is None or value == "":
+    if _is_empty(value):
         return None
     number = as_number(value)
     if number is None:
-        raise MisfitError(f'"{column}" is not a number: {str(value)[:40]!r}')
-    return _finite(column, number)
+        raise MisfitError(f'"{column}" is not a number: {_beginning(value)}')
+    if fault := value_fault(number):
+        raise MisfitError(f'"{column}" {fault}')
+    return number
 
 
 def _to_seconds(column: str, value: Any, ticks: float) -> float | None:
     """Return unix seconds; times without a zone are UTC."""
-    if value is None or value == "":
+    if _is_empty(value):
         return None
     number = as_number(value)
     seconds = iso_seconds(str(value)) if number is None else number / ticks
     if seconds is None:
-        raise MisfitError(f'"{column}" is neither unix time nor an ISO date: {str(value)[:40]!r}')
-    return _finite(column, seconds)
-
-
-def _finite(column: str, number: float) -> float:
-    if not math.isfinite(number):
+        raise MisfitError(f'"{column}" is neither unix time nor an ISO date: {_beginning(value)}')
+    if not math.isfinite(seconds):
         raise MisfitError(f'"{column}" is NaN or infinite')
-    return number
+    return seconds
+
+
+def _is_empty(value: Any) -> bool:
+    """Return whether there is no number; NaN is one, because it can hide a fault of the source."""
+    return is_missing(value) and not isinstance(value, float)
+
+
+def _beginning(value: Any) -> str:
+    return repr(str(value)[:40])

@@ -43,6 +43,7 @@ class EventSource:
     mapping : every column named, and the unit of time.
     notes : every guess, in words.
     rejected : reason -> number of rows that could not be used so far.
+    examples : reason -> the first such row, in words.
     n_rows : None if unknown before reading.
     """
 
@@ -62,6 +63,7 @@ class EventSource:
         self.mapping, guesses = resolve_events(mapping, columns, sample, first.name)
         self.notes = [*tables.notes, *guesses]
         self.rejected: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
         self.n_rows = tables.n_rows
         for table in tables.rest:
             if table.columns is not None:
@@ -82,9 +84,11 @@ class EventSource:
                 raise MisfitError(row.fault)
             return make_event(row.values)
         except MisfitError as fault:
-            self.rejected[kind_of_reason(str(fault))] += 1
+            rejected, reason = reject(source, row, str(fault)), kind_of_reason(str(fault))
+            self.rejected[reason] += 1
+            self.examples.setdefault(reason, f"{source}, row {row.number}: {rejected.reason}")
             if self._on_reject is not None:
-                self._on_reject(reject(source, row, str(fault)))
+                self._on_reject(rejected)
         return None
 
 

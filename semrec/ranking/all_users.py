@@ -112,6 +112,8 @@ def recommend_all(
     started = time.monotonic()
     if not generation.index.count():
         raise ConfigError("the index holds no items to recommend; run: semrec index CATALOG")
+    if not any(generation.weights({}, 1).is_active(signal.name) for signal in generation.signals):
+        raise ConfigError("all signals have weight 0; change signal_weights (SEMREC_SIGNAL_WEIGHTS)")
     folder = output.with_name(output.name + ".parts")
     with _writable(output, folder):
         parts = _Parts(folder)
@@ -158,12 +160,10 @@ def _remarks(n_users: int, counts: dict[str, int], to_unknown: str, generation: 
     if not n_users:
         remarks.append("the event log has no users; the file has no rows.")
     if counts["n_popular"]:
-        remarks.append(
-            f"{counts['n_popular']:,} users without events on known items got what is {to_unknown}."
-        )
+        remarks.append(f"{counts['n_popular']:,} users without events that count got what is {to_unknown}.")
     if counts["n_skipped"]:
         why = "" if generation.learned else "; before `semrec fit` nothing is known to be popular"
-        remarks.append(f"{counts['n_skipped']:,} users without events on known items got nothing{why}.")
+        remarks.append(f"{counts['n_skipped']:,} users without events that count got nothing{why}.")
     return remarks
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from semrec.errors import EmptyProfileError, QueryError
+from semrec.events.counting import REASONS, listed_reasons, shown
 from semrec.ranking.explanation import Reasons, contributions, nearest_pair, reasons
 from semrec.ranking.filters import parse_where
 from semrec.ranking.generation import Generation
-from semrec.ranking.history import History, check_known, history_of, no_history
+from semrec.ranking.history import History, check_known, history_of, no_history, rules_of
 from semrec.ranking.pipeline import Candidates, Filters, choose, find_candidates
 from semrec.ranking.profile import central_items, find_interests
 from semrec.ranking.query import Query
@@ -85,7 +87,7 @@ def why_not(item_id: str, asked: Asked, generation: Generation) -> WhyNot:
     records = generation.index.fetch(key, records=True).records()
     if not records:
         return WhyNot(item_id, "", "not_indexed", "the index does not hold it; index it first")
-    seen = frozenset(history.item_ids) if query.exclude_seen else frozenset()
+    seen = frozenset(history.seen) if query.exclude_seen else frozenset()
     rules = Rules(where, seen, frozenset(query.exclude))
     title = records[0].title
     if kept_out := rules.against(item_id, title, records[0].metadata):
@@ -146,22 +148,37 @@ def _history(asked: Asked, generation: Generation) -> tuple[History, tuple[str, 
     if query.history:
         check_known(history)
     elif not len(history.keys):
-        history = no_history(generation)
+        history = replace(no_history(generation), unknown=history.unknown, seen=history.seen)
     if not history.is_empty:
         return history, ()
-    user = query.user
+    if query.user is None:
+        if query.text:
+            return history, ()
+        raise EmptyProfileError("there is no text and no history that counts; give at least one of them.")
+    why = _why_nothing_counts(query.user, asked, history, generation)
     if query.text:
-        return history, (f"user {user!r} has no events on known items",) if user else ()
-    if user is not None and (what := fallback_signals(generation, query.weights)):
-        return history, (f"user {user!r} has no events on known items: this is what is {what}",)
-    missing = "no text and no history" if user is None else f"no text, no event of user {user!r}"
-    cure = "give at least one of them" if user is None else "give a text, or run `semrec fit` first"
-    raise EmptyProfileError(f"there is {missing}; {cure}.")
+        return history, (why,)
+    if what := fallback_signals(generation, query.weights):
+        return history, (f"{why}: this is what is {what}",)
+    raise EmptyProfileError(f"there is no text, and {why}; give a text, or run `semrec fit` first.")
+
+
+def _why_nothing_counts(user: str, asked: Asked, history: History, generation: Generation) -> str:
+    """Return in words why the stored events of a user say nothing."""
+    if not asked.stored:
+        return f"user {shown(user)} has no events"
+    if len(history.keys) and asked.preferences:
+        return f"user {shown(user)} has muted all interests"
+    rules, unknown = rules_of(generation), set(history.unknown)
+    counts, examples = rules.count(asked.stored)
+    possible = [event.item_id in unknown for event in asked.stored if not rules.reason(event)]
+    others = Counter(REASONS["unknown_item" if is_unknown else "no_weight"] for is_unknown in possible)
+    return f"no event of user {shown(user)} counts ({listed_reasons(counts | others, examples)})"
 
 
 def _hidden(query: Query, history: History) -> Keys:
     """Return the keys that are never recommended."""
-    return np.union1d(item_keys(query.exclude), history.keys[: None if query.exclude_seen else 0])
+    return np.unique(item_keys([*query.exclude, *(history.seen if query.exclude_seen else ())]))
 
 
 def _question(asked: Asked, history: History, generation: Generation) -> Question:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,10 @@ from semrec.signals.catalog_matrix import Histories
 from semrec.signals.item_item import columns_of
 from semrec.signals.standard import seen_in, standardised
 from semrec.store import Index
-from semrec.types import Condition, Float1D, Float2D, Keys, Value
+from semrec.types import Condition, Float1D, Float2D, Keys, Value, item_keys
+
+Places: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Histories, and rows of the catalog: one pair for each place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,19 +215,20 @@ class CatalogScorer:
         lengths = np.array([history.length for history in histories], np.int64)
         sample = slice(0, self._n_sample)
         samples = [self._raw(signal, asked, sample) for signal in self._signals]
-        seen = seen_in(asked, self._n_sample)
+        in_history = seen_in(asked, self._n_sample)
+        used = _places_of_seen(histories, self.catalog)
         found = Best.none(len(histories), len(self._signals))
         for rows in self.catalog.chunks(self._chunk_items):
             parts = np.stack(
                 [
-                    standardised(self._raw(signal, asked, rows), of_sample, seen)
+                    standardised(self._raw(signal, asked, rows), of_sample, in_history)
                     for signal, of_sample in zip(self._signals, samples, strict=True)
                 ]
             )
             self._weigh(parts, lengths, rows)
             scores = parts.sum(axis=0)
             scores[:, ~self.catalog.allowed[rows]] = -np.inf
-            scores[asked.seen(rows)] = -np.inf
+            scores[_within(used, rows)] = -np.inf
             found = found.joined(_best_of(scores, parts, rows, k), k)
         return found
 
@@ -340,7 +345,7 @@ def _mapped(path: Path, dtype: type[np.generic]) -> np.ndarray:
 
 
 def _matrix(histories: Sequence[History], catalog: MappedCatalog) -> csr_array:
-    """Return the weights, float32 (n, n_items); what weighs 0 is an entry too, because it has been seen."""
+    """Return the weights, float32 (n, n_items); what weighs 0 is an entry, too."""
     starts = np.cumsum([0, *(len(history.keys) for history in histories)])
     keys = np.concatenate([np.empty(0, np.uint64), *(history.keys for history in histories)])
     values = np.concatenate([np.empty(0, np.float32), *(history.weights for history in histories)])
@@ -348,6 +353,23 @@ def _matrix(histories: Sequence[History], catalog: MappedCatalog) -> csr_array:
     shape = (len(histories), len(catalog))
     parts = (values.astype(np.float32), rows.astype(np.int32), starts.astype(np.int32))
     return csr_array(parts, shape=shape)
+
+
+def _places_of_seen(histories: Sequence[History], catalog: MappedCatalog) -> Places:
+    """Return the histories and the rows of the items that they have seen."""
+    keys = [item_keys(history.seen) for history in histories]
+    users = np.repeat(np.arange(len(histories)), [len(own) for own in keys])
+    wanted = np.concatenate([np.empty(0, np.uint64), *keys])
+    rows = np.minimum(np.searchsorted(catalog.keys, wanted), len(catalog) - 1)
+    there = catalog.keys[rows] == wanted
+    return users[there], rows[there]
+
+
+def _within(places: Places, rows: slice) -> Places:
+    """Return the places in some rows, counted from the first of them."""
+    users, items = places
+    inside = (items >= rows.start) & (items < rows.stop)
+    return users[inside], items[inside] - rows.start
 
 
 def _best_of(scores: Float2D, parts: Float2D, rows: slice, k: int) -> Best:

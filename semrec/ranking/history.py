@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from semrec.config import EventSettings
 from semrec.errors import UnknownItemError
+from semrec.events.counting import CountingRules, shown
 from semrec.ranking.generation import Generation
 from semrec.ranking.profile import event_weights, find_interests, item_weights, usable_events
 from semrec.store.protocol import Items
@@ -30,6 +31,7 @@ class History:
     items : the same as the store holds them.
     centred : float32 (n_history, dim), text vectors minus the catalog mean, unit length.
     unknown : ids that the index does not hold.
+    seen : ids of the items that the user has used, see `seen_items`; in the index or not.
     """
 
     item_ids: tuple[str, ...]
@@ -38,6 +40,7 @@ class History:
     items: Items | None
     centred: Float2D
     unknown: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:
@@ -73,7 +76,8 @@ def history_of(
     read : reads the items of the history.
     given : events that came with the question, after the stored ones.
     """
-    history = known_history([*counting_events(stored, generation), *given], generation, read)
+    known = known_history([*counting_events(stored, generation), *given], generation, read)
+    history = replace(known, seen=seen_items([*stored, *given], generation.settings.events))
     if not preferences:
         return history
     interests = interests_of(history, generation)
@@ -82,17 +86,21 @@ def history_of(
 
 def counting_events(events: Sequence[Event], generation: Generation) -> list[Event]:
     """Return the events of a stored history that count, by the rules of `fit`; `events`: oldest first."""
-    from semrec.events.cleaning import CleaningRules  # loads polars, which few questions need
+    return usable_events(events, rules_of(generation), burst_s=generation.settings.events.burst_s)
 
-    rules = CleaningRules()
-    return usable_events(
-        events,
-        kind_weights=generation.settings.events.kind_weights,
-        rating_scale=generation.rating_scale,
-        earliest=rules.earliest,
-        latest=time.time() + rules.max_ahead_s,
-        burst_s=generation.settings.events.burst_s,
-    )
+
+def rules_of(generation: Generation) -> CountingRules:
+    """Return what a single stored event must be to count in this generation, at this moment."""
+    return CountingRules.of(generation.settings.events, generation.rating_scale)
+
+
+def seen_items(events: Iterable[Event], settings: EventSettings) -> tuple[str, ...]:
+    """Return the items of all events but those of `EventSettings.shown_kinds`, each once.
+
+    An event tells that its item was used, also if it has no weight, or an impossible value or time.
+    """
+    shown = {kind.lower() for kind in settings.shown_kinds}
+    return tuple(dict.fromkeys(event.item_id for event in events if event.kind.lower() not in shown))
 
 
 def known_history(events: Sequence[Event], generation: Generation, read: ReadItems) -> History:
@@ -157,5 +165,5 @@ def apply_preferences(history: History, interests: np.ndarray, weights: Float1D)
 
 def _some(item_ids: Sequence[str]) -> str:
     """Return the first few ids in words."""
-    named = ", ".join(repr(item_id) for item_id in item_ids[:5])
+    named = ", ".join(shown(item_id) for item_id in item_ids[:5])
     return f"{named} and {len(item_ids) - 5} more" if len(item_ids) > 5 else named

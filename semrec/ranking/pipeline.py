@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from semrec.errors import QueryError
 from semrec.ranking.diversity import mmr
 from semrec.ranking.generation import Generation
 from semrec.signals import Question, SignalQuery
@@ -109,10 +110,18 @@ def find_candidates(
     weights : of the signals.
     k, diversity : items that are wanted, see `choose`.
     also : keys that are scored whether they are found or not.
+
+    Raises
+    ------
+    QueryError
+        All signals that can answer the question have weight 0.
     """
     active = [signal for signal in generation.signals if weights.is_active(signal.name)]
     asked = [part for signal in active for part in signal.ask(question)]
-    found = _search([part for part in asked if weights.counts(part)], generation.index, filters)
+    counted = [part for part in asked if weights.counts(part)]
+    if not counted:
+        _raise_without_weights(question, generation)
+    found = _search(counted, generation.index, filters)
     keys = _keys(found)
     enough = len(keys) >= question.limit
     if not enough:
@@ -125,6 +134,16 @@ def find_candidates(
     n_ordered = k if diversity == 0 else MMR_CANDIDATES * k
     candidates = _score(found, considered, generation, weights, n_ordered, n_exact, also)
     return replace(candidates, found=keys)
+
+
+def _raise_without_weights(question: Question, generation: Generation) -> None:
+    """Raise `QueryError` if signals could answer a question, but none has a weight."""
+    names = [signal.name for signal in generation.signals if signal.ask(question)]
+    if names:
+        raise QueryError(
+            "every signal that can answer this question has weight 0, so no item is better than another; "
+            f"give one of them a weight above 0: {', '.join(names)}."
+        )
 
 
 @stage("search")

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from semrec.errors import ConfigError
+from semrec.events.counting import SECONDS_A_DAY, CountingRules
 from semrec.types import Event, Float1D, Float2D
-
-SECONDS_A_DAY = 86_400.0
 
 SAME_INTEREST = 0.12
 """Mean cosine of centred vectors above which two groups of items are one interest."""
@@ -102,22 +101,13 @@ def _last_word(opinions: Sequence[tuple[str, float]]) -> float:
     return sum(stands[against[-1] + 1 if against else 0 :])
 
 
-def usable_events(
-    events: Sequence[Event],
-    *,
-    kind_weights: Mapping[str, float],
-    rating_scale: tuple[float, float],
-    earliest: float,
-    latest: float,
-    burst_s: float,
-) -> list[Event]:
-    """Return the events that count, by the rules of `semrec.events.interactions`; invalid ones are dropped.
+def usable_events(events: Sequence[Event], rules: CountingRules, *, burst_s: float) -> list[Event]:
+    """Return the events that count, by the rules of `semrec.events.interactions`; the rest is left out.
 
     Parameters
     ----------
     events : oldest first.
-    kind_weights, rating_scale : see `event_weights`.
-    earliest, latest : unix seconds; other times are impossible.
+    rules : what a single event must be.
     burst_s : seconds; the same item and kind again so soon is one event, the last. Without times it is the
         same item, kind and value.
     """
@@ -125,18 +115,16 @@ def usable_events(
     next_time: dict[tuple[str, str], float] = {}
     untimed: set[tuple[str, str, float]] = set()
     for event in reversed(events):
-        if event.kind not in kind_weights or not _on_scale(event, rating_scale):
+        if rules.reason(event):
             continue
         what = event.item_id, event.kind
         if event.time is None:
             said = (*what, 1.0 if event.value is None else event.value)
             repeats = said in untimed
             untimed.add(said)
-        elif earliest <= event.time <= latest:
+        else:
             repeats = next_time.get(what, math.inf) - event.time <= burst_s
             next_time[what] = event.time
-        else:
-            continue
         if not repeats:
             usable.append(event)
     return usable[::-1]
@@ -157,10 +145,6 @@ def _strength(event: Event, rating_scale: tuple[float, float]) -> float:
     if low == high:  # all ratings of the log are alike: a rating says that it was used
         return 1.0
     return 2 * (event.value - low) / (high - low) - 1
-
-
-def _on_scale(event: Event, rating_scale: tuple[float, float]) -> bool:
-    return event.kind != "rate" or event.value is None or rating_scale[0] <= event.value <= rating_scale[1]
 
 
 def find_interests(centred: Float2D, weights: Float1D, max_interests: int) -> np.ndarray:

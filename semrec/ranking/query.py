@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numbers
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from semrec.config import MOST_WEIGHT
 from semrec.errors import QueryError
+from semrec.events.counting import CleaningRules, event_fault, shown
 from semrec.types import Event
 
 MOST_RECOMMENDATIONS = 1000
@@ -89,15 +93,35 @@ def _check_options(k: int, diversity: float) -> None:
 
 def _check_weights(weights: Mapping[str, float]) -> None:
     for signal, weight in weights.items():
-        if not 0 <= weight < float("inf"):
-            raise QueryError(f"the weight of a signal is a number of 0 or more; {signal!r} got {weight!r}.")
+        is_number = isinstance(weight, numbers.Real) and not isinstance(weight, bool)
+        if not (is_number and 0 <= weight <= MOST_WEIGHT):
+            raise QueryError(
+                f"the weight of a signal is a number from 0 to {MOST_WEIGHT:g}; {signal!r} got {weight!r}."
+            )
 
 
 def read_history(history: Sequence[str | Event | Mapping[str, Any]]) -> tuple[Event, ...]:
-    """Return a history as events: item ids, `Event`s, or dicts with the fields of `Event`."""
+    """Return a history as events: item ids, `Event`s, or dicts with the fields of `Event`.
+
+    Raises
+    ------
+    QueryError
+        An entry cannot be read, or its value or its time is not possible; the message names its place.
+    """
     if isinstance(history, str):
         raise QueryError(f"a history is a list of items, not one string; write history=[{history!r}].")
-    return tuple(_event(entry) for entry in history)
+    events = tuple(_event(entry) for entry in history)
+    latest = time.time() + CleaningRules().max_ahead_s
+    for place, event in enumerate(events):
+        if fault := event_fault(event) or _time_fault(event.time, latest):
+            raise QueryError(f"history[{place}], item {shown(str(event.item_id))}: {fault}.")
+    return events
+
+
+def _time_fault(seconds: float | None, latest: float) -> str | None:
+    if seconds is None or CleaningRules().earliest <= seconds <= latest:
+        return None
+    return f"the time {seconds:.16g} is not in unix seconds, from 1990 to tomorrow"
 
 
 def _event(entry: str | Event | Mapping[str, Any]) -> Event:

@@ -8,7 +8,7 @@ was used before stays seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from semrec.ranking.history import (
     interest_weights,
     interests_of,
     known_history,
+    rules_of,
 )
 from semrec.ranking.profile import central_items
 from semrec.types import Event, Plain
@@ -59,6 +60,7 @@ class UserProfile(Plain):
     recent : the latest events that count, newest first.
     n_events : events that count.
     unknown_items : ids of the history that the index does not hold.
+    left_out : number of stored events that do not count, by reason.
     """
 
     user_id: str
@@ -66,10 +68,11 @@ class UserProfile(Plain):
     recent: tuple[Event, ...]
     n_events: int
     unknown_items: tuple[str, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class DeletedUser:
+class DeletedUser(Plain):
     """What was stored of a user and is gone.
 
     Parameters
@@ -125,6 +128,7 @@ def describe_user(
         tuple(reversed(events[len(events) - min(recent, len(events)) :])),
         len(events),
         history.unknown,
+        rules_of(generation).count(stored)[0],
     )
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from semrec.config import MOST_WEIGHT
+from semrec.events.counting import MOST_VALUE
 from semrec.ranking.query import MOST_RECOMMENDATIONS
 
 MAX_ID_LENGTH = 512
@@ -16,6 +18,7 @@ Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\
 """Any string without NUL characters, which databases cannot store."""
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Amount = Annotated[float, Field(allow_inf_nan=False, ge=-MOST_VALUE, le=MOST_VALUE)]
 Word = Annotated[str, Field(max_length=MAX_ID_LENGTH)]
 Scalar = bool | int | Finite | Word
 
@@ -40,7 +43,7 @@ class HistoryEvent(RequestModel):
 
     item_id: Id
     kind: Name = "view"
-    value: Finite | None = Field(None, description="A rating or a count.")
+    value: Amount | None = Field(None, description="A rating or a count.")
     time: Finite | None = Field(None, description="Unix seconds, UTC.")
 
 
@@ -86,11 +89,11 @@ class RecommendIn(RequestModel):
         {}, description="Metadata filters: a value, a list of values (any of them), or bounds."
     )
     exclude: list[Id] = Field([], max_length=10_000, description="Item ids that are never recommended.")
-    exclude_seen: bool = Field(True, description="Leave out the items of the history.")
+    exclude_seen: bool = Field(True, description="Leave out what the user has used.")
     diversity: float = Field(
         0.0, ge=0, le=1, allow_inf_nan=False, description="0: the best items. 1: the most different items."
     )
-    weights: dict[Name, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+    weights: dict[Name, Annotated[float, Field(ge=0, le=MOST_WEIGHT, allow_inf_nan=False)]] = Field(
         {}, max_length=16, description="Weight of a signal; replaces the learned weight."
     )
     k: int = Field(10, ge=1, le=MOST_RECOMMENDATIONS, description="Number of recommendations.")
@@ -142,7 +145,7 @@ class EventIn(RequestModel):
     user_id: Id
     item_id: Id = Field(description="It can be unknown to the index: the event counts once it is indexed.")
     kind: Name = Field("view", description="view, click, buy, rate, dislike, …")
-    value: Finite | None = Field(None, description="A rating or a count.")
+    value: Amount | None = Field(None, description="A rating or a count.")
     time: Finite | None = Field(None, description="Unix seconds, UTC; null: now.")
 
 
@@ -272,8 +275,9 @@ class UserOut(ResponseModel):
         description="Largest first; the weights do not change the order."
     )
     recent: list[EventOut] = Field(description="The latest events, newest first.")
-    n_events: int
+    n_events: int = Field(description="Events that count.")
     unknown_items: list[str] = Field([], description="Ids of the history that are not in the index.")
+    left_out: dict[str, int] = Field({}, description="Number of events that do not count, by reason.")
 
 
 class DeletedUserOut(ResponseModel):
@@ -326,6 +330,14 @@ class EventsOut(ResponseModel):
     added: int = Field(description="New events.")
     repeated: int = Field(description="Events that were already stored.")
     rejected: dict[str, int] = Field(description="Number of invalid events by reason.")
+    left_out: dict[str, int] = Field(
+        {},
+        description="Number of stored events that do not count in answers now, by reason: a kind without a "
+        "weight, a time that is not in unix seconds, a rating outside the scale. Their items count as seen.",
+    )
+    examples: dict[str, str] = Field(
+        {}, description="The first event of each of these reasons: its place in the request, and its fields."
+    )
     again: bool = Field(False, description="The post with this idempotency key was already stored.")
 
 

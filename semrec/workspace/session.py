@@ -205,6 +205,7 @@ class OpenWorkspace:
     def event_log(self, *, create: bool = True) -> EventLog:
         """Return the event log, for any thread; see `Recommender.event_log`."""
         from semrec.events.log import EventLog
+        from semrec.workspace.event_rules import counting_rules
 
         with self._log_lock:
             if self._log is None:
@@ -213,6 +214,7 @@ class OpenWorkspace:
                     url.get_secret_value() if url else self.folder,
                     create=create,
                     timeout_s=self.settings.event_log.wait_s,
+                    rules=lambda: counting_rules(self),
                 )
             return self._log
 

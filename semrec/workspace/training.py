@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from semrec.config import EventSettings
 from semrec.errors import ConfigError
-from semrec.events.cleaning import CleaningRules
+from semrec.events.append_report import AppendReport
+from semrec.events.counting import REASONS, CleaningRules, listed_reasons
 from semrec.events.interactions import Interactions, build_interactions
-from semrec.events.log import AppendReport
 from semrec.indexer.event_mapping import EventMapping
-from semrec.indexer.event_source import open_events
+from semrec.indexer.event_source import EventSource, open_events
 from semrec.indexer.rejects import Reject
 from semrec.store.build import building
 from semrec.store.protocol import TEXT
@@ -38,7 +39,8 @@ def add_events(
     events = open_events(source, mapping or EventMapping(), format=format, on_reject=on_reject)
     if announce:
         announce(events)
-    return workspace.event_log().append(events)
+    stored = workspace.event_log().append(events)
+    return stored + AppendReport(rejected=dict(events.rejected), examples=events.examples)
 
 
 def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] | None) -> FitReport:
@@ -80,7 +82,7 @@ def evaluate(
     interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
     if interactions.shortage:
         raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
-    return evaluate_recommender(
+    result = evaluate_recommender(
         interactions,
         vectors.pop(TEXT),
         texts,
@@ -92,6 +94,20 @@ def evaluate(
         with_baselines=with_baselines,
         progress=progress,
     )
+    notes = (*_left_out_notes(events, interactions), *result.evaluation.notes)
+    return replace(result, evaluation=replace(result.evaluation, notes=notes))
+
+
+def _left_out_notes(events: EventSource, interactions: Interactions) -> list[str]:
+    """Return in words which rows were refused, and which events were left out."""
+    found = interactions.report
+    dropped = {REASONS[reason]: count for reason, count in found.dropped.items()}
+    examples = {REASONS[reason]: example for reason, example in found.examples.items()}
+    notes = {
+        "rows refused": listed_reasons(events.rejected, events.examples),
+        "events left out": listed_reasons(dropped, examples),
+    }
+    return [f"{what}: {reasons}" for what, reasons in notes.items() if reasons]
 
 
 def clean_events(

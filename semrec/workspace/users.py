@@ -1,17 +1,19 @@
-"""What is stored of a single user: preferences for interests, and deleting everything."""
+"""What is stored of users: their events, preferences for interests, and deleting them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from semrec.errors import QueryError
 from semrec.events.preferences import Preferences
 from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.types import Event
+from semrec.workspace.folder import find_workspace
 from semrec.workspace.session import OpenWorkspace
 
-MAX_INTEREST_WEIGHT = 10.0
-"""Largest weight that an interest can have; 1 is the usual weight."""
+if TYPE_CHECKING:
+    from semrec.events.stored_events import EventChoice, StoredEvent
 
 
 def events_of(workspace: OpenWorkspace, user: str) -> list[Event]:
@@ -31,7 +33,7 @@ def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mappi
     Parameters
     ----------
     profile : the user's profile now; each item of `weights` must be in one of its interests.
-    weights : weight by an item of the interest, 0 to `MAX_INTEREST_WEIGHT`.
+    weights : weight by an item of the interest, 0 to `semrec.events.preferences.MAX_INTEREST_WEIGHT`.
 
     Raises
     ------
@@ -39,11 +41,7 @@ def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mappi
         A weight is out of range, or an item is in no interest of this user.
     """
     known = {item_id for interest in profile.interests for item_id in interest.item_ids}
-    for item_id, weight in weights.items():
-        if not 0 <= weight <= MAX_INTEREST_WEIGHT:
-            raise QueryError(
-                f"the weight of an interest is from 0 to {MAX_INTEREST_WEIGHT:g}; {item_id!r} got {weight}."
-            )
+    for item_id in weights:
         if item_id not in known:
             raise QueryError(
                 f"no interest of user {profile.user_id!r} holds the item {item_id!r}; see the profile."
@@ -53,7 +51,24 @@ def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mappi
 
 def delete_user(workspace: OpenWorkspace, user: str) -> DeletedUser:
     """Delete a user's events and preferences, also from files of deleted rows; return how many there were."""
+    find_workspace(workspace.folder)
     log = workspace.event_log()
     deleted = DeletedUser(user, log.delete_user(user), Preferences(log).delete(user))
     log.wipe()
     return deleted
+
+
+def find_events(workspace: OpenWorkspace, choice: EventChoice, limit: int) -> list[StoredEvent]:
+    """Return stored events; see `Recommender.events`."""
+    from semrec.events import stored_events
+
+    find_workspace(workspace.folder)
+    return stored_events.find_events(workspace.event_log(create=False), choice, limit)
+
+
+def delete_events(workspace: OpenWorkspace, choice: EventChoice) -> int:
+    """Delete stored events; see `Recommender.delete_events`."""
+    from semrec.events import stored_events
+
+    find_workspace(workspace.folder)
+    return stored_events.delete_events(workspace.event_log(create=False), choice)

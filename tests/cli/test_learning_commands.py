@@ -1,4 +1,4 @@
-"""`semrec events`, `semrec fit` and `semrec evaluate`."""
+"""`semrec fit` and `semrec evaluate`."""
 
 from __future__ import annotations
 
@@ -22,105 +22,6 @@ from commands import (
     start_semrec,
     write,
 )
-
-# -- events --------------------------------------------------------------------------------------------
-
-
-def test_events_are_added_once(bare, files):
-    status, out, err = invoke("events", files / "events.csv", "-w", bare)
-    assert (status, out) == (0, "")
-    assert f"added {N_EVENTS:,} events; 0 were already stored." in one_line(err)
-    assert 'user: column "user" (guessed)' in one_line(err)
-    status, _, err = invoke("events", files / "events.csv", "-w", bare)
-    assert status == 0
-    assert f"added 0 events; {N_EVENTS:,} were already stored." in one_line(err)
-
-
-def test_events_as_json(bare, files):
-    status, out, _ = invoke("events", files / "events.csv", "-w", bare, "--json")
-    assert status == 0
-    assert json.loads(out) == {"added": N_EVENTS, "repeated": 0, "rejected": {}}
-
-
-def test_columns_can_be_named(bare, tmp_path):
-    source = write(tmp_path, "wer;was;wie\n".replace(";", ",") + "a,1-1,buy\nb,1-2,view\n")
-    named = ("--user", "wer", "--item", "was", "--kind", "wie")
-    assert invoke("events", source, "-w", bare)[0] == 1
-    status, _, err = invoke("events", source, *named, "-w", bare)
-    assert status == 0
-    assert "added 2 events" in one_line(err)
-    status, _, err = invoke("events", source, "--user", "who", "-w", bare)
-    assert status == 1
-    assert 'there is no column "who"' in one_line(err)
-
-
-def test_standard_input_and_json_lines(bare):
-    lines = '{"user": "a", "item": "1-1"}\n{"user": "a", "item": "1-2", "time": "2024-05-01"}\n'
-    status, _, err = invoke("events", "-", "--format", "jsonl", "-w", bare, stdin=lines)
-    assert status == 0, err
-    assert "added 2 events" in one_line(err)
-
-
-BAD_ROWS = {
-    "no user": ",1-1,5,1600000000",
-    "no item": "a,,5,1600000000",
-    "NaN": "a,1-1,nan,1600000000",
-    "infinite": "a,1-1,inf,1600000000",
-    "no number": "a,1-1,many,1600000000",
-    "no time": "a,1-1,5,soon",
-}
-
-
-@pytest.mark.parametrize(("strict", "expected"), [((), 0), (("--strict",), 1)])
-def test_invalid_rows_are_counted_and_listed(bare, tmp_path, strict, expected):
-    text = "user,item,rating,time\n" + "".join(f"{row}\n" for row in BAD_ROWS.values())
-    source = write(tmp_path, text + "a,1-1,5,1600000000\n")
-    status, out, err = invoke("events", source, "-w", bare, *strict)
-    assert (status, out) == (expected, "")
-    assert "added 1 events" in one_line(err)
-    for reason in (
-        'rejected 1: "user" is missing',
-        'rejected 1: "item" is missing',
-        'rejected 2: "rating" is NaN or infinite',
-        'rejected 1: "rating" is not a number',
-        'rejected 1: "time" is neither unix time nor an ISO date',
-    ):
-        assert reason in one_line(err)
-    assert "rejected-events.jsonl" in one_line(err)
-    listed = (bare / "rejected-events.jsonl").read_text().splitlines()
-    assert len(listed) == len(BAD_ROWS)
-
-
-def test_rejected_rows_are_in_the_json(bare, tmp_path):
-    text = "user,item,rating,time\n" + "".join(f"{row}\n" for row in BAD_ROWS.values())
-    out = invoke("events", write(tmp_path, text + "a,1-1,5,1600000000\n"), "-w", bare, "--json")[1]
-    report = json.loads(out)
-    assert report["added"] == 1
-    assert sum(report["rejected"].values()) == len(BAD_ROWS)
-
-
-def test_a_source_of_invalid_rows_only_is_a_failure(bare, tmp_path):
-    status, out, err = invoke("events", write(tmp_path, "user,item\n,\n,\n"), "-w", bare)
-    assert (status, out) == (1, "")
-    assert "added 0 events" in one_line(err)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [("a,b\n1,2\n", "no column looks like the user"), ("user,thing\n1,2\n", "no column looks like the item")],
-)
-def test_a_source_without_users_or_items(bare, tmp_path, text, reason):
-    status, out, err = invoke("events", write(tmp_path, text), "-w", bare)
-    assert (status, out) == (1, "")
-    assert err.startswith("error: ")
-    assert reason in one_line(err)
-
-
-def test_a_missing_source(bare, tmp_path):
-    status, out, err = invoke("events", tmp_path / "missing.csv", "-w", bare)
-    assert (status, out) == (1, "")
-    assert "missing.csv" in one_line(err)
-
 
 # -- fit -----------------------------------------------------------------------------------------------
 
@@ -200,8 +101,12 @@ def test_events_that_are_left_out_are_counted(messy):
 def test_events_that_are_left_out_are_reported_on_stderr(messy):
     status, out, err = invoke("fit", "-w", messy)
     assert status == 0
-    assert "events left out: " in one_line(err)
-    for words in ("7 unknown item", "3 impossible time", "1 outside scale", "rating scale: 1 to 5 (guessed)"):
+    for words in (
+        "events left out, 7: item is not in the catalog; first user 'u",
+        "events left out, 3: time is not in unix seconds, from 1990 to tomorrow; first user 'u",
+        "events left out, 1: rating is outside the scale; first user",
+        "rating scale: 1 to 5 (guessed)",
+    ):
         assert words in one_line(err)
     assert "left out" not in out
 
@@ -231,7 +136,7 @@ NOTHING = {
     "one event": ([("a", "1-1", START)], "one user and one item"),
     "all the same": ([("a", "1-1", START + 99 * n) for n in range(9)], "one user and one item"),
     "one item": ([(f"u{n}", "1-1", START) for n in range(9)], "all events are of one item"),
-    "the future": ([(f"u{n}", f"1-{n % 8}", 2**33) for n in range(9)], "in the future: 9"),
+    "the future": ([(f"u{n}", f"1-{n % 8}", 2**33) for n in range(9)], "to tomorrow: 9"),
 }
 
 
@@ -340,6 +245,16 @@ def test_nothing_to_evaluate_is_one_line(bare, tmp_path, rows, reason):
     assert (status, out) == (2, "")
     assert "error: nothing can be learned: " in one_line(err)
     assert reason in one_line(err)
+
+
+def test_evaluate_tells_what_it_leaves_out(loaded, tmp_path):
+    rows = [(user, item, "view", "", at) for user, item, at in event_rows()]
+    rows += [("mallory", "1-1", "buy", "1e20", START), ("ann", "1-1", "purchase", "", START)]
+    source = write(tmp_path, events_text(rows, "user,item,kind,value,time"))
+    status, _, err = invoke("evaluate", source, "-w", loaded, "--no-baselines")
+    assert status == 0
+    assert 'rows refused: "value" is too large: 1, for instance ' in one_line(err)
+    assert "events left out: kind has no weight: 1, for instance user 'ann', item '1-1'" in one_line(err)
 
 
 def test_a_split_that_leaves_nothing_to_test(bare, tmp_path):

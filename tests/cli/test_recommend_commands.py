@@ -96,7 +96,7 @@ def test_recommending_for_a_user(fitted):
 def test_an_unknown_user_gets_popular_items(fitted):
     status, out, err = invoke("recommend", "--user", "stranger", "-k", 4, "-w", fitted)
     assert status == 0
-    assert one_line(err) == "user 'stranger' has no events on known items: this is what is popular"
+    assert one_line(err) == "user 'stranger' has no events: this is what is popular"
     assert "popularity 100 %" in one_line(out)
     found = as_json("recommend", "--user", "stranger", "-k", 4, "-w", fitted)
     assert found["notes"] == [one_line(err)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from semrec.events.cleaning import CleaningRules, Sieve
+from semrec.events.cleaning import Sieve
+from semrec.events.counting import CleaningRules
 
 VIEW, RATE = 1, 0
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semrec.errors import ConfigError
-from semrec.events.cleaning import REASONS, CleaningRules
+from semrec.events.counting import REASONS, CleaningRules
 from semrec.events.frame import SCHEMA
 from semrec.events.interactions import build_interactions
 
@@ -155,6 +155,43 @@ def test_impossible_times_and_values_are_counted():
     )  # fmt: skip
     assert found.report.dropped == {"no_id": 2, "impossible_time": 4, "impossible_value": 2}
     assert cells(found) == {("a", "y"): 1.0}
+
+
+def test_what_an_old_log_can_hold_is_left_out_with_an_example():
+    found = build(
+        ("mallory", "cmake", "buy", 1e20), ("mallory", "gcc", "buy", -1e19), ("ann", "gcc", "view", 3.4e38),
+        ("ann", "cmake", "view", None, 1e300), ("ann", "x" * 10**6), ("ann", "cmake"),
+    )  # fmt: skip
+    assert found.report.dropped == {"long_id": 1, "impossible_time": 1, "impossible_value": 3}
+    assert (
+        found.report.examples["impossible_value"] == "user 'mallory', item 'cmake', kind 'buy', value 1e+20"
+    )
+    assert found.report.examples["impossible_time"] == "user 'ann', item 'cmake', kind 'view', time 1e+300"
+    assert len(found.report.examples["long_id"]) < 200
+    assert cells(found) == {("ann", "cmake"): 1.0}
+
+
+def test_examples_of_coded_events_have_their_names():
+    found = build(
+        ("ann", "a", "purchase"), ("ann", "gone"), ("bob", "a", "rate", 99.0), ("bob", "b", "rate", 4.0),
+        items=["a", "b"], rating_scale=(1, 5),
+    )  # fmt: skip
+    assert found.report.examples == {
+        "unknown_kind": "user 'ann', item 'a', kind 'purchase'",
+        "unknown_item": "user 'ann', item 'gone', kind 'view'",
+        "outside_scale": "user 'bob', item 'a', kind 'rate', value 99",
+    }
+
+
+def test_a_weight_far_above_the_median_is_cut():
+    rows = [(f"u{n}", "a", "view", 2.0) for n in range(5)]
+    found = build(*rows, ("mallory", "a", "buy", 1e6), ("mallory", "b", "dislike", 1e6))
+    assert cells(found)["mallory", "a"] == cells(found, "dislikes")["mallory", "b"] == 200.0
+    assert found.report.notes == (
+        "2 weights of a user and an item were above 100 times the median weight and are cut to that, "
+        "for instance user 'mallory', item 'a', weight 3e+06",
+    )
+    assert build(*rows).report.notes == ()
 
 
 def test_bots_are_left_out():

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from semrec.config import KIND_WEIGHTS
 from semrec.errors import ConfigError
+from semrec.events.counting import CleaningRules, CountingRules
 from semrec.events.frame import frame_of
-from semrec.events.interactions import CleaningRules, build_interactions
+from semrec.events.interactions import build_interactions
 from semrec.ranking.profile import (
     SECONDS_A_DAY,
     central_items,
@@ -107,14 +108,8 @@ def of_items(*events, half_life_events=None):
 
 def usable(events):
     rules = CleaningRules()
-    return usable_events(
-        events,
-        kind_weights=KIND_WEIGHTS,
-        rating_scale=SCALE,
-        earliest=rules.earliest,
-        latest=NOW + rules.max_ahead_s,
-        burst_s=BURST_S,
-    )
+    counting = CountingRules(KIND_WEIGHTS, SCALE, rules.earliest, NOW + rules.max_ahead_s)
+    return usable_events(events, counting, burst_s=BURST_S)
 
 
 def test_events_of_one_item_add_up():

@@ -1,7 +1,8 @@
-"""A fit that breaks or is killed leaves the models of before; the next one leaves nothing of it."""
+"""Events are added with a report. A fit that breaks or is killed leaves the models of before."""
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -10,11 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from club_shop import open_shop, scored
+from club_shop import START, open_shop, scored
 from toy import ToyEncoder
 
-from semrec import Recommender, Settings
+from semrec import Event, EventLog, Recommender, Settings
 from semrec.store.edge import EdgeStore
 
 WRITING = "writing the new generation"
@@ -42,6 +44,100 @@ class BreakingStore(EdgeStore):
 
         index.upsert = upsert
         return number, index
+
+
+MISSING = object()
+
+
+def row(**changes):
+    values = {"user": "ann", "item": "0-1", "kind": "rate", "value": 4.0, "time": 1.6e9, **changes}
+    return {name: value for name, value in values.items() if value is not MISSING}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (row(value=float("nan")), '"value" is NaN or infinite'),
+        (row(value="NULL"), '"value" is not a number'),
+        (row(value="4,5"), '"value" is not a number'),
+        (row(value=1e20), '"value" is too large'),
+        (row(value=10**400), '"value" is not a number'),
+        (row(time="NULL"), '"time" is neither unix time nor an ISO date'),
+        (row(user=pd.NA), '"user" is missing'),
+        (row(item=pd.NaT), '"item" is missing'),
+        (row(item="x" * 10**6), '"item" is too long'),
+        (row(user=10**5000), '"user" is a number with too many digits'),
+        (row(kind=["view"]), '"kind" is a list, not text'),
+    ],
+)
+def test_a_row_that_is_no_event_is_in_the_report_with_its_reason(own_unfitted, bad, reason):
+    with open_shop(own_unfitted) as shop:
+        report = shop.add_events([row(), bad, row(item="0-2")])
+        assert (report.added, report.repeated, dict(report.rejected)) == (2, 0, {reason: 1})
+        assert report.examples[reason].startswith("items, row 2: ")
+
+
+def test_what_is_obviously_meant_is_understood(own_unfitted):
+    with open_shop(own_unfitted) as shop:
+        rows = [
+            row(time="2019-10-01 00:00:00 UTC"),
+            row(item="0-2", value=pd.NA, time=pd.NaT, kind=pd.NA),
+            row(item="0-3", value="", time=None, kind=MISSING),
+        ]
+        assert shop.add_events(rows).added == 3
+        frame = pd.DataFrame({"user": ["ann"], "item": ["0-4"], "value": pd.array([pd.NA], dtype="Int64")})
+        assert shop.add_events(frame).added == 1
+        stored = shop.event_log().history("ann")
+    assert [(event.item_id, event.kind, event.value, event.time) for event in stored] == [
+        ("0-2", "view", None, None),
+        ("0-3", "view", None, None),
+        ("0-4", "view", None, None),
+        ("0-1", "rate", 4.0, 1_569_888_000.0),
+    ]
+
+
+def test_the_report_says_what_will_not_count(own_fitted):
+    with open_shop(own_fitted) as shop:
+        report = shop.add_events([row(kind="purchase"), row(time=1.6e300), row(kind="view")])
+    assert report.added == 3
+    assert list(report.left_out.values()) == [1, 1]
+    assert "item '0-1', kind 'purchase', value 4" in " ".join(report.examples.values())
+
+
+def old_log_with(folder, **values):
+    """Store an event of mallory as an older version did, which refused nothing."""
+    with EventLog.open(folder) as log:
+        log.record("mallory", [Event(item, "buy", 2.0, START) for item in ("0-1", "1-2", "2-3", "4-5")])
+        with log.transaction(write=True) as connection:
+            for name, value in values.items():
+                statement = f"UPDATE semrec_events SET {name} = {value} WHERE user_id = 'mallory'"
+                connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("value", ["1e19", "-1e20", "3.5e38", "1e308", "9e999"])
+def test_fit_leaves_an_old_value_out_and_names_its_user(own_unfitted, value):
+    old_log_with(own_unfitted, value=value)
+    with open_shop(own_unfitted) as shop:
+        report = shop.fit(seed=3)
+        assert report.cleaning["dropped"] == {"impossible_value": 4}
+        example = report.cleaning["examples"]["impossible_value"]
+        assert example.startswith("user 'mallory', item '0-1', kind 'buy', value ")
+        answer = shop.recommend(user="mallory", k=100)
+        assert "value is NaN, infinite or beyond" in answer.notes[0]
+        assert not {"0-1", "1-2", "2-3", "4-5"} & {item.item_id for item in answer}
+        assert shop.user_profile("mallory").n_events == 0
+        assert shop.recommend(user="u1", k=3).notes == ()
+
+
+def test_the_largest_values_do_not_stop_a_fit(own_unfitted):
+    items = ("0-1", "1-2", "2-3", "4-5")
+    with open_shop(own_unfitted, events={"kind_weights": {"buy": 1000.0, "view": 1.0}}) as shop:
+        for name, value in (("mallory", 1e6), ("eve", 1e-300), ("bob", -1e6)):
+            shop.event_log().record(name, [Event(item, "buy", value, START) for item in items])
+        report = shop.fit(seed=3)
+        assert "are cut to that" in " ".join(report.notes)
+        for user in ("mallory", "eve", "bob", "u1"):
+            assert all(math.isfinite(item.score) for item in shop.recommend(user=user, k=20))
 
 
 def answers(shop):

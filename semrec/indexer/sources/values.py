@@ -34,9 +34,11 @@ class MisfitError(Exception):
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value is missing: None, NaN, or an empty string or list."""
+    """Return whether a value is missing: None, NaN, `NA` or `NaT` of pandas, or an empty string or list."""
     if value is None or isinstance(value, (str, bytes, list, tuple)):
         return not value
+    if type(value).__name__ in ("NAType", "NaTType"):  # pandas need not be installed
+        return True
     return isinstance(value, float) and value != value
 
 

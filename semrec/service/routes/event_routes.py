@@ -51,6 +51,5 @@ async def post_events(
         state.metrics.events.labels("added").inc(report.added)
         state.metrics.events.labels("repeated").inc(report.repeated)
         state.metrics.events.labels("rejected").inc(sum(report.rejected.values()))
-    return EventsOut(
-        added=report.added, repeated=report.repeated, rejected=dict(report.rejected), again=result.again
-    )
+        state.metrics.events.labels("left_out").inc(sum(report.left_out.values()))
+    return EventsOut(**report.to_dict(), again=result.again)

@@ -28,6 +28,8 @@ def test_an_event_counts_in_the_next_answer_of_its_user(serve):
             "added": 1,
             "repeated": 0,
             "rejected": {},
+            "left_out": {},
+            "examples": {},
             "again": False,
         }
         assert like_it in ids(client.post("/recommend", json={"user": "ann", "k": 2}))
@@ -104,6 +106,53 @@ def test_a_post_under_an_idempotency_key_is_stored_once(serve, shop):
 )
 def test_invalid_events(client, bad):
     error(client.post("/events", json=bad), 422, "bad_request")
+
+
+@pytest.mark.parametrize("value", [1e20, -1e19, 1e308, 1_000_001])
+def test_a_value_that_is_too_large_is_refused_with_its_place(serve, shop, value):
+    client = serve()
+    refused = post(client, event("ann", "r1"), event("mallory", "r1", kind="buy", value=value))
+    message = error(refused, 422, "bad_request")
+    assert "events.1.value" in message
+    assert "1000000" in message
+    history = [{"item_id": "r1", "value": value}]
+    message = error(client.post("/recommend", json={"history": history}), 422, "bad_request")
+    assert "history.0" in message
+    with EventLog.open(shop) as log:
+        assert log.count() == 0
+
+
+def test_events_that_do_not_count_are_reported_at_once(serve):
+    client = serve()
+    answer = post(
+        client,
+        event("ann", "r1", time=1.6e9),
+        event("ann", "r1", kind="Click", time=1.6e9),
+        event("ann", "r1", time=1.6e12),
+    ).json()
+    assert (answer["added"], answer["rejected"]) == (3, {})
+    assert answer["left_out"] == {
+        "kind has no weight": 1,
+        "time is not in unix seconds, from 1990 to tomorrow": 1,
+    }
+    assert answer["examples"]["kind has no weight"] == (
+        "events.1: kind 'Click', time 1600000000; kinds with a weight: buy, click, dislike, rate, view"
+    )
+    assert "events.2: " in answer["examples"]["time is not in unix seconds, from 1990 to tomorrow"]
+
+
+def test_a_user_without_events_that_count_is_told_why(serve):
+    client = serve()
+    post(client, event("ann", "r1", kind="purchase"))
+    message = error(client.post("/recommend", json={"user": "ann"}), 422, "empty_profile")
+    assert "kind has no weight: 1, for instance item 'r1', kind 'purchase'" in message
+    assert client.get("/users/ann").json()["left_out"] == {"kind has no weight": 1}
+
+
+@pytest.mark.parametrize("weight", [-1, 1e39, 1e308])
+def test_an_impossible_weight_is_refused(client, weight):
+    body = {"text": "red", "weights": {"text": weight}}
+    error(client.post("/recommend", json=body), 422, "bad_request")
 
 
 def test_ids_are_text(serve, shop):

@@ -40,6 +40,7 @@ def test_an_unknown_user_has_an_empty_profile(serve):
         "recent": [],
         "n_events": 0,
         "unknown_items": [],
+        "left_out": {},
     }
 
 
