@@ -1,47 +1,24 @@
 """The command line: a command reads its options, calls one function of the library, and prints.
 
-Data goes to standard output, all messages to standard error. Exit status 2 means wrong use, 1 a failure.
+Data goes to standard output, all messages to standard error. Exit status 2 means wrong use, 1 a failure, 130
+that the command was stopped with Ctrl-C.
 """
 
 from __future__ import annotations
 
-import typer
+import sys
 
-from semrec.cli import cache_commands, key_commands
-from semrec.cli.event_commands import events, forget
-from semrec.cli.generation_commands import generations, rollback
-from semrec.cli.index_commands import delete, index
-from semrec.cli.learning_commands import evaluate, fit
-from semrec.cli.recommend_commands import recommend, similar
-from semrec.cli.serve_command import serve
-from semrec.cli.workspace_commands import demo, info
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Index a catalog, recommend by text or history, and explain why.",
-)
-for command in (
-    index,
-    delete,
-    generations,
-    rollback,
-    recommend,
-    similar,
-    info,
-    demo,
-    events,
-    forget,
-    fit,
-    evaluate,
-    serve,
-):
-    app.command()(command)
-app.add_typer(key_commands.app, name="keys")
-app.add_typer(cache_commands.app, name="cache")
+STOPPED = 130
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        from semrec.cli.app import app  # takes half a second, in which Ctrl-C may come
+        from semrec.cli.terminal import prepare_streams
+
+        prepare_streams()
+        app()
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped.\n")
+        sys.exit(STOPPED)

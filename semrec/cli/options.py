@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,18 @@ DiversityOption = Annotated[
 ]
 
 
+ADVICE = {
+    errno.ENOSPC: "free some space and run the command again",
+    errno.EDQUOT: "free some space and run the command again",
+    errno.EACCES: "run the command as a user who may do this",
+    errno.EPERM: "run the command as a user who may do this",
+    errno.EROFS: "the folder is read-only: use another one",
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.EMFILE: "allow more open files, for instance: ulimit -n 4096",
+}
+"""What to do after an error of the operating system."""
+
+
 @contextmanager
 def reported_errors(debug: bool) -> Iterator[None]:
     """Print an error as one line on standard error, and exit with its status."""
@@ -67,8 +80,13 @@ def reported_errors(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt as error:
         err.print("stopped; the index can still be used.", style="yellow")
         raise typer.Exit(130) from error
-    except (typer.Exit, typer.Abort, click.ClickException):
+    except (typer.Exit, typer.Abort, click.ClickException, BrokenPipeError):
         raise
+    except OSError as error:
+        if debug:
+            raise
+        err.print(Text(f"error: {os_error_in_words(error)}"), style="red", soft_wrap=True)
+        raise typer.Exit(1) from error
     except Exception as error:  # an error in semrec or in a library
         if debug:
             raise
@@ -79,6 +97,14 @@ def reported_errors(debug: bool) -> Iterator[None]:
             soft_wrap=True,
         )
         raise typer.Exit(1) from error
+
+
+def os_error_in_words(error: OSError) -> str:
+    """Return what the operating system refused, to which file, and what to do."""
+    reason = error.strerror or str(error) or type(error).__name__
+    what = f"{error.filename}: {reason}" if error.filename else reason
+    advice = ADVICE.get(error.errno or 0)
+    return f"{what}; {advice}" if advice else what
 
 
 @contextmanager

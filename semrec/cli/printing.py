@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from semrec.cli.terminal import shows_unicode
 from semrec.events.counting import REASONS
 from semrec.ranking.sentences import interests_in_words, reason_sentence, signal_shares
 from semrec.types import Recommendations
@@ -32,8 +33,9 @@ MAX_LISTED = 20
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Print one JSON object."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    """Print one JSON object; where standard output is not Unicode, with escapes for other characters."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=not shows_unicode(sys.stdout), indent=2) + "\n")
+    sys.stdout.flush()  # a full disk is an error of this command
 
 
 def print_notes(notes: Iterable[str], style: str = "dim") -> None:
@@ -83,14 +85,23 @@ def print_recommendations(answer: Recommendations, as_json: bool = False) -> Non
     if len(answer.interests) > 1:
         out.print(Text(f"Interests: {interests_in_words(answer.interests)}"), style="dim")
     if not answer.recommendations:
-        out.print("No item matches the filters.")
+        out.print(nothing_left(answer))
     for rank, item in enumerate(answer.recommendations, 1):
         line = Text(f"{rank:>3}. ").append(item.title or item.item_id, style="bold cyan")
         if item.title:
             line.append(f"  {item.item_id}", style="dim")
         out.print(line.append(f"  {item.score:.2f}", style="dim"))
-        sentence = Text(reason_sentence(item)).append(f"  [{signal_shares(item)}]", style="dim")
+        sentence = Text(reason_sentence(item))
+        if item.signals:
+            sentence.append(f"  [{signal_shares(item)}]", style="dim")
         out.print(Padding(sentence, (0, 0, 0, 5)))
+
+
+def nothing_left(answer: Recommendations) -> str:
+    """Return why an answer has no items."""
+    if answer.query.get("where"):
+        return "No item matches the filters."
+    return "Nothing is left to recommend: all items are in the history, or excluded."
 
 
 # -- reports -------------------------------------------------------------------------------------------

@@ -290,6 +290,8 @@ class TextSignal(Signal):
         # A few searches may look far, many need not: each finds what is near one interest.
         limit = max(question.limit // 2, 4 * question.limit // len(around))
         around = {interest: query for interest, query in around.items() if np.any(query)}
+        if not around and np.any(weights):  # all items of the catalog have the same text
+            around = {-1: weights @ question.vectors(TEXT)}
         scored = [self._mean, *centred[weights != 0]]
         part = SoftNearestQuery(
             self.name,

@@ -9,7 +9,7 @@ import sys
 
 from typer.testing import CliRunner
 
-from semrec.cli import app
+from semrec.cli.app import app
 
 BOOKS = """id,title,text,author,year
 1,Dune,A desert planet and its spice,Herbert,1965
@@ -20,6 +20,7 @@ BOOKS = """id,title,text,author,year
 N_CLUBS, CLUB_SIZE, N_USERS = 4, 8, 60
 N_EVENTS = 6 * N_USERS
 START = 1_600_000_000
+COMMAND = (sys.executable, "-c", "from semrec.cli import main; main()")
 TEXTS = ("red round", "red square", "green round", "blue", "green blue")
 
 
@@ -51,8 +52,9 @@ def item_ids(*arguments):
 
 def start_semrec(*arguments, **options):
     """Start a command in a process of its own."""
-    command = [sys.executable, "-c", "from semrec.cli import main; main()", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
 
 
 def write(folder, text, name="more.csv"):

@@ -7,7 +7,7 @@ import re
 
 import polars as pl
 import pytest
-from commands import as_json, event_rows, invoke, item_ids, one_line
+from commands import as_json, event_rows, invoke, item_ids, one_line, write
 
 
 def test_an_answer_has_reasons_in_words(shop):
@@ -51,6 +51,22 @@ def test_filters(shop, catalog):
 def test_a_filter_that_matches_nothing_is_no_error(shop):
     status, out, _ = invoke("similar", "sox", "--where", "categories=gardening", "-w", shop)
     assert (status, out) == (0, "No item matches the filters.\n")
+
+
+def test_items_with_the_same_text_are_recommended_without_a_reason(books, tmp_path):
+    rows = "".join(f"{n},Same,same words\n" for n in range(4))
+    source = write(tmp_path, "id,title,text\n" + rows)
+    assert invoke("index", source, "-w", tmp_path / "same")[0] == 0
+    status, out, _ = invoke("similar", "0", "-w", tmp_path / "same")
+    assert status == 0
+    assert {line.split()[2] for line in out.splitlines() if "Same" in line} == {"1", "2", "3"}
+    assert one_line(out).count("No reason; it only fills the list.") == 3
+    status, out, _ = invoke("recommend", "--history", "0,1,2,3", "-w", tmp_path / "same")
+    assert (status, out) == (
+        0,
+        "Interests: Same (25 %); Same (25 %); Same (25 %); Same (25 %)\n"
+        "Nothing is left to recommend: all items are in the history, or excluded.\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from toy import ToyEncoder
 from typer.testing import CliRunner
 
 from semrec import Item, Recommender, Settings
-from semrec.cli import app
+from semrec.cli.app import app
 from semrec.errors import StoreError, WorkspaceError
 from semrec.events.item_changes import ChangeJournal
 from semrec.store.edge import EdgeStore

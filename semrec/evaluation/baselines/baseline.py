@@ -50,14 +50,15 @@ class Baseline(Protocol):
 def fit_baselines(
     baselines: Mapping[str, Baseline], train: Csr, features: Features
 ) -> tuple[dict[str, Scorer], tuple[str, ...]]:
-    """Fit all baselines; return their scorers, and a note for each baseline that is left out."""
+    """Fit all baselines; return their scorers, and a note for each one that is left out because it fails."""
     scorers: dict[str, Scorer] = {}
     notes = []
     for name, baseline in baselines.items():
         try:
             scorers[name] = baseline.fit(train, features)
-        except LeftOutError as missing:
-            notes.append(f"{name} is left out: {missing}")
+        except Exception as error:  # of a library, on data that it does not take: the comparison goes on
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            notes.append(f"{name} is left out: {reason}")
     return scorers, tuple(notes)
 
 

@@ -63,6 +63,14 @@ def test_the_training_matrix_is_not_changed(checkerboard, features):
     assert (before != checkerboard).nnz == 0
 
 
+def test_a_baseline_that_fails_on_the_data_is_left_out_with_a_note(checkerboard):
+    """Texts of one letter leave no words."""
+    features = Features(np.eye(checkerboard.shape[1], dtype=np.float32), ["a"] * checkerboard.shape[1])
+    scorers, notes = fit_baselines(default_baselines(), checkerboard, features)
+    assert {"popularity", "EASE", "text alone (soft nearest)"} <= set(scorers)
+    assert any(note.startswith("TF-IDF text is left out: ") and "empty vocabulary" in note for note in notes)
+
+
 def test_a_baseline_without_its_library_is_left_out_with_a_note(checkerboard, monkeypatch):
     for name in ("implicit.cpu.als", "implicit.cpu.bpr", "gensim.models", "lightfm"):
         monkeypatch.setitem(sys.modules, name, None)
