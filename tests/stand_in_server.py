@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -92,8 +92,10 @@ class StandInServer:
         self._client = QdrantClient(":memory:")
         # The in-memory mode is not thread-safe: one worker.
         self._server = grpc.server(ThreadPoolExecutor(1), options=[("grpc.max_receive_message_length", -1)])
-        messages.add_PointsServicer_to_server(_Points(self._client, self._answered), self._server)
-        messages.add_CollectionsServicer_to_server(_Collections(self._client, self._answered), self._server)
+        points = _Points(self._client, self._answered)
+        collections = _Collections(self._client, self._answered, points.payload_indexes)
+        messages.add_PointsServicer_to_server(points, self._server)
+        messages.add_CollectionsServicer_to_server(collections, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         self.url = f"http://127.0.0.1:{port - 1}"  # gRPC is expected one port above the URL's
@@ -141,6 +143,7 @@ class _Points(messages.PointsServicer):
     def __init__(self, client: QdrantClient, answered: Callable[..., Any]) -> None:
         self._client = client
         self._answered = answered
+        self.payload_indexes: dict[str, dict[str, int]] = defaultdict(dict)
 
     def Upsert(self, request, context):
         with self._answered(context) as count:
@@ -170,6 +173,9 @@ class _Points(messages.PointsServicer):
             self._client.create_payload_index(
                 request.collection_name, request.field_name, _SCHEMAS[request.field_type]
             )
+            path = request.field_name.replace('"', "")  # a server lists it without quotes it does not need
+            kind = messages.FieldType.Name(request.field_type).removeprefix("FieldType")
+            self.payload_indexes[request.collection_name][path] = messages.PayloadSchemaType.Value(kind)
             answer = messages.PointsOperationResponse(result=_DONE)
             count("CreateFieldIndex", request, answer)
         return answer
@@ -251,9 +257,12 @@ def _retrieved(point: models.Record) -> messages.RetrievedPoint:
 class _Collections(messages.CollectionsServicer):
     """The methods of the collections service that semrec uses."""
 
-    def __init__(self, client: QdrantClient, answered: Callable[..., Any]) -> None:
+    def __init__(
+        self, client: QdrantClient, answered: Callable[..., Any], payload_indexes: Mapping[str, Any]
+    ) -> None:
         self._client = client
         self._answered = answered
+        self._payload_indexes = payload_indexes
 
     def Create(self, request, context):
         with self._answered(context) as count:
@@ -261,6 +270,7 @@ class _Collections(messages.CollectionsServicer):
                 request.collection_name,
                 vectors_config=GrpcToRest.convert_vectors_config(request.vectors_config),
                 sparse_vectors_config=GrpcToRest.convert_sparse_vector_config(request.sparse_vectors_config),
+                metadata=GrpcToRest.convert_payload(request.metadata),
             )
             answer = messages.CollectionOperationResponse(result=True)
             count("Create", request, answer)
@@ -286,6 +296,8 @@ class _Collections(messages.CollectionsServicer):
         with self._answered(context) as count:
             info = self._client.get_collection(request.collection_name)
             answer = messages.GetCollectionInfoResponse(result=RestToGrpc.convert_collection_info(info))
+            for path, kind in self._payload_indexes.get(request.collection_name, {}).items():
+                answer.result.payload_schema[path].data_type = kind
             count("GetCollection", request, answer)
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from semrec.store.protocol import (
     Vector,
     VectorField,
 )
+from semrec.store.server_owner import Ownership, WorkspaceIdentity
 
 if TYPE_CHECKING:
     from semrec.config import StoreSettings
@@ -46,11 +48,18 @@ __all__ = [
     "Store",
     "Vector",
     "VectorField",
+    "WorkspaceIdentity",
     "open_store",
 ]
 
 
-def open_store(settings: StoreSettings, workspace: Path) -> Store:
+def open_store(
+    settings: StoreSettings,
+    workspace: Path,
+    identity: Callable[[], WorkspaceIdentity] | None = None,
+    *,
+    adopts: bool = False,
+) -> Store:
     """Return the store that the settings ask for. Only its engine is imported.
 
     Parameters
@@ -58,6 +67,8 @@ def open_store(settings: StoreSettings, workspace: Path) -> Store:
     settings : `qdrant` names a server; without it the store is embedded.
     workspace : the folder of an embedded store; a server's collections are named after it unless
         `settings.collection` says otherwise.
+    identity, adopts : whose collections are read and written on a server, see `Ownership`; None: of any
+        workspace.
     """
     if settings.qdrant is None:
         from semrec.store.edge import EdgeStore
@@ -73,4 +84,5 @@ def open_store(settings: StoreSettings, workspace: Path) -> Store:
         prefer_grpc=settings.qdrant_prefer_grpc,
         timeout_s=settings.timeout_s,
         keep=settings.keep_generations,
+        ownership=Ownership(identity, adopts) if identity else None,
     )

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from semrec.errors import StoreError, StoreLockedError
+from semrec.errors import StoreError, StoreLockedError, StoreUnavailableError
 from semrec.store.owner import Builder, building_error
 from semrec.store.protocol import Index, Manifest, Store, VectorField
 from semrec.store.verify import verify
@@ -39,11 +39,14 @@ def building(store: Store, workspace: Path) -> Iterator[None]:
 class Build:
     """A context manager for a build; if the build fails, everything it wrote is removed.
 
+    Only if a server does not answer, the build stays as it is, and the next one of the same key continues it.
+
     Parameters
     ----------
     store : where it is built; its current generation answers meanwhile.
     vectors : the named vectors of every point.
     before : the index that answers now, if it is open; the new one is compared with it.
+    key : see `Store.create`.
 
     Attributes
     ----------
@@ -51,8 +54,11 @@ class Build:
     index : where points are written, until `complete`.
     """
 
-    def __init__(self, store: Store, vectors: Sequence[VectorField], *, before: Index | None = None) -> None:
+    def __init__(
+        self, store: Store, vectors: Sequence[VectorField], *, before: Index | None = None, key: str = ""
+    ) -> None:
         self._store = store
+        self._key = key
         self._before = before
         self._vectors = tuple(vectors)
         self._completed = False
@@ -60,15 +66,22 @@ class Build:
     def __enter__(self) -> Build:
         self.generation: int
         self.index: Index
-        self.generation, self.index = self._store.create(self._vectors)
+        self.generation, self.index = self._store.create(self._vectors, self._key)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._completed:
-            self.index.close()
-            self._store.drop(self.generation)
+        if self._completed:
+            return
+        self.index.close()
+        if not isinstance(error, StoreUnavailableError):
+            with suppress(StoreUnavailableError):  # the next build drops it
+                self._store.drop(self.generation)
+        elif self._key:
+            raise StoreUnavailableError(
+                f"{error}. What was built is kept: run the same command again to continue"
+            ) from error
 
     def complete(self, manifest: Manifest) -> None:
         """Finish the build, verify it and make it current; the previous generation is kept for `rollback`.

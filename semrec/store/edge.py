@@ -120,7 +120,7 @@ class EdgeStore:
         except FileNotFoundError:
             raise StoreError(f"{self._folder} has no complete generation {generation}") from None
 
-    def create(self, vectors: Sequence[VectorField]) -> tuple[int, EdgeIndex]:
+    def create(self, vectors: Sequence[VectorField], key: str = "") -> tuple[int, EdgeIndex]:
         """Start the next generation, empty and invisible to readers; failed builds are removed."""
         with edge_errors(self._folder):
             self._generations.mkdir(parents=True, exist_ok=True)

@@ -363,8 +363,16 @@ class Store(Protocol):
     def manifest(self, generation: int) -> Manifest:
         """Return the manifest of a complete generation."""
 
-    def create(self, vectors: Sequence[VectorField]) -> tuple[int, Index]:
-        """Start the next generation, empty and invisible to readers; dead builds are removed."""
+    def create(self, vectors: Sequence[VectorField], key: str = "") -> tuple[int, Index]:
+        """Start the next generation, invisible to readers; dead builds are removed.
+
+        It is empty, unless the store has kept a dead build of the same key: then that one is continued.
+
+        Parameters
+        ----------
+        vectors : the named vectors of every point.
+        key : equal for builds that write the same point for the same text; empty: for no other build.
+        """
 
     def complete(self, generation: int, index: Index, manifest: Manifest) -> None:
         """Finish a build: close the index, optimize it, check its count, write its manifest."""

@@ -1,29 +1,34 @@
 """The server store: collections of a Qdrant server or cluster, behind one alias.
 
-Generation n is the collection `<alias>-<n>`; the alias points to the current one. The manifest is part of the
-collection's metadata; a collection without one is a build that is not complete. A build holds a lease and
-renews it while it writes. When the lease has expired the build is dead, and the next build removes it.
+A generation is a collection; the alias points to the current one, see `semrec.store.server_names`. The
+manifest is part of the collection's metadata; a collection without one is a build that is not complete. A
+build holds a lease and renews it while it writes. When the lease has expired the build is dead: the next one
+continues it if it has the same key, and else removes it.
 """
 
 from __future__ import annotations
 
 import base64
-import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qdrant_client import QdrantClient, models
+from qdrant_client import QdrantClient
 
-from semrec.errors import StoreDamagedError, StoreError
+from semrec.errors import StoreDamagedError, StoreError, StoreLockedError
 from semrec.store.manifests import dump_manifest, load_manifest, require_current
+from semrec.store.patience import Clock
 from semrec.store.protocol import Index, Manifest, VectorField
+from semrec.store.server_collections import ServerCollections
 from semrec.store.server_connection import connect, connection_of
-from semrec.store.server_index import BUILDER, LEASE, ServerIndex, is_dead
-from semrec.store.server_messages import sparse_vectors_config, vectors_config
+from semrec.store.server_index import ServerIndex
+from semrec.store.server_lease import builder_of, is_dead, lease_from_now
+from semrec.store.server_names import check_alias, collection_name, generation_of
+from semrec.store.server_owner import Ownership
 
 _MANIFEST = "semrec_manifest"
 _ARRAYS = "semrec_manifest_arrays"
+_BUILD = "semrec_build"
 
 
 class ServerStore:
@@ -38,6 +43,8 @@ class ServerStore:
     prefer_grpc : use gRPC where there is a choice.
     timeout_s : longest wait for one answer, seconds.
     keep : how many complete generations a build leaves.
+    ownership : which workspace the collections belong to; None: it is neither written nor checked.
+    clock : for pauses between attempts to reach the server.
     """
 
     def __init__(
@@ -50,17 +57,22 @@ class ServerStore:
         prefer_grpc: bool = True,
         timeout_s: float = 30.0,
         keep: int = 2,
+        ownership: Ownership | None = None,
+        clock: Clock = time,
     ) -> None:
         self.keep = keep
         self._alias = alias
+        self._ownership = ownership
         self._owns_client = client is None
         if client is not None and url is None:
-            self._connection = connection_of(client)
+            self._connection = connection_of(client, clock=clock)
         elif url is not None and client is None:
-            self._connection = connect(url, api_key=api_key, prefer_grpc=prefer_grpc, timeout_s=timeout_s)
+            self._connection = connect(
+                url, api_key=api_key, prefer_grpc=prefer_grpc, timeout_s=timeout_s, clock=clock
+            )
         else:
             raise StoreError("a server store needs either a URL or a client")
-        self._client = self._connection.client
+        self._collections = ServerCollections(self._connection)
         self._where = self._connection.where
 
     def describe(self) -> str:
@@ -69,20 +81,18 @@ class ServerStore:
 
     def generations(self) -> list[int]:
         """Return the numbers of all complete generations, ascending."""
-        return [number for number in self._numbers() if _MANIFEST in self._metadata(number)]
+        return [number for number, name in self._names().items() if self._metadata(name).get(_MANIFEST)]
 
     def current(self) -> int | None:
         """Return the number of the generation that answers; None before the first build."""
-        with self._connection.errors():
-            aliases = self._client.get_aliases().aliases
-        target = {alias.alias_name: alias.collection_name for alias in aliases}.get(self._alias)
+        target = self._collections.target(self._alias)
         if target is None:
             return None
-        number = self._number(target)
+        number = generation_of(self._alias, target)
         if number is None:
             raise StoreError(
                 f"alias {self._alias} at {self._where} points to {target}, which semrec did not make; "
-                "choose another collection name"
+                "choose another name with --collection NAME"
             )
         return number
 
@@ -92,36 +102,29 @@ class ServerStore:
 
     def manifest(self, generation: int) -> Manifest:
         """Return the manifest of a complete generation."""
-        name = self._name(generation)
-        metadata = self._metadata(generation) if generation in self._numbers() else {}
-        if _MANIFEST not in metadata:
-            raise StoreError(f"{self._where} has no complete generation {generation} ({name})")
-        return load_manifest(
-            metadata[_MANIFEST],
-            lambda _: base64.b64decode(metadata.get(_ARRAYS, "")),
-            where=f"collection {name} at {self._where}",
-            repair=lambda: self._repair_of(generation),
-        )
+        return self._read(generation)[1]
 
-    def create(self, vectors: Sequence[VectorField]) -> tuple[int, ServerIndex]:
-        """Start the next generation, empty and invisible to readers; dead builds are removed."""
-        numbers = self._numbers()
-        for number in numbers:
-            self._remove_if_dead(number)
-        number = max(numbers, default=0) + 1
-        index = ServerIndex(self._connection, self._name(number), vectors)
-        with self._connection.errors():
-            self._client.create_collection(
-                self._name(number),
-                vectors_config=vectors_config(vectors),
-                sparse_vectors_config=sparse_vectors_config(vectors),
-            )
-        index.renew_lease()
-        return number, index
+    def create(self, vectors: Sequence[VectorField], key: str = "") -> tuple[int, ServerIndex]:
+        """Start the next generation, or continue a dead build of this key; other dead builds are removed."""
+        names, current = self._names(), self.current()
+        last = max(names, default=0)
+        for number, name in names.items():
+            metadata = self._metadata(name)
+            if number == current or not is_dead(metadata):
+                continue
+            if number == last and key and metadata.get(_BUILD) == key:
+                self._collections.set_metadata(name, {**lease_from_now(), _MANIFEST: ""})
+                return number, ServerIndex(self._connection, name, vectors, leased=True)
+            if not metadata.get(_MANIFEST):
+                self._collections.delete(name)
+        name = collection_name(check_alias(self._alias), last + 1)
+        owner = self._ownership.to_metadata() if self._ownership else {}
+        self._collections.create(name, vectors, {**lease_from_now(), **owner, _BUILD: key})
+        return last + 1, ServerIndex(self._connection, name, vectors, leased=True)
 
     def complete(self, generation: int, index: Index, manifest: Manifest) -> None:
         """Finish a build: wait for its search structures, check its count, write its manifest."""
-        if not isinstance(index, ServerIndex) or index.name != self._name(generation):
+        if not isinstance(index, ServerIndex) or index.name != self._names().get(generation):
             raise StoreError(f"the index is not generation {generation} of {self._alias}")
         index.build(manifest.fields)
         n_items = index.count()
@@ -130,25 +133,25 @@ class ServerStore:
                 f"generation {generation} holds {n_items} items instead of {manifest.n_items}; index again"
             )
         index.close()
-        self._write_manifest(generation, manifest)
+        self._write_manifest(index.name, manifest)
 
     def open(self, generation: int) -> ServerIndex:
         """Open a complete generation for reading and writing."""
-        name = self._name(generation)
-        manifest = require_current(self.manifest(generation), where=f"collection {name} at {self._where}")
+        name, manifest = self._read(generation)
+        require_current(manifest, where=f"collection {name} at {self._where}")
         return ServerIndex(self._connection, name, manifest.vectors)
 
     def damaged(self, generation: int, reason: str) -> StoreDamagedError:
         """Return the error for a damaged generation; it names the commands that help."""
         return StoreDamagedError(
-            f"generation {generation} ({self._name(generation)} at {self._where}) is damaged: {reason}; "
+            f"generation {generation} of {self.describe()} is damaged: {reason}; "
             f"{self._repair_of(generation)}"
         )
 
     def rewrite_manifest(self, generation: int, manifest: Manifest) -> None:
         """Replace the manifest of a complete generation, in one atomic step."""
-        self.manifest(generation)
-        self._write_manifest(generation, manifest)
+        name, _ = self._read(generation)
+        self._write_manifest(name, manifest)
 
     def borrow(self, generation: int) -> ServerIndex:
         """Open a complete generation for reading; other processes may use it at the same time."""
@@ -160,39 +163,48 @@ class ServerStore:
 
     def builder(self) -> str | None:
         """Return which process builds a generation, by its lease; None if none does."""
-        for number in self._numbers():
-            metadata = self._metadata(number)
-            if _MANIFEST not in metadata and LEASE in metadata and not is_dead(metadata):
-                builder = metadata.get(BUILDER, {})
-                until = time.strftime("%H:%M", time.localtime(metadata[LEASE]))
-                pid, command, host = (builder.get(name, "unknown") for name in ("pid", "command", "host"))
-                return f"process {pid} ({command}) on {host}, whose lease ends at {until}"
-        return None
+        builders = (builder_of(metadata) for metadata in self._unfinished())
+        return next(filter(None, builders), None)
 
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""
-        self.manifest(generation)
-        remove = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._alias))
-        create = models.CreateAliasOperation(
-            create_alias=models.CreateAlias(collection_name=self._name(generation), alias_name=self._alias)
-        )
-        changes: list[models.AliasOperations] = [create] if self.current() is None else [remove, create]
-        with self._connection.errors():
-            self._client.update_collection_aliases(changes)
+        name, _ = self._read(generation)
+        self._collections.point(self._alias, name)
+        if self._collections.metadata(name).get(_BUILD):
+            self._collections.set_metadata(name, {_BUILD: ""})  # no later build may continue it
 
     def drop(self, generation: int) -> None:
         """Remove a generation that is not current."""
         if generation == self.current():
             raise StoreError(f"generation {generation} is current; make another one current first")
-        if generation not in self._numbers():
-            raise StoreError(f"{self._where} has no generation {generation} ({self._name(generation)})")
-        with self._connection.errors():
-            self._client.delete_collection(self._name(generation))
+        name = self._names().get(generation)
+        if name is None:
+            raise StoreError(f"{self._where} has no generation {generation} of {self._alias}")
+        self._collections.delete(name)
+
+    def take_over(self) -> None:
+        """Make all generations those of the workspace of this store.
+
+        Raises
+        ------
+        StoreLockedError
+            Another workspace builds one at the moment.
+        """
+        names = self._names().values()
+        all_metadata = {name: self._collections.metadata(name) for name in names}
+        for metadata in all_metadata.values():
+            if not metadata.get(_MANIFEST) and (builder := builder_of(metadata)):
+                raise StoreLockedError(
+                    f"{self.describe()} is being built by {builder}; wait for it or stop it, then try again"
+                )
+        for name in names:
+            if self._ownership:
+                self._collections.set_metadata(name, self._ownership.to_metadata())
 
     def close(self) -> None:
         """Close the connection, if this store opened it."""
         if self._owns_client:
-            self._client.close()
+            self._connection.client.close()
 
     def _repair_of(self, damaged: int) -> str:
         """Return the commands that replace a damaged generation."""
@@ -200,31 +212,44 @@ class ServerStore:
         rollback = f"`semrec rollback {whole[-1]}`, or " if whole else ""
         return f"{rollback}`semrec index CATALOG --rebuild`"
 
-    def _name(self, generation: int) -> str:
-        return f"{self._alias}-{generation}"
+    def _names(self) -> dict[int, str]:
+        """Return the collection of every generation, by ascending number."""
+        names = self._collections.names()
+        if self._alias in names:
+            raise StoreError(
+                f"{self._where} has a collection {self._alias!r}, which is no index of semrec or one of its "
+                "generations; choose another name with --collection NAME"
+            )
+        numbers = {generation_of(self._alias, name): name for name in names}
+        return {number: numbers[number] for number in sorted(filter(None, numbers))}
 
-    def _number(self, collection: str) -> int | None:
-        found = re.fullmatch(re.escape(self._alias) + r"-([1-9][0-9]*)", collection)
-        return int(found[1]) if found else None
+    def _metadata(self, name: str) -> Mapping[str, Any]:
+        """Return the metadata of a collection of this workspace."""
+        metadata = self._collections.metadata(name)
+        if self._ownership:
+            self._ownership.check(metadata, self._alias, self._where)
+        return metadata
 
-    def _numbers(self) -> list[int]:
-        with self._connection.errors():
-            collections = self._client.get_collections().collections
-        numbers = (self._number(collection.name) for collection in collections)
-        return sorted(number for number in numbers if number is not None)
+    def _unfinished(self) -> list[Mapping[str, Any]]:
+        """Return the metadata of all builds that are not complete."""
+        metadata = map(self._metadata, self._names().values())
+        return [one for one in metadata if not one.get(_MANIFEST)]
 
-    def _metadata(self, generation: int) -> Mapping[str, Any]:
-        with self._connection.errors():
-            return self._client.get_collection(self._name(generation)).config.metadata or {}
+    def _read(self, generation: int) -> tuple[str, Manifest]:
+        """Return collection and manifest of a complete generation."""
+        name = self._names().get(generation)
+        metadata = self._metadata(name) if name else {}
+        if name is None or not metadata.get(_MANIFEST):
+            raise StoreError(f"{self._where} has no complete generation {generation} of {self._alias}")
+        manifest = load_manifest(
+            metadata[_MANIFEST],
+            lambda _: base64.b64decode(metadata.get(_ARRAYS, "")),
+            where=f"collection {name} at {self._where}",
+            repair=lambda: self._repair_of(generation),
+        )
+        return name, manifest
 
-    def _write_manifest(self, generation: int, manifest: Manifest) -> None:
+    def _write_manifest(self, name: str, manifest: Manifest) -> None:
         """Write a manifest, and its arrays as base64 of the safetensors format, in one step."""
         text, arrays = dump_manifest(manifest)
-        metadata = {_MANIFEST: text, _ARRAYS: base64.b64encode(arrays).decode()}
-        with self._connection.errors():
-            self._client.update_collection(self._name(generation), metadata=metadata)
-
-    def _remove_if_dead(self, generation: int) -> None:
-        metadata = self._metadata(generation)
-        if _MANIFEST not in metadata and is_dead(metadata):
-            self.drop(generation)
+        self._collections.set_metadata(name, {_MANIFEST: text, _ARRAYS: base64.b64encode(arrays).decode()})

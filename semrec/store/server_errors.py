@@ -14,6 +14,10 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from semrec.errors import StoreError, StoreUnavailableError
 
 
+class ServerAwayError(StoreUnavailableError):
+    """The server does not answer at the moment; the same call may succeed later."""
+
+
 @contextmanager
 def server_errors(where: str) -> Iterator[None]:
     """Turn the errors of the client into store errors; no message contains the API key.
@@ -24,8 +28,10 @@ def server_errors(where: str) -> Iterator[None]:
 
     Raises
     ------
+    ServerAwayError
+        The server does not answer.
     StoreUnavailableError
-        The server does not answer, or refuses the API key.
+        The server refuses the API key.
     StoreError
         The server refuses the request.
     """
@@ -68,8 +74,8 @@ def _refusal(where: str, status: int, reason: str) -> StoreError:
     return StoreError(f"Qdrant at {where} refused the request: {reason or f'status {status}'}")
 
 
-def _unreachable(where: str, reason: str) -> StoreUnavailableError:
-    return StoreUnavailableError(
+def _unreachable(where: str, reason: str) -> ServerAwayError:
+    return ServerAwayError(
         f"the Qdrant server at {where} does not answer: {' '.join(reason.split())[:300]}; "
         "is it running, and is the URL right?"
     )

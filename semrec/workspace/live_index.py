@@ -13,6 +13,7 @@ import numpy as np
 from semrec.errors import SemrecError
 from semrec.ranking.generation import Generation
 from semrec.store import FieldType, Point, Record
+from semrec.store.patience import answering
 from semrec.types import Keys
 
 
@@ -66,16 +67,19 @@ class LiveIndex:
     def read(self) -> Iterator[Generation]:
         """Hold the generation for one answer; changes wait until it ends. Do not nest: that can deadlock.
 
+        A server that is away is waited for only a short time inside, see `semrec.store.patience`.
+
         Raises
         ------
         SemrecError
             No generation can be opened.
         """
-        handle = self._acquire(n_reads=1)
-        try:
-            yield handle.generation
-        finally:
-            self._release(handle, n_reads=1)
+        with answering():
+            handle = self._acquire(n_reads=1)
+            try:
+                yield handle.generation
+            finally:
+                self._release(handle, n_reads=1)
 
     @contextmanager
     def pin(self) -> Iterator[IndexHandle]:

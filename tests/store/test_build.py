@@ -8,7 +8,7 @@ import pytest
 from samples import VECTORS, build, manifest, points
 
 from semrec.errors import StoreError, StoreLockedError
-from semrec.store import server_index
+from semrec.store import server_lease
 from semrec.store.build import Build, building
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
@@ -129,7 +129,7 @@ def test_one_builder_at_a_time_is_named(store, tmp_path):
 
 @pytest.mark.parametrize("store", ["memory"], indirect=True)
 def test_a_builder_on_another_machine_is_known_by_its_lease(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(server_index.platform, "node", lambda: "elsewhere")
+    monkeypatch.setattr(server_lease.platform, "node", lambda: "elsewhere")
     store.create(VECTORS)
     monkeypatch.undo()
     refusal = r"\) on elsewhere, whose lease ends at \d\d:\d\d"
@@ -140,7 +140,7 @@ def test_a_builder_on_another_machine_is_known_by_its_lease(store, tmp_path, mon
 @pytest.mark.parametrize("store", ["memory"], indirect=True)
 def test_a_dead_builder_on_this_machine_is_known_at_once(store, tmp_path, monkeypatch):
     store.create(VECTORS)
-    monkeypatch.setattr(server_index, "is_alive", lambda pid: False)
+    monkeypatch.setattr(server_lease, "is_alive", lambda pid: False)
     with building(store, tmp_path):
         number, _ = store.create(VECTORS)
     assert number == 2

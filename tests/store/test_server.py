@@ -15,7 +15,7 @@ from samples import DIM, VECTORS, build, manifest, points
 
 from semrec.config import StoreSettings
 from semrec.errors import StoreError, StoreUnavailableError
-from semrec.store import Search, open_store, server_index
+from semrec.store import Search, open_store, server_lease
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
 from semrec.store.server_messages import upload_batches
@@ -148,8 +148,8 @@ def test_an_invalid_url():
 
 def test_a_collection_that_is_gone(memory, client):
     index = memory.open(build(memory, points(3)))
-    client.delete_collection("shop-1")
-    with pytest.raises(StoreError, match="shop-1"):
+    client.delete_collection("shop@1")
+    with pytest.raises(StoreError, match="shop@1"):
         index.search([Search("text", np.ones(DIM, np.float32), 3)])
 
 
@@ -170,17 +170,21 @@ def test_collections_of_other_shops_are_left_alone(memory, client):
 
 
 def test_a_live_build_is_left_alone_and_a_dead_one_removed(memory, client, monkeypatch):
+    monkeypatch.setattr(server_lease.platform, "node", lambda: "elsewhere")
     first, alive = memory.create(VECTORS)
+    monkeypatch.undo()
     second, _ = memory.create(VECTORS)
     assert (first, second) == (1, 2)
-    now = server_index.time.time()
-    monkeypatch.setattr(server_index.time, "time", lambda: now + 2000)
-    alive.upsert(points(2))  # renews its lease, which the other does not
-    monkeypatch.setattr(server_index.time, "time", lambda: now + 4000)
+    now = server_lease.time.time()
+    monkeypatch.setattr(server_lease.time, "time", lambda: now + 2000)
+    with monkeypatch.context() as patch:
+        patch.setattr(server_lease.platform, "node", lambda: "elsewhere")
+        alive.upsert(points(2))  # renews its lease, which the other does not
+    monkeypatch.setattr(server_lease.time, "time", lambda: now + 4000)
     third, _ = memory.create(VECTORS)
     assert third == 3
     names = [collection.name for collection in client.get_collections().collections]
-    assert sorted(names) == ["shop-1", "shop-3"]
+    assert sorted(names) == ["shop@1", "shop@3"]
     memory.complete(first, alive, manifest(2))
     assert memory.generations() == [1]
 
