@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import compress
 
 from semrec.encoder.encoder import Encoder
-from semrec.indexer.compare import Compared
+from semrec.indexer.compare import Compared, content_hash, find_records
 from semrec.indexer.generation_builder import GenerationBuilder
-from semrec.indexer.item_points import ItemBatch, item_points, split_items, with_learned_vectors
+from semrec.indexer.item_points import (
+    ItemBatch,
+    item_points,
+    split_items,
+    with_item_data,
+    with_learned_vectors,
+)
 from semrec.indexer.streams import in_background
 from semrec.store import Index, Manifest, Point, Record, Store
-from semrec.types import Float2D
+from semrec.types import Float2D, item_keys
 
 AHEAD = 4
 """Batches that wait between two stages."""
@@ -77,7 +84,8 @@ def build_generation(
         ThreadPoolExecutor(1, thread_name_prefix="semrec-write") as writer,
     ):
         writing = None
-        for step in in_background(steps, AHEAD):
+        for given in in_background(steps, AHEAD):
+            step = _without_kept(given, builder.kept, draft)
             passages = step.batch.flat_passages
             vectors = encoder().encode_documents(passages) if passages else None
             if writing:
@@ -89,6 +97,32 @@ def build_generation(
             writing.result()
         manifest = builder.complete()
     return builder.generation, manifest
+
+
+def _without_kept(step: BuildStep, kept: Index | None, draft: Manifest) -> BuildStep:
+    """Return the step without encoding what is in a build that is continued: those points are copied.
+
+    Parameters
+    ----------
+    kept : the points of that build; None: it is a new one.
+    draft : manifest of both.
+    """
+    batch = step.batch
+    if kept is None or not batch.items:
+        return step
+    keys = item_keys(item.item_id for item in batch.items)
+    is_kept = [
+        record is not None and record.content_hash == content_hash(text, draft.passage_tokens)
+        for record, text in zip(find_records(kept, keys), batch.texts, strict=True)
+    ]
+    is_new = [not one for one in is_kept]
+    copied = with_item_data(kept.points(keys[is_kept]), list(compress(batch.items, is_kept)))
+    rest = ItemBatch(
+        list(compress(batch.items, is_new)),
+        list(compress(batch.texts, is_new)),
+        list(compress(batch.passages, is_new)),
+    )
+    return BuildStep(rest, list(compress(step.records, is_new)), [*step.copied, *copied], step.n_rows)
 
 
 def _write(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import blake2b
 from types import TracebackType
 
 import numpy as np
@@ -15,27 +17,39 @@ from semrec.errors import CatalogError
 from semrec.indexer.item_points import text_vectors
 from semrec.store import Index, Manifest, Point, Store
 from semrec.store.build import Build
+from semrec.store.manifests import dump_manifest
+from semrec.types import item_keys
+from semrec.version import __version__
 
 
 class GenerationBuilder:
-    """Writes the next generation; a context manager that removes it if the build fails.
+    """Writes the next generation; a context manager that removes it if the build fails, see `Build`.
 
     Parameters
     ----------
     store : where it is built; its current generation still answers.
     draft : its manifest, without the values that are computed from the points.
     before : the current index, if it is open; the new one is compared with it.
+
+    Attributes
+    ----------
+    kept : the index of the build, if it is a dead one that is continued: points that need not be made again.
+        None for a build from the beginning.
     """
+
+    kept: Index | None
 
     def __init__(self, store: Store, draft: Manifest, before: Index | None = None) -> None:
         self._draft = draft
-        self._build = Build(store, draft.vectors, before=before)
+        self._build = Build(store, draft.vectors, before=before, key=_build_key(store, draft))
         self._sum = np.zeros(draft.dimension, np.float64)
+        self._keys = [np.empty(0, np.uint64)]
         self._n_items = 0
         self._n_passages = 0
 
     def __enter__(self) -> GenerationBuilder:
         self._build.__enter__()
+        self.kept = self._build.index if self._build.index.count() else None
         return self
 
     def __exit__(
@@ -56,6 +70,7 @@ class GenerationBuilder:
             prepare()
         self._build.index.upsert(points)
         self._sum += text_vectors(points).sum(axis=0, dtype=np.float64)
+        self._keys.append(item_keys(point.record.item_id for point in points))
         self._n_items += len(points)
         self._n_passages += sum(len(point.record.passages) for point in points)
 
@@ -69,6 +84,9 @@ class GenerationBuilder:
         """
         if self._n_items == 0:
             raise CatalogError("nothing was indexed; the previous index, if any, still answers.")
+        if self.kept:
+            keys = self.kept.sample(self.kept.count())
+            self.kept.delete(np.setdiff1d(keys, np.concatenate(self._keys)))
         manifest = replace(
             self._draft,
             text_mean=tuple((self._sum / self._n_items).tolist()),
@@ -80,3 +98,21 @@ class GenerationBuilder:
         )
         self._build.complete(manifest)
         return manifest
+
+
+def _build_key(store: Store, draft: Manifest) -> str:
+    """Return what two builds have in common if they make the same point of the same text."""
+    text, _ = dump_manifest(
+        replace(
+            draft,
+            fields={},
+            text_mean=(),
+            landmarks=(),
+            n_items=0,
+            n_passages=0,
+            n_changes=0,
+            built_at=0.0,
+            journal=0,
+        )
+    )
+    return blake2b(json.dumps([__version__, store.named(), text]).encode(), digest_size=16).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,6 +77,14 @@ def item_points(batch: ItemBatch, passage_vectors: Float2D, manifest: Manifest) 
     return [
         Point(record, {name: rows[place] for name, rows in vectors.items()})
         for place, record in enumerate(records)
+    ]
+
+
+def with_item_data(points: Sequence[Point], items: Sequence[Item]) -> list[Point]:
+    """Return points with the titles and the metadata of these items."""
+    return [
+        Point(replace(point.record, title=item.title, metadata=item.metadata), point.vectors)
+        for point, item in zip(points, items, strict=True)
     ]
 
 

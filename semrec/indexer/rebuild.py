@@ -11,6 +11,7 @@ import numpy as np
 from semrec.encoder.encoder import Encoder
 from semrec.indexer.build_steps import BuildStep, build_step
 from semrec.indexer.compare import BATCH_ITEMS, CatalogComparison, Compared, are_among, compare
+from semrec.indexer.item_points import with_item_data
 from semrec.indexer.read import typed_metadata
 from semrec.indexer.streams import in_batches
 from semrec.store import Index, Manifest, Point
@@ -78,10 +79,7 @@ class Rebuild:
     def _with_metadata(self, compared: Sequence[Compared]) -> list[Point]:
         """Return the current points of items, with the title and metadata of the source."""
         points = self._index.points(item_keys(one.item.item_id for one in compared)) if compared else []
-        return [
-            Point(replace(point.record, title=one.item.title, metadata=one.item.metadata), point.vectors)
-            for point, one in zip(points, compared, strict=True)
-        ]
+        return with_item_data(points, [one.item for one in compared])
 
     def _other_step(self, points: Sequence[Point]) -> BuildStep:
         """Return the step for items that the source does not change."""
