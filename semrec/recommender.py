@@ -120,9 +120,8 @@ class Recommender:
     ) -> IndexReport:
         """Bring the index up to date with a catalog: encode and write only the differences.
 
-        Encoder, template and passage length stay as they are in the index, unless others are asked for.
-        Items that are not in the catalog are kept. Many changes make a new generation, which answers when it
-        is complete.
+        Encoder, template and passage length stay, unless others are asked for. Items that are not in the
+        catalog are kept. Many changes make a new generation, which answers when it is complete.
 
         Parameters
         ----------
@@ -147,9 +146,7 @@ class Recommender:
         return index(self._workspace, source, options)
 
     def put_items(self, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
-        """Write items into the index that answers; they can be found when this returns.
-
-        Only new and changed texts are encoded; unchanged items are not written.
+        """Write items; they can be found when this returns. Only new and changed texts are encoded.
 
         Parameters
         ----------
@@ -199,6 +196,12 @@ class Recommender:
         from semrec.workspace.generations import rollback
 
         return rollback(self._workspace, generation)
+
+    def take_over(self) -> str:
+        """Make the index of this name on the server that of this workspace; return the index, in words."""
+        from semrec.workspace.take_over import take_over
+
+        return take_over(self._workspace)
 
     # -- queries -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import typer
 
 from semrec.cli.options import (
     DEFAULT_WORKSPACE,
+    CollectionOption,
     DebugOption,
     FormatOption,
     JsonOption,
@@ -78,6 +79,7 @@ def index(
     dimension: DimensionOption = None,
     quantize: QuantizeOption = None,
     qdrant: QdrantOption = None,
+    collection: CollectionOption = None,
     strict: StrictOption = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -97,6 +99,7 @@ def index(
         workspace,
         debug,
         qdrant=qdrant,
+        collection=collection,
         model=model,
         encoder=encoder,
         dimension=dimension,

@@ -27,6 +27,13 @@ QdrantOption = Annotated[
     str | None,
     typer.Option("--qdrant", help="URL of a Qdrant server. SEMREC_QDRANT_API_KEY holds its key."),
 ]
+CollectionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--collection",
+        help="Name of the index on the Qdrant server. Default: the one it has, or the name of the folder.",
+    ),
+]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="Sentence encoder: a hub name or a folder. Default: the bundled one."),
@@ -113,6 +120,7 @@ def opened_workspace(
     debug: bool,
     *,
     qdrant: str | None = None,
+    collection: str | None = None,
     model: str | None = None,
     encoder: str | None = None,
     dimension: int | None = None,
@@ -123,17 +131,18 @@ def opened_workspace(
 
     Parameters
     ----------
-    workspace, debug, qdrant, model : as the options.
+    workspace, debug, qdrant, collection, model : as the options.
     encoder, dimension, quantize : as the options of `semrec index`.
     similar_users : see `EventSettings`.
     """
     with reported_errors(debug):
-        from semrec.config import EncoderSettings, EventSettings, IndexSettings, Settings
+        from semrec.config import EncoderSettings, EventSettings, IndexSettings, Settings, StoreSettings
         from semrec.recommender import Recommender
 
         settings = Settings(
             encoder=EncoderSettings(model=model, backend=encoder),
             index=IndexSettings(text_dimension=dimension, quantize=quantize),
+            store=StoreSettings(collection=collection),
             events=EventSettings(similar_users=similar_users),
         )
         with Recommender.open(workspace, qdrant=qdrant, settings=settings) as recommender:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from semrec.cli.options import (
     DEFAULT_WORKSPACE,
+    CollectionOption,
     DebugOption,
     JsonOption,
     QdrantOption,
@@ -35,6 +36,17 @@ def info(
             return
         for name, value in facts.items():
             out.print(Text(f"{name.replace('_', ' '):20} {in_one_line(value)}"), soft_wrap=True)
+
+
+def take_over(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    qdrant: QdrantOption = None,
+    collection: CollectionOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Make an index on a Qdrant server that of this workspace; its old workspace is refused from then on."""
+    with opened_workspace(workspace, debug, qdrant=qdrant, collection=collection) as recommender:
+        err.print(Text(f"{recommender.take_over()} belongs to {workspace} now."), soft_wrap=True)
 
 
 def in_one_line(value: Any) -> str:

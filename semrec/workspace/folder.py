@@ -6,8 +6,9 @@ A file `semrec.json` marks the folder, and names the Qdrant server if the vector
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 from semrec.errors import WorkspaceError
 from semrec.files.atomic import write_atomically
@@ -28,12 +29,20 @@ class Workspace:
     ----------
     folder : the folder.
     qdrant : URL of the Qdrant server with the vectors; None: they are inside the folder.
-    collection : name of the collection alias on that server; None: the folder's name.
+    collection : name of the index on that server; None: the folder's name.
+    id : random, so that the collections on a server can say whose they are; empty: an older semrec made the
+        workspace, and it gets its id with the next indexing.
     """
 
     folder: Path
     qdrant: str | None = None
     collection: str | None = None
+    id: str = field(default="", compare=False)
+
+    @property
+    def index_name(self) -> str:
+        """The name of the index on a server."""
+        return self.collection or self.folder.resolve().name
 
     @property
     def rejects(self) -> Path:
@@ -67,7 +76,7 @@ def find_workspace(folder: Path) -> Workspace:
     try:
         content = json.loads(marker.read_text(encoding="utf-8"))
         found = int(content.get("format", FORMAT))
-        workspace = Workspace(folder, content.get("qdrant"), content.get("collection"))
+        workspace = Workspace(folder, content.get("qdrant"), content.get("collection"), content.get("id", ""))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise WorkspaceError(
             f"cannot read {marker}: {error}. Restore it, or index the catalog into a new folder."
@@ -95,10 +104,11 @@ def make_workspace(folder: Path, *, qdrant: str | None, collection: str | None) 
             raise WorkspaceError(
                 f"{str(folder)!r} is not a workspace and not empty; nothing was written. Give a new folder."
             )
-    workspace = Workspace(folder, qdrant, collection)
-    if (folder / MARKER).exists() and find_workspace(folder) == workspace:
+    found = find_workspace(folder) if (folder / MARKER).exists() else Workspace(folder)
+    workspace = Workspace(folder, qdrant, collection, found.id or uuid4().hex)
+    if found == workspace and found.id:
         return workspace
-    content = {"format": FORMAT, "qdrant": qdrant, "collection": collection}
+    content = {"format": FORMAT, "qdrant": qdrant, "collection": collection, "id": workspace.id}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / MARKER, (json.dumps(content, indent=2) + "\n").encode())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -23,12 +23,13 @@ from semrec.errors import (
     WorkspaceError,
 )
 from semrec.ranking.generation import Generation, read_generation
-from semrec.store import EditableIndex, Index, Manifest, Search, Store, open_store
+from semrec.store import EditableIndex, Index, Manifest, Search, Store
 from semrec.store.manifests import require_current
 from semrec.store.protocol import TEXT
 from semrec.workspace.encoders import Encoders
 from semrec.workspace.folder import MARKER, Workspace, find_workspace, make_workspace
 from semrec.workspace.live_index import IndexHandle, LiveIndex, WriteGate
+from semrec.workspace.own_store import open_own_store, wanted_workspace
 
 if TYPE_CHECKING:
     from semrec.events.item_changes import ChangeJournal
@@ -91,11 +92,18 @@ class OpenWorkspace:
         return (self.folder / MARKER).exists()
 
     def make(self) -> None:
-        """Make the folder a workspace, or store other settings of the server in its marker."""
-        remembered = find_workspace(self.folder) if self.exists else None
-        qdrant = self.settings.store.qdrant or (remembered.qdrant if remembered else None)
-        collection = self.settings.store.collection or (remembered.collection if remembered else None)
-        make_workspace(self.folder, qdrant=qdrant, collection=collection)
+        """Make the folder a workspace, or store other settings of the server in its marker.
+
+        Raises
+        ------
+        StoreError
+            The index of this name on the server belongs to another workspace; nothing was written.
+        """
+        workspace = wanted_workspace(self.folder, self.settings.store)
+        if workspace.qdrant and not self.exists and self._store is None:
+            with closing(open_own_store(self.folder, self.settings.store)) as store:
+                store.generations()
+        make_workspace(self.folder, qdrant=workspace.qdrant, collection=workspace.collection)
 
     def store(self) -> Store:
         """Return the store.
@@ -105,16 +113,11 @@ class OpenWorkspace:
         StoreError, WorkspaceError
             The folder is no workspace, or the store cannot be opened.
         """
-        workspace = find_workspace(self.folder)
+        find_workspace(self.folder)
         with self._store_lock:
             if self._store is None:
-                asked = self.settings.store
-                remembered = {
-                    "qdrant": asked.qdrant or workspace.qdrant,
-                    "collection": asked.collection or workspace.collection,
-                }
-                self._store = open_store(asked.model_copy(update=remembered), workspace.folder)
-                if remembered["qdrant"]:
+                self._store = open_own_store(self.folder, self.settings.store)
+                if wanted_workspace(self.folder, self.settings.store).qdrant:
                     self.live_index.look_s = _LOOK_AT_SERVER_S
             return self._store
 

@@ -32,9 +32,23 @@ def test_a_workspace_can_move_to_a_server(tmp_path):
     assert (tmp_path / "events.db").exists()
 
 
+def test_the_id_of_a_workspace_stays(tmp_path):
+    made = make_workspace(tmp_path, qdrant=None, collection=None)
+    moved = make_workspace(tmp_path, qdrant="http://localhost:6333", collection="books")
+    assert len(made.id) == 32
+    assert made.id == moved.id == find_workspace(tmp_path).id
+    assert make_workspace(tmp_path / "other", qdrant=None, collection=None).id != made.id
+
+
+def test_an_older_workspace_gets_an_id(tmp_path):
+    (tmp_path / "semrec.json").write_text('{"format": 1, "qdrant": null, "collection": null}')
+    assert find_workspace(tmp_path).id == ""
+    assert make_workspace(tmp_path, qdrant=None, collection=None).id == find_workspace(tmp_path).id != ""
+
+
 def test_the_key_is_not_in_the_marker(tmp_path):
     make_workspace(tmp_path, qdrant="http://localhost:6333", collection=None)
-    assert set(json.loads((tmp_path / "semrec.json").read_text())) == {"format", "qdrant", "collection"}
+    assert set(json.loads((tmp_path / "semrec.json").read_text())) == {"format", "qdrant", "collection", "id"}
 
 
 def test_a_missing_folder_names_the_command(tmp_path):
