@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from semrec.recommender import Recommender
 
 OptionalSourcesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[SOURCE...]", help="Files or globs; - is standard input.")
+    list[str] | None, typer.Argument(metavar="SOURCE...", help="Files or globs; - is standard input.")
 ]
 UserOption = Annotated[
     str | None, typer.Option("--user", help="Column with the user id. With --list and --delete: a user id.")

@@ -106,11 +106,11 @@ class CountingRules:
     def hint(self, reason: str, event: Event) -> str:
         """Return what would be right instead of an event that is left out, to follow the event in words."""
         if reason == "unknown_kind":
-            return f"; kinds with a weight: {', '.join(sorted(self.kind_weights))}"
+            return f" [kinds with a weight: {', '.join(sorted(self.kind_weights))}]"
         if reason == "outside_scale" and self.rating_scale is not None:
-            return "; the scale is {:g} to {:g}".format(*self.rating_scale)
+            return " [the scale is {:g} to {:g}]".format(*self.rating_scale)
         if reason == "impossible_time" and self._is_in_ms(event.time):
-            return "; it looks like milliseconds"
+            return " [it looks like milliseconds]"
         return ""
 
     def _is_in_ms(self, number: float | None) -> bool:
@@ -163,7 +163,7 @@ def value_fault(value: float) -> str | None:
     """Return why a number cannot be the value of an event; None if it can."""
     if -MOST_VALUE <= value <= MOST_VALUE:
         return None
-    if isinstance(value, float) and not math.isfinite(value):
+    if value != value or value in (math.inf, -math.inf):
         return "is NaN or infinite"
     return f"is too large: the limit is {MOST_VALUE:,.0f}"
 

@@ -46,7 +46,7 @@ def test_events_that_do_not_count_are_stored_and_reported(judging):
         REASONS["outside_scale"]: 1,
     }
     assert report.examples[REASONS["outside_scale"]] == (
-        "user 'w', item 'c', kind 'rate', value 9, time 1600000000; the scale is 1 to 5"
+        "user 'w', item 'c', kind 'rate', value 9, time 1600000000 [the scale is 1 to 5]"
     )
     assert "milliseconds" in report.examples[REASONS["impossible_time"]]
     again = judging.record("w", events)
@@ -68,8 +68,8 @@ def test_a_post_names_the_place_and_no_id(judging):
     assert posted.report == AppendReport(2, 0, {TOO_LARGE: 1}, {REASONS["unknown_kind"]: 1})
     assert posted.report.examples == {
         TOO_LARGE: "events.2: kind 'buy', value 1e+20",
-        REASONS["unknown_kind"]: "events.1: kind 'Click', time 1600000000; "
-        "kinds with a weight: buy, click, dislike, rate, view",
+        REASONS["unknown_kind"]: "events.1: kind 'Click', time 1600000000 "
+        "[kinds with a weight: buy, click, dislike, rate, view]",
     }
 
 

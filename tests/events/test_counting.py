@@ -68,8 +68,8 @@ def test_events_that_are_left_out_are_counted_with_an_example():
         [Event("a"), Event("b", "purchase"), Event("c", "purchase"), Event("d", "view", None, 1.6e12)]
     )
     assert counts == {REASONS["unknown_kind"]: 2, REASONS["impossible_time"]: 1}
-    assert examples[REASONS["unknown_kind"]].startswith("item 'b', kind 'purchase'; kinds with a weight: buy")
-    assert examples[REASONS["impossible_time"]].endswith("time 1600000000000; it looks like milliseconds")
+    assert examples[REASONS["unknown_kind"]].startswith("item 'b', kind 'purchase' [kinds with a weight: buy")
+    assert examples[REASONS["impossible_time"]].endswith("time 1600000000000 [it looks like milliseconds]")
 
 
 def test_an_event_in_words():

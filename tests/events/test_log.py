@@ -91,6 +91,22 @@ def test_record_stores_a_history(log):
     assert log.history("u") == history
 
 
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (Event("a", "view", "much"), "value should be a number, got 'much'"),
+        (Event("a", "view", 10**400), "value is too large"),
+        (Event("a", "view", 1.0, "noon"), "time should be a number, got 'noon'"),
+        (Event(["a"]), "item_id should be a text"),
+    ],
+)
+def test_an_event_of_wrong_types_is_refused_by_its_place(log, event, words):
+    with pytest.raises(CatalogError, match=r"of user 'u': events\[1\]: ") as refused:
+        log.record("u", [Event("a"), event])
+    assert words in str(refused.value)
+    assert log.count() == 0
+
+
 def test_rows_that_are_no_events_are_counted(log):
     nan = float("nan")
     report = log.append(

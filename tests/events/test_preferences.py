@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from semrec.errors import QueryError
 from semrec.events import preferences
 from semrec.events.preferences import Preferences
 
@@ -37,3 +40,20 @@ def test_the_latest_are_kept(log, monkeypatch):
     kept.set("u", {"a": 0.0, "b": 0.0})
     kept.set("u", {"c": 0.0})
     assert list(kept.of("u")) == ["b", "c"]
+
+
+@pytest.mark.parametrize("weight", [-0.1, 10.1, 1e39, float("inf"), float("nan")])
+def test_a_weight_out_of_range_is_refused(log, weight):
+    kept = Preferences(log)
+    kept.set("u", {"a": 2.0})
+    with pytest.raises(QueryError, match="from 0 to 10; 'b' got"):
+        kept.set("u", {"a": 3.0, "b": weight})
+    assert kept.of("u") == {"a": 2.0}
+
+
+def test_a_stored_weight_out_of_range_does_not_count(log):
+    kept = Preferences(log)
+    kept.set("u", {"a": 2.0, "b": 3.0})
+    with log.transaction(write=True) as connection:
+        connection.exec_driver_sql("UPDATE semrec_preferences SET weight = 1e39 WHERE item_id = 'a'")
+    assert kept.of("u") == {"b": 3.0}

@@ -118,6 +118,9 @@ def test_a_value_that_is_too_large_is_refused_with_its_place(serve, shop, value)
     history = [{"item_id": "r1", "value": value}]
     message = error(client.post("/recommend", json={"history": history}), 422, "bad_request")
     assert "history.0" in message
+    history = ["r1", {"item_id": "r1", "time": 1.6e12}]
+    message = error(client.post("/recommend", json={"history": history}), 422, "bad_query")
+    assert "history[1], item 'r1': the time 1600000000000 is not in unix seconds" in message
     with EventLog.open(shop) as log:
         assert log.count() == 0
 
@@ -136,7 +139,7 @@ def test_events_that_do_not_count_are_reported_at_once(serve):
         "time is not in unix seconds, from 1990 to tomorrow": 1,
     }
     assert answer["examples"]["kind has no weight"] == (
-        "events.1: kind 'Click', time 1600000000; kinds with a weight: buy, click, dislike, rate, view"
+        "events.1: kind 'Click', time 1600000000 [kinds with a weight: buy, click, dislike, rate, view]"
     )
     assert "events.2: " in answer["examples"]["time is not in unix seconds, from 1990 to tomorrow"]
 
