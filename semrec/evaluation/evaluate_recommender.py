@@ -17,7 +17,7 @@ from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.evaluation import SPLITS, Evaluation, Measure, Split, evaluate, evaluate_ratings
 from semrec.evaluation.baselines import Features, default_baselines, fit_baselines
-from semrec.events.interactions import Interactions
+from semrec.events.interactions import MOST_UNTIMED, Interactions
 from semrec.learning import Models, TrainingData, learn, scores
 from semrec.learning.ratings import fit_ratings, predict_pairs
 from semrec.types import Float2D
@@ -135,12 +135,12 @@ def _events(
 
 
 def training_part(parts: Split, vectors: Float2D) -> TrainingData:
-    """Return what may be learned from: the likes of the training part, in order where all times are known."""
+    """Return what may be learned from: the likes of the training part, with their order if it is known."""
     likes = parts.train_events.filter(pl.col("value") > 0)
     matrix = replace(parts, train_events=likes).train
     order = None
-    if "time" in likes.columns and likes["time"].null_count() == 0:
-        in_order = likes.with_columns(value=pl.col("time").rank("ordinal"))
+    if "time" in likes.columns and likes["time"].null_count() <= MOST_UNTIMED * len(likes):
+        in_order = likes.with_columns(value=pl.col("time").fill_null(-np.inf).rank("ordinal"))
         order = csr_array(replace(parts, train_events=in_order).train)
     return TrainingData(csr_array(matrix), order, vectors)
 

@@ -25,6 +25,9 @@ PART_EVENTS = 500_000
 MOST_MEDIANS = 100.0
 """Largest weight of a user and an item, in medians of all such weights."""
 
+MOST_UNTIMED = 0.1
+"""Largest share of events without a time with which the order of events is used; they count as the oldest."""
+
 _PAIR = ("user", "item")
 
 
@@ -52,6 +55,11 @@ class Interactions:
     times: NDArray[np.float64]
     places: NDArray[np.int64]
     report: CleaningReport
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the order of the events is known, see `MOST_UNTIMED`."""
+        return len(self.times) > 0 and bool(np.isnan(self.times).mean() <= MOST_UNTIMED)
 
     @property
     def shortage(self) -> str | None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from scipy.sparse import csr_array
 
 from semrec.config import Settings
@@ -133,12 +132,10 @@ def fit_generation(
 def training_data(
     interactions: Interactions, index: Index, manifest: Manifest, catalog: CatalogItems
 ) -> TrainingData:
-    """Return what `learn` takes: confidences, times where all are known, and what is stored of the items."""
+    """Return what `learn` takes: confidences, their order if it is known, and what is stored of the items."""
     matrix = csr_array(interactions.matrix)
-    timed = len(interactions.times) > 0 and bool(np.isfinite(interactions.times).all())
-    order = (
-        csr_array((interactions.places, matrix.indices, matrix.indptr), shape=matrix.shape) if timed else None
-    )
+    places = csr_array((interactions.places, matrix.indices, matrix.indptr), shape=matrix.shape)
+    order = places if interactions.is_timed else None
     vectors = stored_vectors(index, manifest, catalog)
     return TrainingData(matrix, order, vectors.pop(TEXT), vectors, catalog.keys)
 

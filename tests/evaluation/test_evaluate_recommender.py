@@ -115,7 +115,14 @@ def test_what_is_learned_from_is_all_that_learning_gets(interactions, split, mon
         assert not matrix[parts.test.toarray() > 0].any()
 
 
-def test_the_order_of_events_is_learned_from_where_all_times_are_known(interactions):
+def test_one_event_without_a_time_does_not_hide_the_order_of_the_rest():
+    found = interactions_of([*rows(), ("u000", "new", "view", None, None)])
+    part = training_part(split_interactions(found, "random", 0.2, 1), VECTORS)
+    assert part.order is not None
+    assert (part.order.indices == part.user_items.indices).all()
+
+
+def test_the_order_of_events_is_learned_from_where_times_are_known(interactions):
     timed = training_part(split_interactions(interactions, "time", 0.2, 1), VECTORS)
     assert timed.order is not None
     assert (timed.order.indices == timed.user_items.indices).all()

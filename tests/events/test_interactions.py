@@ -183,6 +183,16 @@ def test_examples_of_coded_events_have_their_names():
     }
 
 
+def test_few_events_without_a_time_leave_the_order_known():
+    timed = [(f"u{n}", "a", "view", None, NOW - n) for n in range(9)]
+    assert build(*timed).is_timed
+    assert build(*timed, ("u", "a")).is_timed
+    found = build(*timed, ("u", "a"), ("v", "a"))
+    assert not found.is_timed
+    assert sorted(found.places[np.isnan(found.times)]) == [0, 1]
+    assert not build().is_timed
+
+
 def test_a_weight_far_above_the_median_is_cut():
     rows = [(f"u{n}", "a", "view", 2.0) for n in range(5)]
     found = build(*rows, ("mallory", "a", "buy", 1e6), ("mallory", "b", "dislike", 1e6))
