@@ -8,6 +8,7 @@ The tree::
     ├── EncoderError           an encoder that cannot be loaded, or does not fit the index
     ├── WorkspaceError         a folder that is no workspace, or without an index
     ├── StoreError             the store refused or failed
+    │   ├── ItemRefusedError       an item that the store can never hold
     │   ├── StoreLockedError       another process owns the embedded index
     │   ├── StoreDamagedError      files are damaged; the message names commands that help
     │   └── StoreUnavailableError  the server is down, or refuses the key
@@ -46,6 +47,10 @@ class StoreError(SemrecError):
     """The store refused or failed."""
 
 
+class ItemRefusedError(StoreError):
+    """The store can never hold an item: one of its values does not fit."""
+
+
 class StoreLockedError(StoreError):
     """Another process owns the embedded index."""
 
@@ -72,3 +77,17 @@ class UnknownFieldError(QueryError):
 
 class EmptyProfileError(QueryError):
     """There is no text, and no event of the history has a weight."""
+
+
+LONGEST_SHOWN = 80
+"""Characters of a value in a message; an id may have millions."""
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: its representation, cut to `LONGEST_SHOWN` characters."""
+    try:
+        text = repr(value if not isinstance(value, str) else value[:LONGEST_SHOWN])
+    except (ValueError, RecursionError):  # an integer with thousands of digits; a list in lists in lists
+        return f"of type {type(value).__name__}"
+    is_cut = len(text) > LONGEST_SHOWN or (isinstance(value, str) and len(value) > LONGEST_SHOWN)
+    return f"{text[:LONGEST_SHOWN]}…" if is_cut else text

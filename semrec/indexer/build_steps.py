@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import compress
 
+import numpy as np
+
 from semrec.encoder.encoder import Encoder
 from semrec.indexer.compare import Compared, content_hash, find_records
 from semrec.indexer.generation_builder import GenerationBuilder
@@ -19,7 +21,7 @@ from semrec.indexer.item_points import (
 )
 from semrec.indexer.streams import in_background
 from semrec.store import Index, Manifest, Point, Record, Store
-from semrec.types import Float2D, item_keys
+from semrec.types import Float2D, Keys, item_keys
 
 AHEAD = 4
 """Batches that wait between two stages."""
@@ -64,6 +66,7 @@ def build_generation(
     steps: Iterator[BuildStep],
     old: Index | None,
     progress: Callable[[int], None] | None,
+    changed: Callable[[], Keys] = lambda: np.empty(0, np.uint64),
 ) -> tuple[int, Manifest]:
     """Build a generation step by step and make it current; return its number and its manifest.
 
@@ -78,6 +81,7 @@ def build_generation(
     steps : what is written.
     old : index of the old generation; None: there is none.
     progress : called with the number of rows just processed.
+    changed : called after the last step; returns the keys of the items that the steps changed.
     """
     with (
         GenerationBuilder(store, draft, old) as builder,
@@ -95,7 +99,7 @@ def build_generation(
                 progress(step.n_rows)
         if writing:
             writing.result()
-        manifest = builder.complete()
+        manifest = builder.complete(changed())
     return builder.generation, manifest
 
 

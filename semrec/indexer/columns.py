@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from semrec.errors import CatalogError
+from semrec.errors import LONGEST_SHOWN, CatalogError
 
 SHOWN_COLUMNS = 30
 """Column names in a message; a table may have thousands."""
@@ -78,8 +78,8 @@ def has_usual_name(column: str, names: Iterable[str]) -> bool:
 
 
 def quoted(columns: Iterable[str]) -> str:
-    """Return column names for a message, at most `SHOWN_COLUMNS`; "none" for no columns."""
-    names = [f'"{name}"' for name in columns]
+    """Return column names for a message, at most `SHOWN_COLUMNS`, long ones cut; "none" for no columns."""
+    names = [f'"{name if len(name) <= LONGEST_SHOWN else name[:LONGEST_SHOWN] + "…"}"' for name in columns]
     shown = ", ".join(names[:SHOWN_COLUMNS])
     n_more = len(names) - SHOWN_COLUMNS
     return f"{shown} and {n_more} more" if n_more > 0 else shown or "none"

@@ -6,15 +6,17 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semrec.encoder.encoder import Encoder
 from semrec.indexer.index_report import IndexReport
-from semrec.indexer.read import Catalog, render
+from semrec.indexer.passage_limit import PassageLimit
+from semrec.indexer.read import Catalog, CatalogRow, render
 from semrec.indexer.rejects import Reject, RejectsFile
 from semrec.indexer.streams import in_batches
 from semrec.store import EditableIndex, Manifest, Record
@@ -96,6 +98,14 @@ def are_among(keys: Keys, sorted_keys: Keys) -> NDArray[np.bool_]:
     return np.asarray(sorted_keys[places] == keys)
 
 
+def still_set_aside(manifest: Manifest, changed: Keys) -> tuple[tuple[int, str], ...]:
+    """Return the entries of `Manifest.set_aside` of all items but those that were put or deleted now."""
+    if not manifest.set_aside:
+        return ()
+    keys = set(changed.tolist())
+    return tuple(entry for entry in manifest.set_aside if entry[0] not in keys)
+
+
 class CatalogComparison:
     """One pass over a catalog that compares its items with the current generation, and counts them.
 
@@ -105,6 +115,7 @@ class CatalogComparison:
     index : of the current generation; None: there is none.
     manifest : its template and its passage length determine what is encoded.
     rejected : takes the rows that are not items.
+    encoder : loads the encoder of the manifest; called only for long texts.
 
     Attributes
     ----------
@@ -112,12 +123,18 @@ class CatalogComparison:
     """
 
     def __init__(
-        self, catalog: Catalog, index: EditableIndex | None, manifest: Manifest, rejected: RejectsFile
+        self,
+        catalog: Catalog,
+        index: EditableIndex | None,
+        manifest: Manifest,
+        rejected: RejectsFile,
+        encoder: Callable[[], Encoder],
     ) -> None:
         self._catalog = catalog
         self._index = index
         self._manifest = manifest
         self._rejected = rejected
+        self._limit = PassageLimit(manifest, encoder)
         self._item_keys = [np.empty(0, np.uint64)]
         self._rejected_keys = [np.empty(0, np.uint64)]
         self._differing_keys = [np.empty(0, np.uint64)]
@@ -125,18 +142,38 @@ class CatalogComparison:
 
     def __iter__(self) -> Iterator[tuple[list[Compared], int]]:
         """Yield compared items in batches, and the number of rows of each batch."""
-        for rows in in_batches(self._catalog, BATCH_ITEMS):
-            items = [row for row in rows if isinstance(row, Item)]
-            rejects = [row for row in rows if isinstance(row, Reject)]
-            for reject in rejects:
+        for rows in in_batches(self._catalog.rows(), BATCH_ITEMS):
+            rejects = [row.entry for row in rows if isinstance(row.entry, Reject)]
+            compared = compare(
+                [row.entry for row in rows if isinstance(row.entry, Item)], self._index, self._manifest
+            )
+            compared, too_long = self._divided(compared, rows)
+            for reject in (rejects := rejects + too_long):
                 self._rejected.add(reject)
-            compared = compare(items, self._index, self._manifest)
             self.counts.update(one.kind for one in compared)
-            self._item_keys.append(item_keys(item.item_id for item in items))
+            self._item_keys.append(item_keys(one.item.item_id for one in compared))
             self._rejected_keys.append(item_keys(row.item_id for row in rejects if row.item_id))
             differing = (one.item.item_id for one in compared if one.kind != "unchanged")
             self._differing_keys.append(item_keys(differing))
             yield compared, len(rows)
+
+    def _divided(
+        self, compared: list[Compared], rows: Sequence[CatalogRow]
+    ) -> tuple[list[Compared], list[Reject]]:
+        """Return the items that can be encoded, and a reject for each that has too many passages."""
+        faults = {
+            one.item.item_id: fault
+            for one in compared
+            if one.needs_encoding and (fault := self._limit.fault(one.text))
+        }
+        if not faults:
+            return compared, []
+        rejects = [
+            row.rejected(row.entry.item_id, faults[row.entry.item_id])
+            for row in rows
+            if isinstance(row.entry, Item) and row.entry.item_id in faults
+        ]
+        return [one for one in compared if one.item.item_id not in faults], rejects
 
     @property
     def item_keys(self) -> Keys:

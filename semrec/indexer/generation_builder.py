@@ -14,11 +14,12 @@ import numpy as np
 from semrec.catalog_map.layout import FEWEST_FOR_TSNE, prepare
 from semrec.catalog_map.map import choose_landmarks
 from semrec.errors import CatalogError
+from semrec.indexer.compare import still_set_aside
 from semrec.indexer.item_points import text_vectors
 from semrec.store import Index, Manifest, Point, Store
 from semrec.store.build import Build
 from semrec.store.manifests import dump_manifest
-from semrec.types import item_keys
+from semrec.types import Keys, item_keys
 from semrec.version import __version__
 
 
@@ -74,8 +75,12 @@ class GenerationBuilder:
         self._n_items += len(points)
         self._n_passages += sum(len(point.record.passages) for point in points)
 
-    def complete(self) -> Manifest:
+    def complete(self, changed: Keys) -> Manifest:
         """Finish and check the build, and make it current.
+
+        Parameters
+        ----------
+        changed : keys of items that are not set aside any more, see `Manifest.set_aside`.
 
         Raises
         ------
@@ -94,6 +99,7 @@ class GenerationBuilder:
             n_passages=self._n_passages,
             n_changes=0,
             built_at=time.time(),
+            set_aside=still_set_aside(self._draft, changed),
             landmarks=choose_landmarks(self._build.index),
         )
         self._build.complete(manifest)

@@ -193,7 +193,7 @@ def _is_valid(name: str) -> bool:
 
 
 def _length(value: Any) -> int:
+    """Return the length of a text, or of the longest text of a list; 0 for other values."""
     value = plain(value)
-    if isinstance(value, str):
-        return len(value)
-    return max(map(_length, value), default=0) if isinstance(value, (list, tuple)) else 0
+    entries = value if isinstance(value, (list, tuple)) else [value]
+    return max((len(entry) for entry in entries if isinstance(entry, (str, bytes))), default=0)

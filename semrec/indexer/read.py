@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from semrec.errors import CatalogError
 from semrec.indexer.columns import quoted
@@ -38,10 +38,30 @@ from semrec.indexer.sources.values import (
     to_value,
 )
 from semrec.indexer.template import DEFAULT_TEMPLATE, render
+from semrec.store.item_limits import item_fault
 from semrec.store.protocol import FieldType
 from semrec.types import Item, Value
 
 __all__ = ["DEFAULT_TEMPLATE", "Catalog", "FieldMapping", "open_catalog", "render"]
+
+
+class CatalogRow(NamedTuple):
+    """A row of a catalog.
+
+    Parameters
+    ----------
+    entry : the item, or why the row is none.
+    source, number, where : the place of the row, see `Reject` and `RawRow`.
+    """
+
+    entry: Item | Reject
+    source: str
+    number: int
+    where: str
+
+    def rejected(self, item_id: str, reason: str) -> Reject:
+        """Return the reject for an item of this row that turned out to be unusable."""
+        return reject(self.source, RawRow(self.number, {}, None, self.where), reason, item_id)
 
 
 class Catalog:
@@ -66,7 +86,7 @@ class Catalog:
         first = tables.first
         self._tables = tables
         self._max_text_bytes = max_text_bytes
-        self._peeked: Iterator[Item | Reject] | None = None
+        self._peeked: Iterator[CatalogRow] | None = None
         profiles = self._profile(sample_rows)
         self.notes = list(tables.notes)
         self.mapping, guesses = resolve(mapping, profiles, source=first.name, keep_all=first.keep_all)
@@ -80,21 +100,26 @@ class Catalog:
 
     def peek(self, n_rows: int) -> list[Item]:
         """Return the items of the first rows; iterating still starts with these rows."""
-        rows = self._entries()
+        rows = self._rows()
         first = list(islice(rows, n_rows))
         self._peeked = chain(first, rows)
-        return [row for row in first if isinstance(row, Item)]
+        return [row.entry for row in first if isinstance(row.entry, Item)]
 
     def __iter__(self) -> Iterator[Item | Reject]:
-        peeked, self._peeked = self._peeked, None
-        return self._entries() if peeked is None else peeked
+        return (row.entry for row in self.rows())
 
-    def _entries(self) -> Iterator[Item | Reject]:
+    def rows(self) -> Iterator[CatalogRow]:
+        """Yield what iterating yields, each with the place of its row."""
+        peeked, self._peeked = self._peeked, None
+        return self._rows() if peeked is None else peeked
+
+    def _rows(self) -> Iterator[CatalogRow]:
         seen: set[int] = set()
         for table in self._tables:
             make_item = _item_maker(self.mapping, self.fields, parse=table.parse)
             for row in self._tables.rows(table, self._needed(table.columns)):
-                yield self._entry(table.name, row, make_item, seen)
+                entry = self._entry(table.name, row, make_item, seen)
+                yield CatalogRow(entry, table.name, row.number, row.where)
 
     def _profile(self, n_rows: int) -> dict[str, Profile]:
         first = self._tables.first
@@ -206,7 +231,9 @@ def typed_metadata(
 
 
 def check_item(item: Item, template: str, max_text_bytes: int) -> None:
-    """Raise `MisfitError` if an item has nothing to encode, or a text that is too long.
+    """Raise `MisfitError` for an item with nothing to encode, or that is too long, or that no store takes.
+
+    Every item passes it: rows of sources, items from Python and over HTTP, and items of the journal.
 
     Parameters
     ----------
@@ -221,6 +248,8 @@ def check_item(item: Item, template: str, max_text_bytes: int) -> None:
     for name, value in item.metadata.items():
         for part in value if isinstance(value, tuple) else (value,):
             _check_size(f'"{name}"', str(part), max_text_bytes)
+    if fault := item_fault(item.item_id, (item.title, item.text), item.metadata):
+        raise MisfitError(fault)
 
 
 def _converted(column: str, values: Mapping[str, Any], convert: Callable[[Any], str]) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from semrec.errors import CatalogError
+from semrec.errors import CatalogError, shown
 from semrec.indexer.columns import quoted
 from semrec.indexer.read import check_item, typed_metadata
 from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, to_id, to_text
 from semrec.indexer.template import ROLES
 from semrec.store import FieldType, Manifest
+from semrec.store.item_limits import item_fault
 from semrec.types import Item, Value
 
 
@@ -40,10 +41,19 @@ def read_items(
 
 
 def read_ids(item_ids: Iterable[str]) -> list[str]:
-    """Return every id once; raise `CatalogError` for a single id instead of a list."""
+    """Return every id once; raise `CatalogError` for a single id instead of a list, or for no text."""
     if isinstance(item_ids, str):
         raise CatalogError("give a list of item ids, even for a single one")
-    return list(dict.fromkeys(item_ids))
+    ids = list(item_ids)
+    for item_id in ids:
+        if not isinstance(item_id, str):
+            raise CatalogError(f"item id {shown(item_id)} is a {type(item_id).__name__}; give a text")
+    return list(dict.fromkeys(ids))
+
+
+def is_item_id(text: str) -> bool:
+    """Return whether an item can have this id."""
+    return bool(text.strip()) and item_fault(text, (), {}) is None
 
 
 def _read_item(place: int, item: Any) -> Item:
@@ -53,8 +63,9 @@ def _read_item(place: int, item: Any) -> Item:
         item_id = values.pop("id", values.pop("item_id", None))
         parts = {name: values.pop(name, None) for name in ("title", "text", "metadata")}
         if values:
+            others = quoted(name if isinstance(name, str) else shown(name) for name in values)
             raise CatalogError(
-                f"item {item_id!r} has {quoted(map(str, values))}; an item has id, title, text and metadata; "
+                f"item {shown(item_id)} has {others}; an item has id, title, text and metadata; "
                 "fields for filters belong into metadata"
             )
     elif isinstance(item, Item):
@@ -69,14 +80,14 @@ def _read_item(place: int, item: Any) -> Item:
         name = "text"
         text = to_text(parts["text"])
     except MisfitError as fault:
-        raise CatalogError(f'item {item_id!r} (entry {place}): "{name}" {fault}') from None
+        raise CatalogError(f'item {shown(item_id)} (entry {place}): "{name}" {fault}') from None
     return Item(read_id, title, text, _checked_metadata(read_id, parts["metadata"]))
 
 
 def _checked_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, Mapping):
-        raise CatalogError(f"item {item_id!r}: metadata is a {type(metadata).__name__}, not a dict")
+        raise CatalogError(f"item {shown(item_id)}: metadata is a {type(metadata).__name__}, not a dict")
     for name, value in metadata.items():
         try:
             if not isinstance(name, str) or not to_text(name) or name in ROLES:
@@ -86,7 +97,7 @@ def _checked_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
                     "is an object; a field can be a text, a number, a truth value or a list of texts"
                 )
         except MisfitError as fault:
-            raise CatalogError(f"item {item_id!r}: {str(name)!r} {fault}") from None
+            raise CatalogError(f"item {shown(item_id)}: {shown(name)} {fault}") from None
     return metadata
 
 
@@ -107,5 +118,5 @@ def _fitted(item: Item, fields: Mapping[str, FieldType], template: str, max_text
         fitted = replace(item, metadata=metadata)
         check_item(fitted, template, max_text_bytes)
     except MisfitError as fault:
-        raise CatalogError(f"item {item.item_id!r}: {fault}") from None
+        raise CatalogError(f"item {shown(item.item_id)}: {fault}") from None
     return fitted

@@ -108,7 +108,7 @@ def update_catalog(
     StoreError
         The store failed, or the disk is full. After any error the index still answers.
     """
-    source = CatalogComparison(catalog, current.index, draft, RejectsFile(rejects))
+    source = CatalogComparison(catalog, current.index, draft, RejectsFile(rejects), encoder)
 
     def to_delete() -> Keys:
         return keys_to_delete(source, current.index, sync=sync, allow_large_delete=allow_large_delete)
@@ -196,7 +196,13 @@ class _Update:
         rebuild = Rebuild(current.index, current.manifest, self.draft, self.encoder)
         steps = rebuild.steps(self.source, differing, batches, self.to_delete)
         number, manifest = build_generation(
-            self.store, self.draft, self.encoder, steps, current.index, self.progress
+            self.store,
+            self.draft,
+            self.encoder,
+            steps,
+            current.index,
+            self.progress,
+            lambda: self.source.differing_keys,
         )
         notes = []
         if rebuild.n_encoded_again:

@@ -9,15 +9,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import get_args
 
 import numpy as np
 
 from semrec.encoder.encoder import Encoder
-from semrec.indexer.compare import BATCH_ITEMS, Compared, compare, find_records
+from semrec.errors import CatalogError, shown
+from semrec.indexer.compare import BATCH_ITEMS, ChangeKind, Compared, compare, find_records, still_set_aside
 from semrec.indexer.item_points import item_points, split_items, with_learned_vectors
 from semrec.indexer.read_items import new_fields, read_ids
 from semrec.indexer.streams import in_batches
-from semrec.store import EditableIndex, Manifest
+from semrec.store import EditableIndex, Manifest, Point, Record
+from semrec.store.item_limits import passages_fault
+from semrec.store.points import by_name, check_points
 from semrec.types import ChangeReport, Item, item_keys
 
 UNCOUNTED = 0
@@ -33,7 +37,11 @@ class Written:
 
 
 def write_items(
-    index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder], items: Iterable[Item]
+    index: EditableIndex,
+    manifest: Manifest,
+    encoder: Callable[[], Encoder],
+    items: Iterable[Item],
+    before_write: Callable[[Sequence[Item]], None] = lambda batch: None,
 ) -> Written:
     """Write items into an open generation; unchanged items are not written.
 
@@ -44,17 +52,31 @@ def write_items(
     ----------
     index, manifest : the generation.
     encoder : loads the encoder of the manifest; called only if there is a text to encode.
-    items : as returned by `read_items`; iterated over twice.
+    items : as returned by `read_items`.
+    before_write : called with each batch of items, after all checks and before any of them is written.
+
+    Raises
+    ------
+    CatalogError, ItemRefusedError
+        No store can hold an item. Its batch was not written.
     """
-    fields = new_fields(items, manifest.fields)
-    if fields:
-        index.add_fields(fields)
-        manifest = replace(manifest, fields={**manifest.fields, **fields})
     ids: dict[str, list[str]] = defaultdict(list)
     n_passages = 0
     for batch in in_batches(items, BATCH_ITEMS):
         compared = compare(batch, index, manifest)
-        n_passages += _write_batch(compared, index, manifest, encoder)
+        points = _encoded([one for one in compared if one.needs_encoding], index, manifest, encoder)
+        records = _with_other_metadata(compared)
+        check_points([*points, *(Point(record, {}) for record in records)], by_name(manifest.vectors))
+        before_write(batch)
+        if fields := new_fields(batch, manifest.fields):
+            index.add_fields(fields)
+            manifest = replace(manifest, fields={**manifest.fields, **fields})
+        if records:
+            index.update_records(records)
+        if points:
+            index.upsert(points)
+        n_passages += sum(len(point.record.passages) for point in points)
+        n_passages -= sum(len(one.record.passages) for one in compared if one.needs_encoding and one.record)
         for one in compared:
             ids[one.kind].append(one.item.item_id)
     report = ChangeReport(**{kind: tuple(of_kind) for kind, of_kind in ids.items()})
@@ -90,34 +112,45 @@ def recount(index: EditableIndex, manifest: Manifest) -> Manifest:
     return replace(manifest, n_items=len(keys), n_passages=sum(len(record.passages) for record in records))
 
 
-def _write_batch(
-    compared: Sequence[Compared], index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder]
-) -> int:
-    """Write the items that differ; return by how many passages the index has grown."""
-    records = [
+def _with_other_metadata(compared: Sequence[Compared]) -> list[Record]:
+    """Return the new records of items whose text is the same."""
+    return [
         replace(one.record, title=one.item.title, metadata=one.item.metadata)
         for one in compared
         if one.record and one.kind == "metadata"
     ]
-    if records:
-        index.update_records(records)
-    to_encode = [one for one in compared if one.needs_encoding]
-    if not to_encode:
-        return 0
-    batch = split_items(to_encode, encoder(), manifest.passage_tokens)
+
+
+def _encoded(
+    compared: Sequence[Compared], index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder]
+) -> list[Point]:
+    """Return the points of items with a new text.
+
+    Raises
+    ------
+    CatalogError
+        The text of an item has too many passages.
+    """
+    if not compared:
+        return []
+    batch = split_items(compared, encoder(), manifest.passage_tokens)
+    for item, passages in zip(batch.items, batch.passages, strict=True):
+        if fault := passages_fault(len(passages), manifest.dimension):
+            raise CatalogError(f"item {shown(item.item_id)}: {fault}")
     vectors = encoder().encode_documents(batch.flat_passages)
     points = item_points(batch, vectors, manifest)
-    index.upsert(with_learned_vectors(points, manifest, [one.record for one in to_encode], index))
-    return len(vectors) - sum(len(one.record.passages) for one in to_encode if one.record)
+    return with_learned_vectors(points, manifest, [one.record for one in compared], index)
 
 
 def _counted(manifest: Manifest, index: EditableIndex, report: ChangeReport, n_passages: int) -> Manifest:
     """Return the manifest with its counts after a change; `n_passages` were added (below 0: deleted)."""
+    ids = chain(*(getattr(report, kind) for kind in ("deleted", "unknown", *get_args(ChangeKind))))
     after = replace(
         manifest,
         n_items=manifest.n_items + len(report.added) - len(report.deleted),
         n_passages=manifest.n_passages + n_passages,
         n_changes=manifest.n_changes + report.n_written,
+        set_aside=still_set_aside(manifest, item_keys(ids)),
     )
     was_counted = manifest.n_passages != UNCOUNTED or not manifest.n_items
     return after if was_counted and is_counted(index, after) else recount(index, after)

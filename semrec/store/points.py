@@ -6,21 +6,20 @@ the item under `metadata`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from semrec.errors import StoreError
+from semrec.errors import ItemRefusedError, StoreError, shown
+from semrec.store.item_limits import storing_fault
 from semrec.store.protocol import Point, Record, SparseVector, Vector, VectorField
 from semrec.types import Float1D, Value
 
 Fields: TypeAlias = Mapping[str, VectorField]
 """The named vectors of an index, by name."""
 
-_LARGEST_INTEGER = 2**63 - 1
 _LARGEST_INDEX = 2**32 - 1
 
 
@@ -29,18 +28,20 @@ def check_points(points: Iterable[Point], fields: Fields) -> None:
 
     Raises
     ------
-    StoreError
+    ItemRefusedError
         A point is refused; the message names the item and the reason.
     """
     for point in points:
+        record = point.record
         try:
-            _check_record(point.record)
+            if fault := storing_fault(record.item_id, (record.title, *record.passages), record.metadata):
+                raise StoreError(fault)
             for name, vector in point.vectors.items():
                 field = _field(name, fields)
                 _check_vector(field, vector)
                 _check_room(field, vector)
         except StoreError as error:
-            raise StoreError(f"item {point.record.item_id!r} was not stored: {error}") from None
+            raise ItemRefusedError(f"item {shown(record.item_id)} was not stored: {error}") from None
 
 
 def check_query(name: str, query: Float1D | SparseVector, fields: Fields) -> VectorField:
@@ -105,29 +106,6 @@ def _check_finite(name: str, values: np.ndarray) -> None:
         raise StoreError(f"vector {name!r} holds NaN or infinity")
 
 
-def _check_record(record: Record) -> None:
-    for text in (record.item_id, record.title, *record.passages, *record.metadata):
-        _check_text(text)
-    for name, value in record.metadata.items():
-        _check_value(name, value)
-
-
-def _check_value(name: str, value: Value) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise StoreError(f"field {name!r} holds NaN or infinity")
-    if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
-        raise StoreError(f"field {name!r} holds an integer beyond 64 bits")
-    for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
-        _check_text(text)
-
-
-def _check_text(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise StoreError(f"{text[:40]!r} is not valid Unicode") from None
-
-
 def to_payload(record: Record) -> dict[str, Any]:
     """Return the payload of a point; `to_record` reads it back."""
     return {
@@ -168,14 +146,22 @@ def field_path(name: str) -> str:
     return f'metadata."{_stored_name(name)}"'
 
 
+_ESCAPES = (("%", "%25"), ('"', "%22"), ("\\", "%5C"))
+"""Characters that a quoted name in Qdrant's JSON path cannot hold, and how they are stored."""
+
+
 def _stored_name(name: str) -> str:
-    """Return the name without double quotes, because Qdrant's JSON path cannot escape them."""
-    return name.replace("%", "%25").replace('"', "%22")
+    """Return the name of a field as it is stored, so that any name works in a JSON path."""
+    for character, escape in _ESCAPES:
+        name = name.replace(character, escape)
+    return name
 
 
 @lru_cache(maxsize=1024)  # a catalog has few names, and all its items share them
 def _name(stored: str) -> str:
-    return stored.replace("%22", '"').replace("%25", "%")
+    for character, escape in reversed(_ESCAPES):
+        stored = stored.replace(escape, character)
+    return stored
 
 
 def read_sparse(raw: Any) -> SparseVector:

@@ -191,6 +191,7 @@ class Manifest:
     landmarks : key and position (x, y) of the items that define the map of the catalog, see
         `semrec.catalog_map.layout`; empty if the generation has no map.
     precision : number type of the encoder's arithmetic.
+    set_aside : key of each item of the journal that this generation can never hold, and the reason in words.
     arrays : numbers of the models, by name; stored beside the JSON of the manifest, and not compared by `==`.
     semrec : version of semrec that built it.
     """
@@ -216,6 +217,7 @@ class Manifest:
     journal: int = 0
     n_changes: int = 0
     landmarks: tuple[tuple[int, float, float], ...] = ()
+    set_aside: tuple[tuple[int, str], ...] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
     semrec: str = __version__
 

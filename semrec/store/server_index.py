@@ -62,16 +62,17 @@ class ServerIndex(PointReader):
     def update_records(self, records: Sequence[Record]) -> None:
         """Replace the records of items that are there; their vectors stay."""
         check_points((Point(record, {}) for record in records), self._fields)
-        keys = item_keys(record.item_id for record in records).tolist()
-        changes = [
-            models.OverwritePayloadOperation(
-                overwrite_payload=models.SetPayload(payload=to_payload(record), points=[key])
-            )
-            for key, record in zip(keys, records, strict=True)
-        ]
-        for start in range(0, len(changes), _RECORDS):
-            some = changes[start : start + _RECORDS]
-            self._call(self._client.batch_update_points, self.name, some, wait=True)
+        for batch in upload_batches([Point(record, {}) for record in records]):
+            keys = item_keys(point.record.item_id for point in batch).tolist()
+            changes = [
+                models.OverwritePayloadOperation(
+                    overwrite_payload=models.SetPayload(payload=to_payload(point.record), points=[key])
+                )
+                for key, point in zip(keys, batch, strict=True)
+            ]
+            for start in range(0, len(changes), _RECORDS):
+                some = changes[start : start + _RECORDS]
+                self._call(self._client.batch_update_points, self.name, some, wait=True)
         self._renew_lease_if_due()
 
     def add_fields(self, fields: Mapping[str, FieldType]) -> None:

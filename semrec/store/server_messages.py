@@ -7,12 +7,15 @@ from typing import Any
 
 from qdrant_client import models
 
+from semrec.store.item_limits import rough_size
 from semrec.store.points import field_path, stored, to_payload
 from semrec.store.protocol import OVERSAMPLING, Point, SparseVector, Vector, VectorField
 from semrec.types import AnyOf, Condition, Keys, Range, item_keys
 
 UPLOAD_FLOATS = 500_000
 """Numbers in one upload: about 10 MB as JSON; a server accepts 32 MB."""
+UPLOAD_BYTES = 3 * 2**20
+"""Bytes of texts and metadata in one upload; escaped in JSON they can be six times as many."""
 
 _DISTANCES = {"cosine": models.Distance.COSINE, "dot": models.Distance.DOT}
 _INT8 = models.ScalarQuantization(
@@ -92,14 +95,15 @@ def upload_batches(points: Sequence[Point], max_floats: int = UPLOAD_FLOATS) -> 
     max_floats : numbers in one upload; a single point may have more.
     """
     batch: list[Point] = []
-    n_floats = 0
+    n_floats = n_batch_bytes = 0
     for point in points:
         size = sum(map(_n_floats, point.vectors.values()))
-        if batch and n_floats + size > max_floats:
+        n_bytes = rough_size(to_payload(point.record))
+        if batch and (n_floats + size > max_floats or n_batch_bytes + n_bytes > UPLOAD_BYTES):
             yield batch
-            batch, n_floats = [], 0
+            batch, n_floats, n_batch_bytes = [], 0, 0
         batch.append(point)
-        n_floats += size
+        n_floats, n_batch_bytes = n_floats + size, n_batch_bytes + n_bytes
     if batch:
         yield batch
 

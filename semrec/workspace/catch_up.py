@@ -1,20 +1,36 @@
-"""Makes the changes of the journal that a generation has missed."""
+"""Makes the changes of the journal that a generation has missed.
+
+An item that this generation can never hold is set aside: `Manifest.set_aside` lists it, and the changes after
+it are made. So one item cannot stop an index.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from semrec.encoder import Encoder
-from semrec.errors import CatalogError
+from semrec.errors import (
+    CatalogError,
+    ItemRefusedError,
+    SemrecError,
+    StoreError,
+    StoreLockedError,
+    StoreUnavailableError,
+    shown,
+)
 from semrec.events.item_changes import ChangeJournal
 from semrec.indexer.read_items import read_items
 from semrec.indexer.upsert import UNCOUNTED, delete_items, recount, write_items
 from semrec.store import EditableIndex, Manifest, Store
-from semrec.types import Item
+from semrec.types import Item, item_keys
 
 log = logging.getLogger("semrec")
+
+LONGEST_REASON = 300
+"""Characters of a reason in the manifest."""
 
 
 def catch_up(
@@ -42,10 +58,10 @@ def catch_up(
     if missed.until == manifest.journal:
         return manifest
     deleted = delete_items(index, manifest, missed.deleted)
-    items = _fitting(missed.put, deleted.manifest, max_text_bytes)
-    written = write_items(index, deleted.manifest, encoder, items)
-    manifest = replace(written.manifest, journal=missed.until)
-    if deleted.report.unknown or written.report.unchanged:
+    replay = _Replay(index, deleted.manifest, encoder, max_text_bytes)
+    replay.write(missed.put)
+    manifest = replace(replay.manifest, journal=missed.until)
+    if deleted.report.unknown or replay.has_unchanged:
         # A process that was killed may have written these, and not the counts.
         manifest = recount(index, manifest)
     return manifest
@@ -71,16 +87,79 @@ def check_count(store: Store, number: int, index: EditableIndex, manifest: Manif
         raise store.damaged(number, f"it holds {n_items} items instead of {manifest.n_items}")
 
 
-def _fitting(items: Sequence[Item], manifest: Manifest, max_text_bytes: int) -> list[Item]:
-    """Return the items that fit the fields of this generation; they were checked against another one's."""
-    try:
-        return read_items(items, manifest, max_text_bytes)
-    except CatalogError:
-        pass
-    fitting: list[Item] = []
-    for item in items:
+class _Replay:
+    """Writes items of the journal into a generation.
+
+    Parameters
+    ----------
+    index, manifest, encoder, max_text_bytes : as in `catch_up`.
+
+    Attributes
+    ----------
+    manifest : of the generation, after what was written.
+    has_unchanged : some items were in the generation already.
+    """
+
+    def __init__(
+        self, index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder], max_text_bytes: int
+    ) -> None:
+        self._index = index
+        self._encoder = encoder
+        self._max_text_bytes = max_text_bytes
+        self.manifest = manifest
+        self.has_unchanged = False
+
+    def write(self, items: Sequence[Item]) -> None:
+        """Write items; those that cannot be written are set aside."""
+        self._write(self._fitting(items))
+
+    def _fitting(self, items: Sequence[Item]) -> list[Item]:
+        """Return the items that fit the fields of this generation; they were checked against another one."""
+        with suppress(CatalogError):
+            return read_items(items, self.manifest, self._max_text_bytes)
+        fitting: list[Item] = []
+        for item in items:
+            try:
+                fitting += read_items([item], self.manifest, self._max_text_bytes)
+            except CatalogError as error:
+                self.set_aside(item.item_id, str(error))
+        return read_items(fitting, self.manifest, self._max_text_bytes)
+
+    def _write(self, items: Sequence[Item]) -> None:
+        """Write items; halve a batch that fails, until each item that cannot be written is found."""
         try:
-            fitting += read_items([item], manifest, max_text_bytes)
-        except CatalogError as error:
-            log.warning("an item of the journal does not fit this index and is left out: %s", error)
-    return read_items(fitting, manifest, max_text_bytes)
+            written = write_items(self._index, self.manifest, self._encoder, items)
+        except (StoreLockedError, StoreUnavailableError):
+            raise
+        except (CatalogError, StoreError) as error:
+            if len(items) > 1:
+                self._write(items[: len(items) // 2])
+                self._write(items[len(items) // 2 :])
+            elif self._can_never_fit(error):
+                self.set_aside(items[0].item_id, str(error))
+            else:
+                raise
+        else:
+            self.manifest = written.manifest
+            self.has_unchanged = self.has_unchanged or bool(written.report.unchanged)
+
+    def set_aside(self, item_id: str, reason: str) -> None:
+        """Note that the generation cannot hold an item."""
+        log.warning("item %s of the journal is set aside: %s", shown(item_id), reason)
+        key = int(item_keys([item_id])[0])
+        others = tuple(entry for entry in self.manifest.set_aside if entry[0] != key)
+        reason = reason.encode("utf-8", "backslashreplace").decode()[:LONGEST_REASON]
+        self.manifest = replace(self.manifest, set_aside=(*others, (key, reason)))
+
+    def _can_never_fit(self, error: SemrecError) -> bool:
+        """Return whether the item is at fault: the store refuses it, but takes another write."""
+        if isinstance(error, CatalogError | ItemRefusedError):
+            return True
+        stored = self._index.sample(1)
+        if not len(stored):
+            return False
+        try:
+            self._index.update_records(self._index.records(stored))
+        except StoreError:
+            return False
+        return True

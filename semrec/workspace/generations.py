@@ -104,6 +104,8 @@ def describe(workspace: OpenWorkspace) -> dict[str, Any]:
         "dimension": manifest.dimension,
         "template": manifest.template,
         "fields": dict(manifest.fields),
+        "items_set_aside": len(manifest.set_aside),
+        "set_aside": [reason for _, reason in manifest.set_aside],
         "signals": [signal.name for signal in signals],
         "built_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(manifest.built_at)),
     }

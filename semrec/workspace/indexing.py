@@ -14,7 +14,7 @@ from semrec.indexer.drafts import updated_manifest
 from semrec.indexer.full_build import index_catalog
 from semrec.indexer.index_report import IndexReport
 from semrec.indexer.read import DEFAULT_TEMPLATE, Catalog, FieldMapping, open_catalog
-from semrec.indexer.read_items import read_ids, read_items
+from semrec.indexer.read_items import is_item_id, read_ids, read_items
 from semrec.indexer.sources.source_files import regular_files
 from semrec.indexer.update import Current, update_catalog
 from semrec.indexer.upsert import delete_items as delete_from
@@ -171,14 +171,16 @@ def _catalog_change(workspace: OpenWorkspace, last_change: int) -> Iterator[Chan
 
 
 def put_items(workspace: OpenWorkspace, items: Iterable[Item | Mapping[str, Any]]) -> ChangeReport:
-    """Write items into the index that answers; see `Recommender.put_items`."""
+    """Write items into the index that answers; see `Recommender.put_items`.
+
+    The journal is written after all checks: it must not hold an item that no index can take.
+    """
     with workspace.change() as change:
         read = read_items(items, change.manifest, workspace.settings.index.max_text_bytes)
-        until = change.journal.put(read)
         load = partial(workspace.encoders.of, change.manifest)
         with LazyEncoder(load, workspace.settings) as encoder:
-            written = write_items(change.index, change.manifest, encoder, read)
-        change.commit(replace(written.manifest, journal=until))
+            written = write_items(change.index, change.manifest, encoder, read, change.journal.put)
+        change.commit(replace(written.manifest, journal=change.journal.last()))
     workspace.follow_change(change)
     return replace(written.report, notes=encoder.loaded.notes if encoder.loaded else ())
 
@@ -186,8 +188,9 @@ def put_items(workspace: OpenWorkspace, items: Iterable[Item | Mapping[str, Any]
 def delete_items(workspace: OpenWorkspace, item_ids: Iterable[str]) -> ChangeReport:
     """Delete items from the index that answers; see `Recommender.delete_items`."""
     ids = read_ids(item_ids)
+    possible = [item_id for item_id in ids if is_item_id(item_id)]
     with workspace.change() as change:
-        until = change.journal.delete(ids)
+        until = change.journal.delete(possible)
         deleted = delete_from(change.index, change.manifest, ids)
         change.commit(replace(deleted.manifest, journal=until))
     workspace.follow_change(change)

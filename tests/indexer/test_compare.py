@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stub_index import index_of, manifest
+from toy import ToyEncoder
 
 from semrec.indexer.compare import CatalogComparison, are_among, compare, content_hash, find_records
 from semrec.indexer.read import open_catalog
 from semrec.indexer.rejects import RejectsFile
+from semrec.store import item_limits
 from semrec.types import Item, item_keys
 
 DRAFT = manifest(price="integer")
@@ -66,7 +70,7 @@ def test_membership_is_that_of_sets(keys, others):
 def test_a_pass_counts_items_and_remembers_keys(tmp_path):
     rows = [APPLE, Item("b", "Brick", "blue"), Item("a", "again"), Item("c")]
     source = CatalogComparison(
-        open_catalog(rows, max_text_bytes=1000), INDEX, DRAFT, RejectsFile(tmp_path / "rejects")
+        open_catalog(rows, max_text_bytes=1000), INDEX, DRAFT, RejectsFile(tmp_path / "rejects"), ToyEncoder
     )
     ((compared, n_rows),) = source
     assert (len(compared), n_rows) == (2, 4)
@@ -78,3 +82,19 @@ def test_a_pass_counts_items_and_remembers_keys(tmp_path):
     report = source.report(3, DRAFT, 0.0, n_deleted=7)
     assert (report.generation, report.n_added, report.n_unchanged, report.n_deleted) == (3, 1, 1, 7)
     assert report.n_rejected == 2
+
+
+def test_a_row_with_too_many_passages_is_a_reject(tmp_path, monkeypatch):
+    monkeypatch.setattr(item_limits, "MAX_ITEM_NUMBERS", 6 * 3)  # three passages of six numbers
+    rows = [Item("b", "Brick", "blue"), Item("long", "Long", "red " * 40), Item("c", "Cube", "red " * 10)]
+    source = CatalogComparison(
+        open_catalog(rows, max_text_bytes=1000), None, DRAFT, RejectsFile(tmp_path / "rejects"), ToyEncoder
+    )
+    ((compared, n_rows),) = source
+    assert ([one.item.item_id for one in compared], n_rows) == (["b", "c"], 3)
+    assert (source.n_items, source.n_rejected) == (2, 1)
+    assert source.named_keys.tolist() == sorted(item_keys(["b", "long", "c"]).tolist())
+    (line,) = (tmp_path / "rejects").read_text().splitlines()
+    reject = json.loads(line)
+    assert (reject["row"], reject["item_id"]) == (2, "long")
+    assert reject["reason"].startswith("the text has 6 passages; the limit is 3 ")

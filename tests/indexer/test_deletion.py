@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from stub_index import index_of, manifest
+from toy import ToyEncoder
 
 from semrec.errors import CatalogError
 from semrec.indexer.compare import CatalogComparison
@@ -19,7 +20,7 @@ INDEX = index_of(ITEMS, DRAFT)
 
 def deleted(rows, folder, *, sync=True, allow_large_delete=False):
     catalog = open_catalog(rows, max_text_bytes=1000)
-    source = CatalogComparison(catalog, INDEX, DRAFT, RejectsFile(folder / "rejects"))
+    source = CatalogComparison(catalog, INDEX, DRAFT, RejectsFile(folder / "rejects"), ToyEncoder)
     for _ in source:
         pass
     return keys_to_delete(source, INDEX, sync=sync, allow_large_delete=allow_large_delete)

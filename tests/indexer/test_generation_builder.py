@@ -8,7 +8,7 @@ from stub_index import manifest, points_of
 from semrec.errors import CatalogError
 from semrec.indexer.generation_builder import GenerationBuilder
 from semrec.store.edge import EdgeStore
-from semrec.types import Item
+from semrec.types import Item, item_keys
 
 DRAFT = manifest()
 
@@ -24,7 +24,7 @@ def test_counts_and_mean_are_those_of_the_points(store):
         builder.add([])
         builder.add(points_of([Item("c", "red " * 12)], DRAFT))
         assert store.current() is None
-        built = builder.complete()
+        built = builder.complete(item_keys([]))
     assert (store.current(), builder.generation) == (1, 1)
     assert (built.n_items, built.n_passages, built.n_changes) == (3, 4, 0)
     assert built.text_mean == pytest.approx([2 / 3, 0, 1 / 3, 0, 0, 0])
@@ -32,5 +32,5 @@ def test_counts_and_mean_are_those_of_the_points(store):
 
 def test_a_generation_without_items_is_an_error(store):
     with pytest.raises(CatalogError, match="nothing was indexed"), GenerationBuilder(store, DRAFT) as builder:
-        builder.complete()
+        builder.complete(item_keys([]))
     assert store.current() is None

@@ -19,8 +19,9 @@ from semrec.types import Item
 LIMIT = 100_000
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 FULL = TEXTS.filter(str.strip)
+IDS = FULL.filter(lambda text: "\0" not in text)
 ITEMS = st.lists(
-    st.builds(Item, FULL, FULL, TEXTS), min_size=1, max_size=12, unique_by=lambda item: item.item_id
+    st.builds(Item, IDS, FULL, TEXTS), min_size=1, max_size=12, unique_by=lambda item: item.item_id
 )
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

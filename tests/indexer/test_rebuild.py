@@ -35,7 +35,7 @@ def run(folder, draft=DRAFT, deleted=("gone",)):
     """Return the rebuild, the encoded texts by item id, and the copied points by item id."""
     index = index_of(BEFORE, DRAFT)
     catalog = open_catalog(SOURCE, max_text_bytes=1000)
-    source = CatalogComparison(catalog, index, draft, RejectsFile(folder / "rejects"))
+    source = CatalogComparison(catalog, index, draft, RejectsFile(folder / "rejects"), ToyEncoder)
     rebuild = Rebuild(index, DRAFT, draft, ToyEncoder)
     steps = list(rebuild.steps(source, [], source, lambda: np.sort(item_keys(deleted))))
     encoded = {

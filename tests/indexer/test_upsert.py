@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from shops import Counting, Shop, assert_same, encoded, found, stored
 from toy import WORDS as COLOURS
 
 from semrec.config import Settings
-from semrec.errors import CatalogError
+from semrec.errors import CatalogError, ItemRefusedError
+from semrec.store import item_limits
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
 from semrec.types import Item
@@ -166,6 +168,96 @@ def test_an_invalid_item_is_named_and_nothing_is_written(shop, item, reason):
     with pytest.raises(CatalogError, match=reason):
         shop.put_items([Item("new", "Sky", "blue"), item])
     assert sorted(stored(shop)) == ["a", "b", "c"]
+
+
+NAMES = ("p\\", "\\", 'a\\"b', "a.b", "[0]", "a[b]", "%5C", "%", "\0", "\n", " ", "größe", "x" * 70_000)
+"""Names of fields that a path in JSON could misread."""
+
+
+def test_any_name_of_a_field_is_stored_and_can_be_filtered_by(shop):
+    metadata = {name: f"value {place}" for place, name in enumerate(NAMES)}
+    shop.put_items([Item("d", "Sky", "blue", metadata)])
+    assert stored(shop)["d"].record.metadata == metadata
+    for name, value in metadata.items():
+        assert found(shop, "blue", where={name: value}) == ["d"]
+        assert found(shop, "blue", where={name: "another"}) == []
+    assert shop.put_items([Item("d", "Sky", "blue", metadata)]).unchanged == ("d",)
+
+
+@pytest.mark.parametrize("value", [-(2**63), 2**63 - 1])
+def test_the_largest_integers_are_stored_and_can_be_filtered_by(shop, value):
+    shop.put_items([Item("d", "Sky", "blue", {"size": value, "price": value})])
+    assert stored(shop)["d"].record.metadata == {"size": value, "price": value}
+    assert found(shop, "blue", where={"price": value}) == ["d"]
+    assert found(shop, "blue", where={"size": value}) == ["d"]
+
+
+def nested(depth):
+    value = "a"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ({"id": "d\0", "title": "Sky"}, "the id holds a NUL character"),
+        (
+            {"id": 10**5000, "title": "Sky"},
+            'item of type int (entry 2): "id" is a number with too many digits',
+        ),
+        ({"id": "x" * 9_000_000, "title": "Sky"}, "the limit is 8,388,608"),
+        (
+            {"id": "d", "title": "Sky", "metadata": {f"f{n}": "x" * 1_000_000 for n in range(9)}},
+            "id, texts and metadata together have 9,000,",
+        ),
+        ({"id": "d", "title": "Sky", "metadata": {"p": nested(5000)}}, "'p' is an object"),
+        ({"id": "d", "title": "Sky", "metadata": {"p": Decimal("sNaN")}}, '"p" is NaN'),
+        ({"id": "d", "title": "Sky", "metadata": {10**5000: 1}}, "of type int cannot be the name of a field"),
+        ({"id": "d", "title": "Sky", 10**5000: 1}, "an item has id, title, text and metadata"),
+        ({"id": "d", "title": "Sky", "metadata": {"price": 2**63}}, "too large for a 64-bit number"),
+    ],
+    ids=["NUL", "digits", "long id", "size", "depth", "sNaN", "name", "key", "2**63"],
+)
+def test_an_item_that_no_store_can_hold_is_refused_before_the_journal(shop, item, reason):
+    with pytest.raises(CatalogError) as refusal:
+        shop.put_items([Item("new", "Sky", "blue"), item])
+    assert reason in str(refusal.value)
+    assert len(str(refusal.value)) < 300
+    assert shop.delete_items(["new"]).unknown == ("new",)
+    assert shop.put_items([Item("good", "Sky", "blue")]).added == ("good",)
+
+
+def test_an_item_with_too_many_passages_is_refused_before_the_journal(shop, monkeypatch):
+    monkeypatch.setattr(item_limits, "MAX_ITEM_NUMBERS", 6 * 3)  # three passages of six numbers
+    with pytest.raises(CatalogError, match=r"item 'd': the text has 5 passages; the limit is 3 "):
+        shop.put_items([Item("d", "Sky", "blue " * 30)])
+    assert shop.put_items([Item("good", "Sky", "blue " * 9)]).added == ("good",)
+    assert sorted(stored(shop)) == ["a", "b", "c", "good"]
+
+
+def test_an_item_whose_vector_is_not_finite_is_refused_before_the_journal(shop, monkeypatch):
+    encode = shop.encoder.encode_documents
+
+    def encode_badly(texts, progress=None):
+        vectors = encode(texts, progress)
+        return np.where([["odd" in text] for text in texts], np.float32("nan"), vectors)
+
+    monkeypatch.setattr(shop.encoder, "encode_documents", encode_badly)
+    with pytest.raises(ItemRefusedError, match=r"item 'd' was not stored: vector 'text' holds NaN"):
+        shop.put_items([Item("new", "Sky", "blue"), Item("d", "odd")])
+    assert sorted(stored(shop)) == ["a", "b", "c"]
+    assert shop.put_items([Item("good", "Sky", "blue")]).added == ("good",)
+
+
+def test_ids_that_no_item_can_have_are_unknown(shop):
+    odd = ("", " ", "\0", "\ud800", "x" * 9_000_000)
+    report = shop.delete_items(["a", *odd])
+    assert (report.deleted, report.unknown) == (("a",), odd)
+    with pytest.raises(CatalogError, match="item id 5 is a int; give a text"):
+        shop.delete_items(["b", 5])
+    assert sorted(stored(shop)) == ["b", "c"]
 
 
 def test_a_single_item_instead_of_a_list_is_an_error(shop):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import shutil
 import threading
+from collections import namedtuple
 
 import pytest
+import sqlalchemy as sa
 from toy import WORDS, ToyEncoder
 
 from semrec import Item, Recommender, Settings
-from semrec.errors import StoreDamagedError
+from semrec.errors import StoreDamagedError, StoreError
 from semrec.events.item_changes import ChangeJournal
 from semrec.events.log import EventLog
 from semrec.store.edge import EdgeStore
+from semrec.store.edge_index import EdgeIndex
 
 ITEMS = [
     Item("r", "red thing", "red red", {"size": 1}),
@@ -117,6 +121,84 @@ def test_a_change_that_does_not_fit_the_index_is_left_out_with_a_warning(shop, t
     shop.close()
     assert found(shop, "odd", "new") == {"new": "new"}
     assert "'odd'" in caplog.text
+
+
+OLD_JOURNAL = {
+    "nul": {"item_id": "nul\0", "title": "red"},
+    "large": {"item_id": "large", "title": "red", "metadata": {"size": 2**63}},
+    "no number": {"item_id": "no number", "title": "red", "metadata": {"size": float("nan")}},
+    "long": {"item_id": "long", "title": "red", "text": "x" * 1_000_001},
+    "nothing": {"item_id": "nothing", "metadata": {"size": 1}},
+    "surrogate": {"item_id": "surrogate", "title": "red", "metadata": {"p": "\ud800"}},
+}
+"""Items that a database can hold and no index."""
+
+
+def test_an_item_of_the_journal_that_can_never_fit_is_set_aside(shop, tmp_path, caplog):
+    with EventLog.open(tmp_path / "shop") as log:
+        journal = ChangeJournal(log)
+        journal.put([Item("before", "before", "red")])
+        for item_id, item in OLD_JOURNAL.items():
+            row = {"seq": journal.last() + 1, "item_id": item_id, "item": json.dumps(item)}
+            with log.transaction(write=True) as connection:
+                connection.execute(sa.text("INSERT INTO semrec_changes VALUES (:seq, :item_id, :item)"), row)
+        journal.put([Item("after", "after", "red")])
+    shop.close()
+    assert found(shop, "before", "after") == {"before": "before", "after": "after"}
+    facts = shop.info()
+    assert facts["items_set_aside"] == len(OLD_JOURNAL) == len(facts["set_aside"])
+    for item_id in OLD_JOURNAL:
+        assert f"item '{item_id}' of the journal is set aside" in caplog.text or item_id == "nul"
+    caplog.clear()
+    shop.put_items([Item("large", "large", "red"), Item("new", "new", "red")])
+    shop.delete_items(["long", "r"])
+    assert found(shop, "large", "new", "r") == {"large": "large", "new": "new"}
+    assert shop.info()["items_set_aside"] == len(OLD_JOURNAL) - 2
+    shop.index([*ITEMS, Item("nothing", "now", "red")])
+    assert shop.info()["items_set_aside"] == len(OLD_JOURNAL) - 3
+    assert caplog.text == ""
+    shop.close()
+    assert found(shop, "nothing", "after") == {"nothing": "now", "after": "after"}
+    before = shop.generation
+    shop.index([*ITEMS, *(Item(f"n{n}", "red", "red") for n in range(2000))])
+    assert shop.generation == before + 1
+    assert shop.info()["items_set_aside"] == len(OLD_JOURNAL) - 3
+    shop.index(ITEMS, rebuild=True)
+    assert shop.info()["items_set_aside"] == 0
+
+
+def refuse(monkeypatch, *item_ids):
+    """Let the engine refuse to write these items, as it would for a value that no check knows."""
+    upsert = EdgeIndex.upsert
+
+    def refuse_some(index, points):
+        if any(point.record.item_id in item_ids for point in points):
+            raise StoreError("the embedded index failed: it does not like this item")
+        upsert(index, points)
+
+    monkeypatch.setattr(EdgeIndex, "upsert", refuse_some)
+
+
+def test_an_item_that_only_the_engine_refuses_is_set_aside(shop, tmp_path, monkeypatch):
+    with EventLog.open(tmp_path / "shop") as log:
+        ChangeJournal(log).put([Item(f"i{n}", f"item {n}", "red", {"n": n}) for n in range(20)])
+    shop.close()
+    refuse(monkeypatch, "i7", "i13")
+    assert len(found(shop, *(f"i{n}" for n in range(20)))) == 18
+    assert shop.info()["items_set_aside"] == 2
+    assert shop.put_items([Item("new", "new", "red")]).added == ("new",)
+
+
+def test_no_item_is_set_aside_while_the_store_takes_no_write(shop, tmp_path, monkeypatch):
+    with EventLog.open(tmp_path / "shop") as log:
+        ChangeJournal(log).put([Item("new", "new", "red")])
+    shop.close()
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "total used free")(2**40, 2**40, 0))
+        with pytest.raises(StoreError, match="is full"):
+            shop.put_items([Item("other", "other", "red")])
+    assert found(shop, "new") == {"new": "new"}
+    assert shop.info()["items_set_aside"] == 0
 
 
 def test_answers_never_see_a_change_half_done(shop):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 
-from semrec.errors import CatalogError
+from semrec.errors import CatalogError, shown
 from semrec.indexer.sources import textfile
 from semrec.indexer.sources.source_files import STANDARD_INPUT, paths_of
 from semrec.indexer.sources.textfile import RawRow
@@ -121,7 +121,10 @@ def _entry_rows(entries: Iterable[Any]) -> Iterator[RawRow]:
             fault = f"metadata has a field with the name {clash}" if clash else None
             yield RawRow(number, {**entry.metadata, **roles}, fault)
         elif isinstance(entry, Mapping):
-            yield RawRow(number, {str(name): value for name, value in entry.items()})
+            named = {name: value for name, value in entry.items() if isinstance(name, str)}
+            other = next((name for name in entry if not isinstance(name, str)), None)
+            fault = None if len(named) == len(entry) else f"the name {shown(other)} of a field is not text"
+            yield RawRow(number, named, fault)
         else:
             yield RawRow(number, {}, f"is a {type(entry).__name__}, not an item or a dict")
 

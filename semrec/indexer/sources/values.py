@@ -15,6 +15,7 @@ from uuid import UUID
 
 import numpy as np
 
+from semrec.store.item_limits import INT64
 from semrec.store.protocol import FieldType
 from semrec.types import Value
 
@@ -24,7 +25,6 @@ Kind: TypeAlias = Literal["keyword", "integer", "float", "bool", "object"]
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-_INT64 = range(-(2**63), 2**63)
 _DATES = (datetime.date, datetime.time)
 _OBJECTS_WITH_TEXT = (Decimal, UUID, datetime.timedelta)
 
@@ -63,8 +63,14 @@ def kind_of(value: Any, *, parse: bool) -> Kind | None:
     if isinstance(value, (float, Decimal)):
         return "float"
     if isinstance(value, (list, tuple)):
-        return "object" if any(kind_of(entry, parse=False) == "object" for entry in value) else "keyword"
+        return "keyword" if all(map(_can_be_in_list, value)) else "object"
     return "keyword" if isinstance(value, (*_DATES, *_OBJECTS_WITH_TEXT)) else "object"
+
+
+def _can_be_in_list(entry: Any) -> bool:
+    """Return whether a list with this entry can be metadata; a list in a list cannot."""
+    entry = plain(entry)
+    return not isinstance(entry, (list, tuple)) and kind_of(entry, parse=False) != "object"
 
 
 def _kind_of_text(value: str) -> Kind | None:
@@ -75,7 +81,7 @@ def _kind_of_text(value: str) -> Kind | None:
         return "bool"
     if _INTEGER.fullmatch(value):
         # Longer numbers are codes, such as EANs: as text they lose no digit.
-        return "integer" if len(value) < 20 and int(value) in _INT64 else "keyword"
+        return "integer" if len(value) < 20 and int(value) in INT64 else "keyword"
     return "float" if _is_float(value) else "keyword"
 
 
@@ -170,7 +176,7 @@ def _integer(value: Any) -> int:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise MisfitError(f"is {_words(value)}, not an integer")
-    if value not in _INT64:
+    if value not in INT64:
         raise MisfitError("is too large for a 64-bit number")
     return value
 
@@ -179,9 +185,12 @@ def _float(value: Any) -> float:
     if not isinstance(value, (int, float, Decimal)) or isinstance(value, bool):
         raise MisfitError(f"is {_words(value)}, not a number")
     try:
-        return float(_finite(float(value)))
+        number = float(value)
     except OverflowError as error:
         raise MisfitError("is too large for a 64-bit number") from error
+    except ValueError as error:  # a signaling NaN of decimal
+        raise MisfitError("is NaN") from error
+    return float(_finite(number))
 
 
 def _bool(value: Any) -> bool:
