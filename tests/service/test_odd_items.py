@@ -43,7 +43,7 @@ class Shop:
         self.folder = folder
         self._store = ServerStore("shop", client=QdrantClient(":memory:")) if engine == "memory" else None
         self._n_checks = 0
-        self.recommender = self._open()
+        self.recommender = self.reopened()
         self.recommender.index(ANCHORS)
 
     def check(self):
@@ -57,9 +57,10 @@ class Shop:
             assert self.recommender.delete_items([good.item_id]).deleted == (good.item_id,)
             assert self.recommender.info()["items_set_aside"] == 0
             self.recommender.close()
-            self.recommender = self._open()
+            self.recommender = self.reopened()
 
-    def _open(self):
+    def reopened(self):
+        """Return a recommender as the next process would open it."""
         return Recommender(self.folder, SETTINGS, store=self._store, encoder=ToyEncoder(passage_tokens=8))
 
 
@@ -87,6 +88,7 @@ def put_over_http(shop, items):
                 assert answer.status_code in (200, 400, 413, 422), answer.text
                 assert len(answer.text) < 2000 or answer.status_code == 200
                 taken += answer.status_code == 200
+    shop.recommender = shop.reopened()
     return taken
 
 
