@@ -174,7 +174,7 @@ class Recommender:
     # -- generations -------------------------------------------------------------------------------
 
     def generations(self) -> list[GenerationFacts]:
-        """Return all complete generations, oldest first."""
+        """Return all generations, oldest first, also builds that are not complete."""
         from semrec.workspace.generations import list_generations
 
         return list_generations(self._workspace)

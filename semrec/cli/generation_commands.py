@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -19,6 +19,9 @@ from semrec.cli.options import (
 )
 from semrec.cli.printing import err, out, print_json
 
+if TYPE_CHECKING:
+    from semrec.workspace.generations import GenerationFacts
+
 
 def generations(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -26,23 +29,34 @@ def generations(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the complete generations of the index. Use `rollback` to return to an older one."""
+    """List the generations of the index. Use `rollback` to return to an older one."""
     with opened_workspace(workspace, debug, qdrant=qdrant) as recommender:
         found = recommender.generations()
         if as_json:
             print_json({"generations": [asdict(facts) for facts in found]})
             return
-        table = Table("generation", "built", "items", "encoder", "models", "in use by", box=None)
+        table = Table("generation", "built", "items", "encoder", "models", "MB", "in use by", box=None)
         for facts in found:
-            table.add_row(
-                f"{facts.number}{' (current)' if facts.is_current else ''}",
-                time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(facts.built_at)),
-                f"{facts.n_items:,}",
-                facts.encoder,
-                "yes" if facts.has_models else "no",
-                facts.owner or "",
-            )
+            size = "" if facts.n_bytes is None else f"{facts.n_bytes / 2**20:,.1f}"
+            table.add_row(*_described(facts), size, facts.owner or "")
         out.print(table)
+        if any(facts.is_dead for facts in found):
+            err.print("dead: what a killed build has left. The next build removes or continues it.")
+
+
+def _described(facts: GenerationFacts) -> tuple[str, str, str, str, str]:
+    """Return number, time, items, encoder and models of a generation for a table."""
+    if facts.is_dead:
+        return f"{facts.number} (dead)", "", "", "", ""
+    if not facts.is_complete:
+        return f"{facts.number} (not complete)", "", "", "", ""
+    return (
+        f"{facts.number}{' (current)' if facts.is_current else ''}",
+        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(facts.built_at)),
+        f"{facts.n_items:,}",
+        facts.encoder,
+        "yes" if facts.has_models else "no",
+    )
 
 
 def rollback(

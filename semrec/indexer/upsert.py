@@ -41,7 +41,7 @@ def write_items(
     manifest: Manifest,
     encoder: Callable[[], Encoder],
     items: Iterable[Item],
-    before_write: Callable[[Sequence[Item]], None] = lambda batch: None,
+    before_write: Callable[[Sequence[Item]], object] = lambda batch: None,
 ) -> Written:
     """Write items into an open generation; unchanged items are not written.
 

@@ -121,12 +121,11 @@ class EdgeStore:
             raise StoreError(f"{self._folder} has no complete generation {generation}") from None
 
     def create(self, vectors: Sequence[VectorField], key: str = "") -> tuple[int, EdgeIndex]:
-        """Start the next generation, empty and invisible to readers; failed builds are removed."""
+        """Start the next generation, empty and invisible to readers; dead builds are removed before."""
         with edge_errors(self._folder):
             self._generations.mkdir(parents=True, exist_ok=True)
             if self.named() is None and not self.generations():
                 write_current(self._current, 0)  # so that a missing file is damage
-            require_space(self._generations)
             number, owner = self._claim_next()
             try:
                 folder = self._path(number)
@@ -191,6 +190,21 @@ class EdgeStore:
         """Return which process has a generation open, in words; None if none has."""
         return owner_of(self._path(generation))
 
+    def incomplete(self) -> dict[int, str | None]:
+        """Return the builds that are not complete: the process that is building, in words; None if dead."""
+        numbers = set(numbers_in(self._generations)) - set(self.generations())
+        return {number: owner_of(self._path(number)) for number in sorted(numbers)}
+
+    def remove_dead(self) -> None:
+        """Remove builds, and copies for readers, whose processes have ended."""
+        if self._generations.is_dir():
+            with edge_errors(self._folder), held(self._generations):
+                self._remove_dead()
+
+    def size(self, generation: int) -> int | None:
+        """Return the bytes that a generation takes on the disk."""
+        return allocated_bytes(self._path(generation))
+
     def builder(self) -> str | None:
         """Return None: no other machine can build in this folder."""
         return None
@@ -217,17 +231,20 @@ class EdgeStore:
         return self._generations / str(generation)
 
     def _claim_next(self) -> tuple[int, Owner]:
-        """Make and own the folder of the next generation, and remove those of failed builds."""
+        """Make and own the folder of the next generation; what dead builds have left is removed before."""
         # Held, because a new folder without its owner looks like a failed build.
         with held(self._generations):
-            numbers = numbers_in(self._generations)
-            number = max(numbers, default=0) + 1
+            number = max(numbers_in(self._generations), default=0) + 1
+            self._remove_dead()
+            require_space(self._generations)
             self._path(number).mkdir()
-            owner = Owner(self._path(number))
-            for old in set(numbers) - set(self.generations()):
-                _remove_if_free(self._path(old))
-            self._remove_abandoned_copies()
-            return number, owner
+            return number, Owner(self._path(number))
+
+    def _remove_dead(self) -> None:
+        """Remove builds and copies whose processes have ended; `generations` is held."""
+        for number in set(numbers_in(self._generations)) - set(self.generations()):
+            _remove_if_free(self._path(number))
+        self._remove_abandoned_copies()
 
     def _copy(self, folder: Path) -> tuple[Path, Owner]:
         """Return a copy of a generation's folder, owned; abandoned copies are removed."""

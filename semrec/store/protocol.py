@@ -366,7 +366,7 @@ class Store(Protocol):
         """Return the manifest of a complete generation."""
 
     def create(self, vectors: Sequence[VectorField], key: str = "") -> tuple[int, Index]:
-        """Start the next generation, invisible to readers; dead builds are removed.
+        """Start the next generation, invisible to readers; dead builds are removed before.
 
         It is empty, unless the store has kept a dead build of the same key: then that one is continued.
 
@@ -396,6 +396,15 @@ class Store(Protocol):
 
     def builder(self) -> str | None:
         """Return which process on another machine builds a generation, in words; None if none does."""
+
+    def incomplete(self) -> dict[int, str | None]:
+        """Return the builds that are not complete: the process that is building, in words; None if dead."""
+
+    def remove_dead(self) -> None:
+        """Remove what builds have left whose processes have ended."""
+
+    def size(self, generation: int) -> int | None:
+        """Return the bytes that a generation takes on the disk, also of a dead build; None if not known."""
 
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""

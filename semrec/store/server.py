@@ -163,8 +163,20 @@ class ServerStore:
 
     def builder(self) -> str | None:
         """Return which process builds a generation, by its lease; None if none does."""
-        builders = (builder_of(metadata) for metadata in self._unfinished())
-        return next(filter(None, builders), None)
+        return next(filter(None, self.incomplete().values()), None)
+
+    def incomplete(self) -> dict[int, str | None]:
+        """Return the builds that are not complete: the process that is building, in words; None if dead."""
+        metadata = {number: self._metadata(name) for number, name in self._names().items()}
+        builders = {number: builder_of(one) for number, one in metadata.items() if not one.get(_MANIFEST)}
+        return {number: name for number, name in builders.items() if name or is_dead(metadata[number])}
+
+    def remove_dead(self) -> None:
+        """Do nothing: a dead build may be continued, and `create` removes those that cannot be."""
+
+    def size(self, generation: int) -> int | None:
+        """Return None: a server does not tell."""
+        return None
 
     def make_current(self, generation: int) -> None:
         """Let readers use this generation, in one atomic step."""
@@ -229,11 +241,6 @@ class ServerStore:
         if self._ownership:
             self._ownership.check(metadata, self._alias, self._where)
         return metadata
-
-    def _unfinished(self) -> list[Mapping[str, Any]]:
-        """Return the metadata of all builds that are not complete."""
-        metadata = map(self._metadata, self._names().values())
-        return [one for one in metadata if not one.get(_MANIFEST)]
 
     def _read(self, generation: int) -> tuple[str, Manifest]:
         """Return collection and manifest of a complete generation."""

@@ -1,4 +1,4 @@
-"""The complete generations of an index: what each holds, and going back to an older one."""
+"""The generations of an index: what each holds, and going back to an older one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from semrec.workspace.session import OpenWorkspace
 
 @dataclass(frozen=True, slots=True)
 class GenerationFacts:
-    """Facts about a complete generation.
+    """Facts about a generation.
 
     Parameters
     ----------
     number : its number; a newer generation has a larger one.
-    built_at : unix seconds, UTC.
+    built_at : unix seconds, UTC; 0 for a build that is not complete.
     n_items : number of items.
     encoder : name of the encoder of its texts.
     has_models : `fit` has learned for it.
     is_current : it is the generation that answers.
-    owner : the process that has it open, in words; None if no process has, or if it is on a server.
+    owner : the process that has it open or builds it, in words; None if no process has, or if it is complete
+        and on a server.
+    is_complete : False: a build that is running, or a dead one, which the next build removes.
+    n_bytes : space on the disk; None on a server.
     """
 
     number: int
@@ -36,14 +39,21 @@ class GenerationFacts:
     has_models: bool
     is_current: bool
     owner: str | None
+    is_complete: bool = True
+    n_bytes: int | None = None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it is what a build has left whose process has ended."""
+        return not self.is_complete and self.owner is None
 
 
 def list_generations(workspace: OpenWorkspace) -> list[GenerationFacts]:
-    """Return all complete generations, oldest first."""
+    """Return all generations, oldest first, also builds that are not complete."""
     store = workspace.store()
     current = store.named()
     manifests = {number: store.manifest(number) for number in store.generations()}
-    return [
+    complete = [
         GenerationFacts(
             number=number,
             built_at=manifest.built_at,
@@ -52,9 +62,17 @@ def list_generations(workspace: OpenWorkspace) -> list[GenerationFacts]:
             has_models=bool(manifest.models),
             is_current=number == current,
             owner=store.owner(number),
+            n_bytes=store.size(number),
         )
         for number, manifest in manifests.items()
     ]
+    unfinished = [
+        GenerationFacts(
+            number, 0.0, 0, "", False, False, owner, is_complete=False, n_bytes=store.size(number)
+        )
+        for number, owner in store.incomplete().items()
+    ]
+    return sorted([*complete, *unfinished], key=lambda facts: facts.number)
 
 
 def rollback(workspace: OpenWorkspace, number: int | None) -> int:

@@ -50,6 +50,7 @@ def index(workspace: OpenWorkspace, source: Any, options: IndexOptions) -> Index
     with ExitStack() as stack:
         if existed := workspace.exists:
             stack.enter_context(building(workspace.store(), workspace.folder))
+            workspace.remove_dead_builds()
         last_change = workspace.last_change()  # before the catalog is read, because it may lack later ones
         before = None if options.rebuild else workspace.current_manifest()
         run = FileRun(workspace, regular_files(source), options.deciding, before, last_change)

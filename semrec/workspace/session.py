@@ -67,6 +67,7 @@ class OpenWorkspace:
         self.write_lock = Lock()
         self._store = store
         self._store_lock = Lock()
+        self._has_reclaimed = False
         self._log: EventLog | None = None
         self._log_lock = Lock()
 
@@ -228,6 +229,7 @@ class OpenWorkspace:
         """Change items of the generation that answers, after the changes it has missed; one at a time."""
         from semrec.events.item_changes import ChangeJournal
 
+        self.remove_dead_builds()
         with self.write_lock, self.live_index.pin() as handle:
             journal = ChangeJournal(self.event_log())
             with journal.applying():
@@ -236,6 +238,13 @@ class OpenWorkspace:
                 change = Change(handle, index, manifest, journal, self.store(), self.settings)
                 change.commit(manifest)
                 yield change
+
+    def remove_dead_builds(self) -> None:
+        """Remove what dead builds have left, once in a process; the next build removes what cannot be now."""
+        if not self._has_reclaimed:
+            self._has_reclaimed = True
+            with suppress(StoreError):
+                self.store().remove_dead()
 
     def follow_change(self, change: Change) -> None:
         """Make a change of the journal also in the generation that answers now, if that is another one."""

@@ -16,6 +16,7 @@ from semrec.errors import StoreDamagedError, StoreError, StoreLockedError, Works
 from semrec.store import edge
 from semrec.store.edge import EdgeStore
 from semrec.store.edge_files import edge_errors
+from semrec.store.owner import owner_of
 from semrec.store.row_file import RowFile
 
 HOLD = "index = store.open(1); print('open', flush=True); sys.stdin.read()"
@@ -159,6 +160,30 @@ def test_dead_builds_are_removed_and_live_ones_left_alone(store, child, tmp_path
     with pytest.raises(StoreLockedError):
         store.drop(3)
     index.close()
+
+
+def test_dead_builds_are_removed_before_the_space_is_checked(store, child, tmp_path, monkeypatch):
+    build(store, points(3))
+    dead = child(BUILD)
+    dead.stdout.readline()
+    assert store.incomplete() == {2: owner_of(tmp_path / "generations" / "2")}
+    assert f"process {dead.pid} (" in store.incomplete()[2]
+    dead.kill()
+    dead.wait()
+    assert store.incomplete() == {2: None}
+    assert store.size(2) > 0
+    left = tmp_path / "generations" / "2"
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: usage(2**40, 2**40, 2**20 if left.exists() else 2**39)
+    )
+    number, index = store.create(VECTORS)
+    assert (number, left.exists()) == (3, False)
+    assert list(store.incomplete()) == [3]
+    index.close()
+    store.remove_dead()
+    assert store.incomplete() == {}
+    assert store.generations() == [1]
 
 
 def test_a_full_disk_stops_the_build_and_the_previous_index_answers(store, child):

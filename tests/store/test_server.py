@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -181,6 +182,9 @@ def test_a_live_build_is_left_alone_and_a_dead_one_removed(memory, client, monke
         patch.setattr(server_lease.platform, "node", lambda: "elsewhere")
         alive.upsert(points(2))  # renews its lease, which the other does not
     monkeypatch.setattr(server_lease.time, "time", lambda: now + 4000)
+    assert list(memory.incomplete()) == [1, 2]
+    assert f"process {os.getpid()} (" in memory.incomplete()[1]
+    assert memory.incomplete()[2] is None
     third, _ = memory.create(VECTORS)
     assert third == 3
     names = [collection.name for collection in client.get_collections().collections]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from semrec import Item, Recommender, Settings
 from semrec.cli.app import app
 from semrec.errors import StoreError, WorkspaceError
 from semrec.events.item_changes import ChangeJournal
+from semrec.store import VectorField
 from semrec.store.edge import EdgeStore
 
 ITEMS = [Item("r", "red thing", "red red"), Item("g", "green thing", "green"), Item("b", "blue", "blue")]
@@ -49,11 +51,52 @@ def test_generations_are_listed(folder):
         assert status == 0
         assert f"process {os.getpid()} " in two.pop("owner")
         assert one.pop("built_at") < two.pop("built_at")
-        facts = {"encoder": "toy", "has_models": False}
+        assert one.pop("n_bytes") > 0 < two.pop("n_bytes")
+        facts = {"encoder": "toy", "has_models": False, "is_complete": True}
         assert one == {"number": 1, "n_items": 1, "is_current": False, "owner": None, **facts}
         assert two == {"number": 2, "n_items": 3, "is_current": True, **facts}
     status, out, _ = semrec("generations", folder)
     assert (status, "2 (current)" in out, "toy" in out) == (0, True, True)
+
+
+def leave_a_dead_build(folder):
+    """Leave what a build leaves that was killed."""
+    left = folder / "generations" / "7"
+    shutil.copytree(folder / "generations" / "2", left)
+    (left / "manifest.json").unlink()
+    return left
+
+
+def test_dead_and_running_builds_are_listed(folder):
+    leave_a_dead_build(folder)
+    number, index = EdgeStore(folder).create([VectorField("text", "dense", 2)])
+    leave_a_dead_build(folder)
+    with open_shop(folder) as shop:
+        dead, running = shop.generations()[2:]
+        assert (dead.number, dead.is_complete, dead.is_dead, dead.owner) == (7, False, True, None)
+        assert dead.n_bytes > 0
+        assert (running.number, running.is_complete, running.is_dead) == (number, False, False)
+        assert f"process {os.getpid()} " in running.owner
+    status, out, err = semrec("generations", folder)
+    assert (status, "7 (dead)" in out, f"{number} (not" in out) == (0, True, True)
+    assert "The next build removes or continues it" in err
+    index.close()
+
+
+@pytest.mark.parametrize("change", ["put", "delete", "index"])
+def test_the_first_change_of_a_process_removes_dead_builds(folder, change):
+    left = leave_a_dead_build(folder)
+    with open_shop(folder) as shop:
+        assert names(shop) == ["b", "g", "r"]
+        assert left.exists()
+        if change == "put":
+            shop.put_items([Item("new", "red")])
+        elif change == "delete":
+            shop.delete_items(["nowhere"])
+        else:
+            shop.index(ITEMS)
+        assert not left.exists()
+        assert [facts.number for facts in shop.generations()] == [1, 2]
 
 
 def test_a_running_process_follows_a_rollback_there_and_back(folder):
