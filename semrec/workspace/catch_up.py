@@ -16,6 +16,7 @@ from semrec.errors import (
     CatalogError,
     ItemRefusedError,
     SemrecError,
+    StoreDamagedError,
     StoreError,
     StoreLockedError,
     StoreUnavailableError,
@@ -129,7 +130,7 @@ class _Replay:
         """Write items; halve a batch that fails, until each item that cannot be written is found."""
         try:
             written = write_items(self._index, self.manifest, self._encoder, items)
-        except (StoreLockedError, StoreUnavailableError):
+        except (StoreDamagedError, StoreLockedError, StoreUnavailableError):
             raise
         except (CatalogError, StoreError) as error:
             if len(items) > 1:
