@@ -92,15 +92,16 @@ class CountingRules:
 
         An event of weight 0 counts here: it says something about earlier events on its item.
         """
-        if event.time is not None and not self.earliest <= event.time <= self.latest:
+        value, seconds = event.value, event.time
+        if seconds is not None and not self.earliest <= seconds <= self.latest:
             return "impossible_time"
-        if event.value is not None and not -MOST_VALUE <= event.value <= MOST_VALUE:
+        if value is not None and not -MOST_VALUE <= value <= MOST_VALUE:
             return "impossible_value"
         if event.kind not in self.kind_weights:
             return "unknown_kind"
-        if event.kind == "rate" and event.value is not None and self.rating_scale is not None:
+        if value is not None and event.kind == "rate" and self.rating_scale is not None:
             low, high = self.rating_scale
-            return None if low <= event.value <= high else "outside_scale"
+            return None if low <= value <= high else "outside_scale"
         return None
 
     def hint(self, reason: str, event: Event) -> str:

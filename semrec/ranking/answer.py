@@ -178,7 +178,7 @@ def _why_nothing_counts(user: str, asked: Asked, history: History, generation: G
 
 def _hidden(query: Query, history: History) -> Keys:
     """Return the keys that are never recommended."""
-    return np.unique(item_keys([*query.exclude, *(history.seen if query.exclude_seen else ())]))
+    return np.union1d(item_keys(query.exclude), history.seen_keys[: None if query.exclude_seen else 0])
 
 
 def _question(asked: Asked, history: History, generation: Generation) -> Question:

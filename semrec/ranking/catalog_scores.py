@@ -25,7 +25,7 @@ from semrec.signals.catalog_matrix import Histories
 from semrec.signals.item_item import columns_of
 from semrec.signals.standard import seen_in, standardised
 from semrec.store import Index
-from semrec.types import Condition, Float1D, Float2D, Keys, Value, item_keys
+from semrec.types import Condition, Float1D, Float2D, Keys, Value
 
 Places: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Histories, and rows of the catalog: one pair for each place."""
@@ -357,7 +357,7 @@ def _matrix(histories: Sequence[History], catalog: MappedCatalog) -> csr_array:
 
 def _places_of_seen(histories: Sequence[History], catalog: MappedCatalog) -> Places:
     """Return the histories and the rows of the items that they have seen."""
-    keys = [item_keys(history.seen) for history in histories]
+    keys = [history.seen_keys for history in histories]
     users = np.repeat(np.arange(len(histories)), [len(own) for own in keys])
     wanted = np.concatenate([np.empty(0, np.uint64), *keys])
     rows = np.minimum(np.searchsorted(catalog.keys, wanted), len(catalog) - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +46,13 @@ class History:
     def length(self) -> int:
         """Items that speak for something; where none does, those that speak against something."""
         return int(np.count_nonzero(self.weights > 0) or np.count_nonzero(self.weights))
+
+    @property
+    def seen_keys(self) -> Keys:
+        """Keys of the items that the user has used, uint64 (n_seen,)."""
+        seen, known = set(self.seen), set(self.item_ids)
+        used = np.fromiter((item_id in seen for item_id in self.item_ids), bool, len(self.item_ids))
+        return np.concatenate([self.keys[used], item_keys(seen - known)])
 
     @property
     def is_empty(self) -> bool:
@@ -94,13 +101,14 @@ def rules_of(generation: Generation) -> CountingRules:
     return CountingRules.of(generation.settings.events, generation.rating_scale)
 
 
-def seen_items(events: Iterable[Event], settings: EventSettings) -> tuple[str, ...]:
+def seen_items(events: Sequence[Event], settings: EventSettings) -> tuple[str, ...]:
     """Return the items of all events but those of `EventSettings.shown_kinds`, each once.
 
     An event tells that its item was used, also if it has no weight, or an impossible value or time.
     """
-    shown = {kind.lower() for kind in settings.shown_kinds}
-    return tuple(dict.fromkeys(event.item_id for event in events if event.kind.lower() not in shown))
+    names = {kind.lower() for kind in settings.shown_kinds}
+    shown = {kind for kind in {event.kind for event in events} if kind.lower() in names}
+    return tuple(dict.fromkeys(event.item_id for event in events if event.kind not in shown))
 
 
 def known_history(events: Sequence[Event], generation: Generation, read: ReadItems) -> History:

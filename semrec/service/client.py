@@ -203,6 +203,8 @@ class Client:
     ) -> EventsOut:
         """Store events. When this returns, they are on the disk, and the next query uses them.
 
+        `EventsOut.left_out` tells which of them do not count in answers, and why.
+
         Parameters
         ----------
         events : `EventIn` objects, or dicts with their fields.

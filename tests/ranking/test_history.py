@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,12 @@ def test_preferences_scale_liked_items_only():
     after = apply_preferences(before, np.array([0, 0, 1, -1]), np.array([0.0, 0.5], np.float32))
     assert after.weights.tolist() == [0.0, 0.0, 2.0, -1.0]
     assert before.weights.tolist() == [1.0, 2.0, 4.0, -1.0]
+
+
+def test_what_was_seen_has_keys_in_the_index_or_not():
+    before = replace(history(1.0, 2.0), seen=("z", "b", "y"))
+    assert sorted(before.seen_keys.tolist()) == sorted(item_keys(["b", "y", "z"]).tolist())
+    assert history(1.0).seen_keys.tolist() == []
 
 
 def test_a_history_of_unknown_items_names_the_first_five():
