@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from semrec.indexer.rejects import Reject
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
+    from semrec.store.check import Checked
     from semrec.workspace.generations import GenerationFacts
 
 
@@ -53,8 +54,7 @@ class Recommender:
         folder : the workspace.
         settings : of this recommender.
         store : None: the one that the settings and the workspace name.
-        encoder : used for indexing and for queries, whatever encoder the settings name; None: the one that
-            the settings name.
+        encoder : for indexing and for queries; None: the one that the settings name.
         """
         self._workspace = OpenWorkspace(folder, settings, store=store, encoder=encoder)
 
@@ -495,19 +495,13 @@ class Recommender:
             return draw_map(generation.index, generation.manifest)
 
     def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
-        """Return the places of items on the map, x and y in [-1, 1] by id; unknown ids are left out.
-
-        None if there is no map, see `map`.
-        """
+        """Return x and y in [-1, 1] by id of items on the map, see `map`; unknown ids are left out."""
         with self._workspace.live_index.read() as generation:
             return place_items(generation.index, generation.manifest, item_ids)
 
     @contextmanager
     def reading(self) -> Iterator[Generation]:
-        """Keep the generation that answers open, to read its index, its signals and its manifest.
-
-        Its items may change meanwhile. `close` waits until the context ends.
-        """
+        """Keep the generation that answers open, to read it; its items may change. `close` waits."""
         with self._workspace.live_index.pin() as handle:
             yield handle.generation
 
@@ -521,6 +515,15 @@ class Recommender:
         """
         with self._workspace.live_index.read() as generation:
             self._workspace.encoders.text_vector("warm", generation.manifest)
+
+    def check(self) -> list[Checked]:
+        """Read everything and compare it with its checksums; return one result for each part.
+
+        Damage raises nothing: it is in `Checked.faults`, with commands that help.
+        """
+        from semrec.workspace.check import check_workspace
+
+        return check_workspace(self._workspace)
 
     def info(self) -> dict[str, Any]:
         """Return facts about the workspace and its index, as plain values."""

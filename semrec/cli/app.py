@@ -11,7 +11,7 @@ from semrec.cli.index_commands import delete, index
 from semrec.cli.learning_commands import evaluate, fit
 from semrec.cli.recommend_commands import recommend, similar
 from semrec.cli.serve_command import serve
-from semrec.cli.workspace_commands import demo, info, take_over
+from semrec.cli.workspace_commands import check, demo, info, take_over
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,6 +27,7 @@ for command in (
     recommend,
     similar,
     info,
+    check,
     take_over,
     demo,
     events,

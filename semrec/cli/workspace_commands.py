@@ -1,4 +1,4 @@
-"""Commands for a whole workspace: `info`, `demo`."""
+"""Commands for a whole workspace: `info`, `check`, `demo`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.text import Text
 
 from semrec.cli.options import (
@@ -47,6 +48,30 @@ def take_over(
     """Make an index on a Qdrant server that of this workspace; its old workspace is refused from then on."""
     with opened_workspace(workspace, debug, qdrant=qdrant, collection=collection) as recommender:
         err.print(Text(f"{recommender.take_over()} belongs to {workspace} now."), soft_wrap=True)
+
+
+def check(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    qdrant: QdrantOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Read everything that is stored and compare it with its checksums. Exit status 1 means damage."""
+    from semrec.service.api_keys import ApiKeys
+    from semrec.workspace.check import checked
+
+    with opened_workspace(workspace, debug, qdrant=qdrant) as recommender:
+        parts = recommender.check()
+        keys = ApiKeys(workspace)
+        parts.append(checked("API keys", lambda: f"{len(keys.all())} keys"))
+        if as_json:
+            print_json({"parts": [part.to_dict() for part in parts]})
+        for part in parts if not as_json else ():
+            style = "red" if part.faults else None
+            state = f"damaged: {'; '.join(part.faults)}" if part.faults else f"ok  {part.content}"
+            out.print(Text(f"{part.part:30} {state}"), style=style, soft_wrap=True)
+        if any(part.faults for part in parts):
+            raise typer.Exit(1)
 
 
 def in_one_line(value: Any) -> str:

@@ -129,6 +129,21 @@ class EventLog:
         """Open a transaction, for tables beside the events; see `Database.transaction`."""
         return self._database.transaction(write=write)
 
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong: of the file, and of events that have changed since they were stored."""
+        if self.path is not None:
+            with self.transaction() as connection:
+                rows = connection.exec_driver_sql("PRAGMA integrity_check(3)").all()
+            yield from (str(row[0]) for row in rows if row[0] != "ok")
+        n_changed = 0
+        stored = sa.select(_events.c.seq, *_COLUMNS, _events.c.user_key, _events.c.event_key)
+        for rows in self._pages(stored, (_events.c.seq,), FRAME_ROWS):
+            keys = {(row.user_key, row.event_key) for row in rows}
+            again = with_keys(pl.DataFrame([row[1:-2] for row in rows], schema=SCHEMA, orient="row"))
+            n_changed += len(keys.difference(again.select("user_key", "event_key").rows()))
+        if n_changed:
+            yield f"{n_changed:,} events have changed since they were stored"
+
     def damaged(self, reason: str) -> StoreDamagedError:
         """Return the error for a damaged log, with commands that start a new one."""
         return self._database.damaged(reason)

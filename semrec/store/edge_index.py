@@ -14,7 +14,6 @@ import numpy as np
 import qdrant_edge as qe
 
 from semrec.errors import StoreError
-from semrec.mathematics.rows import unit_rows
 from semrec.store.edge_files import damaged_error, edge_errors, require_space, shard_path
 from semrec.store.edge_messages import (
     SCHEMAS,
@@ -52,7 +51,8 @@ from semrec.store.protocol import (
 )
 from semrec.store.reading import LARGE_PAGE, PointReader
 from semrec.store.row_file import RowFile
-from semrec.store.sparse_rows import pack_sparse, sparse_scores, unpack_sparse
+from semrec.store.sparse_rows import sparse_scores, unpack_sparse
+from semrec.store.vector_rows import are_same, rows_of
 from semrec.types import Condition, Float2D, Keys, item_keys
 
 log = logging.getLogger("semrec")
@@ -102,9 +102,10 @@ class EdgeIndex(PointReader):
             # A process that dies between these steps leaves items without rows, never with wrong ones:
             # the next one writes them from the shard, see `restore_rows`.
             self._forget_rows(keys)
-            self._open_shard.update(
-                qe.UpdateOperation.upsert_points(list(map(edge_point, keys.tolist(), points)))
-            )
+            edge_points = [
+                edge_point(key, point, self._fields) for key, point in zip(keys.tolist(), points, strict=True)
+            ]
+            self._open_shard.update(qe.UpdateOperation.upsert_points(edge_points))
             self._append_rows(keys, points)
 
     def update_records(self, records: Sequence[Record]) -> None:
@@ -114,7 +115,8 @@ class EdgeIndex(PointReader):
         with self._writing():
             require_space(self.folder)
             for key, record in zip(keys.tolist(), records, strict=True):
-                self._open_shard.update(qe.UpdateOperation.overwrite_payload([key], to_payload(record)))
+                # Not overwritten: the checksum of the vectors stays.
+                self._open_shard.update(qe.UpdateOperation.set_payload([key], to_payload(record)))
 
     def add_fields(self, fields: Mapping[str, FieldType]) -> None:
         """Index metadata fields for filters; fields that are indexed already change nothing."""
@@ -232,6 +234,23 @@ class EdgeIndex(PointReader):
                 if found.any():
                     log.warning("%s: wrote %d missing rows of %r again", self.folder, found.sum(), name)
 
+    def row_faults(self) -> Iterator[str]:
+        """Yield what is wrong with the rows of vectors; all are read."""
+        for name, rows in self._rows.items():
+            damaged = len(rows.damaged())
+            keys = rows.keys()
+            differing = 0
+            for start in range(0, len(keys), LARGE_PAGE):
+                some = keys[start : start + LARGE_PAGE]
+                found, vectors = self._shard_rows(self._fields[name], some)
+                is_same = are_same(self._fields[name], vectors, rows.read(some)[1])
+                differing += int((found & ~is_same).sum())
+            if damaged or differing:
+                yield (
+                    f"{damaged:,} of {len(keys):,} rows of {name!r} have changed since they were written, "
+                    f"{differing:,} differ from the items"
+                )
+
     def build(self, fields: Mapping[str, FieldType]) -> None:
         """Write the payload indexes, sync to the disk and close the shard; the folder stays owned."""
         self.add_fields(fields)
@@ -299,7 +318,7 @@ class EdgeIndex(PointReader):
             if field.kind == "sparse":
                 given = [read_sparse(None) if vector is None else vector for vector in given]
             has = [vector is not None for vector in given]
-            rows.append(keys[has], _rows_of(field, [vector for vector in given if vector is not None]))
+            rows.append(keys[has], rows_of(field, [vector for vector in given if vector is not None]))
 
     def _row_of_each(self, field: VectorField, keys: Keys) -> tuple[np.ndarray, Float2D]:
         """Return which items have the vector, bool (n,), and their rows as in the `RowFile`, else zeros.
@@ -312,13 +331,20 @@ class EdgeIndex(PointReader):
         _ = self._open_shard
         found, rows = self._rows[field.name].read(keys)
         if not found.all():  # items without the vector, or a row that could not be written
-            points = self._points(keys[~found], vectors=[field.name])
-            for place in np.flatnonzero(~found).tolist():
-                point = points.get(int(keys[place]))
-                vector = (point.vector or {}).get(field.name) if point else None
-                if vector is not None:
-                    found[place] = True
-                    rows[place] = _rows_of(field, [read_vector(field, vector)])[0]
+            missing = np.flatnonzero(~found)
+            found[missing], rows[missing] = self._shard_rows(field, keys[missing])
+        return found, rows
+
+    def _shard_rows(self, field: VectorField, keys: Keys) -> tuple[np.ndarray, Float2D]:
+        """Return which items have the vector in the shard, bool (n,), and their rows, else zeros."""
+        points = self._points(keys, vectors=[field.name])
+        found = np.zeros(len(keys), bool)
+        rows = np.zeros((len(keys), field.dimension or 2 * field.max_entries), np.float32)
+        for place, key in enumerate(keys.tolist()):
+            vector = (points[key].vector or {}).get(field.name) if key in points else None
+            if vector is not None:
+                found[place] = True
+                rows[place] = rows_of(field, [read_vector(field, vector)])[0]
         return found, rows
 
     def _vectors_of(self, hits: Hits, field: VectorField) -> tuple[Vector, ...]:
@@ -329,7 +355,7 @@ class EdgeIndex(PointReader):
     def _dense_scores(self, field: VectorField, queries: Sequence[Any], keys: Keys) -> Float2D:
         """Return scores by dense queries of one field, float32 (n_queries, n)."""
         found, rows = self._row_of_each(field, keys)
-        scores: Float2D = _rows_of(field, queries) @ rows.T
+        scores: Float2D = rows_of(field, queries) @ rows.T
         scores[:, ~found] = np.nan
         return scores
 
@@ -403,14 +429,6 @@ class EdgeItems(Fetched):
         """Return the multi-vector `passages` of the items at these places, each float32 (n_passages, dim)."""
         self._check_vector(PASSAGES)
         return self._index.passage_vectors(self.keys[list(places)])
-
-
-def _rows_of(field: VectorField, vectors: Sequence[Any]) -> Float2D:
-    """Return vectors of one field as the rows of its `RowFile`."""
-    if field.kind == "sparse":
-        return pack_sparse(vectors, field.max_entries)
-    matrix = np.asarray(vectors, dtype=np.float32).reshape(-1, field.dimension)
-    return unit_rows(matrix) if field.distance == "cosine" else matrix
 
 
 def load_index(

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import qdrant_edge as qe
 
+from semrec.store.point_checksums import OF_VECTORS, as_stored, vectors_checksum
 from semrec.store.points import Fields, check_query, field_path, stored, to_payload
 from semrec.store.protocol import OVERSAMPLING, Hits, Point, Search, SparseVector, Vector, VectorField
 from semrec.types import AnyOf, Condition, Keys, Range
@@ -60,10 +61,11 @@ def _dense_params(field: VectorField) -> qe.EdgeVectorParams:
     )
 
 
-def edge_point(key: int, point: Point) -> qe.Point:
-    """Return a point as the engine stores it."""
-    vectors = {name: _edge_vector(vector) for name, vector in stored(point.vectors)}
-    return qe.Point(key, vectors, to_payload(point.record))
+def edge_point(key: int, point: Point, fields: Fields) -> qe.Point:
+    """Return a point as the engine stores it, with its checksums."""
+    vectors = {name: as_stored(fields[name], vector) for name, vector in stored(point.vectors)}
+    payload = {**to_payload(point.record), OF_VECTORS: vectors_checksum(vectors)}
+    return qe.Point(key, {name: _edge_vector(vector) for name, vector in vectors.items()}, payload)
 
 
 def _edge_vector(vector: Vector) -> qe.SparseVector | list[float] | list[list[float]]:

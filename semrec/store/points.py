@@ -14,6 +14,7 @@ import numpy as np
 
 from semrec.errors import ItemRefusedError, StoreError, shown
 from semrec.store.item_limits import storing_fault
+from semrec.store.point_checksums import OF_RECORD, record_checksum
 from semrec.store.protocol import Point, Record, SparseVector, Vector, VectorField
 from semrec.types import Float1D, Value
 
@@ -107,8 +108,8 @@ def _check_finite(name: str, values: np.ndarray) -> None:
 
 
 def to_payload(record: Record) -> dict[str, Any]:
-    """Return the payload of a point; `to_record` reads it back."""
-    return {
+    """Return the payload of a point, with a checksum; `to_record` reads it back."""
+    payload = {
         "item_id": record.item_id,
         "title": record.title,
         "passages": list(record.passages),
@@ -118,6 +119,7 @@ def to_payload(record: Record) -> dict[str, Any]:
             for name, value in record.metadata.items()
         },
     }
+    return {**payload, OF_RECORD: record_checksum(payload)}
 
 
 def to_record(payload: Mapping[str, Any]) -> Record:

@@ -333,6 +333,12 @@ class Index(EditableIndex, Protocol):
     def scan(self, batch_items: int = 1000) -> Iterator[list[Point]]:
         """Yield all points with all vectors, in order of keys."""
 
+    def point_faults(self) -> Iterator[tuple[Record, list[str]]]:
+        """Yield every record, with what is wrong with its point by its checksums; all points are read."""
+
+    def row_faults(self) -> Iterator[str]:
+        """Yield what is wrong with copies of the vectors outside of the engine, if the index has some."""
+
     def count(self, where: Sequence[Condition] = ()) -> int:
         """Return the number of items that meet all conditions."""
 

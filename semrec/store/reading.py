@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from semrec.store.fetched_items import FetchedItems, RawPoint
+from semrec.store.point_checksums import point_faults
 from semrec.store.points import Fields, field_path, metadata_value, read_vector, to_record
 from semrec.store.protocol import PASSAGES, Items, Point, Record, SparseRows, SparseVector
 from semrec.types import Float2D, Keys, Value
@@ -96,6 +97,15 @@ class PointReader(ABC):
             points, start = self._page(start, batch_items, payload=True, vectors=list(self._fields))
             if points:
                 yield [self._point(point) for point in points]
+
+    def point_faults(self) -> Iterator[tuple[Record, list[str]]]:
+        """Yield every record, with what is wrong with its point by its checksums; all points are read."""
+        start: int | None = 0
+        while start is not None:
+            points, start = self._page(start, PAGE, payload=True, vectors=list(self._fields))
+            for raw in points:
+                point = self._point(raw)
+                yield point.record, list(point_faults(int(raw.id), raw.payload, point))
 
     def _all_of(self, keys: Keys, vector_name: str) -> FetchedItems:
         """Return these items with one named vector. Raises KeyError for a key that is not there."""

@@ -116,6 +116,10 @@ class ServerIndex(PointReader):
         only = filter_model(where)
         return self._call(self._client.count, self.name, count_filter=only, exact=True).count
 
+    def row_faults(self) -> Iterator[str]:
+        """Yield nothing: on a server there are no copies of the vectors."""
+        return iter(())
+
     def build(self, fields: Mapping[str, FieldType]) -> None:
         """Write the payload indexes and wait until the server has built its search structures."""
         self.add_fields(fields)

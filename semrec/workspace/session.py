@@ -160,7 +160,7 @@ class OpenWorkspace:
         """Read the current generation for minutes: a copy, if it is open, that later changes do not reach."""
         store, number = self.store(), self.current_number()
         with self.write_lock:
-            journal = self._journal()
+            journal = self.journal()
             with journal.applying() if journal else nullcontext():
                 manifest, index = store.manifest(number), store.borrow(number)
         try:
@@ -190,14 +190,14 @@ class OpenWorkspace:
 
         n_missed = float("inf")  # without its database the journal is not known
         with suppress(StoreLockedError, StoreUnavailableError, StoreDamagedError):
-            journal = self._journal()
+            journal = self.journal()
             n_missed = journal.n_items_since(manifest.journal) if journal else 0
         check_count(self.store(), number, index, manifest, n_missed)
 
     def _caught_up(self, index: Index, number: int, store: Store) -> Manifest:
         """Return the manifest after all changes; without the database of the journal, answers go on."""
         try:
-            if journal := self._journal():
+            if journal := self.journal():
                 with journal.applying():
                     return self.catch_up(journal, index, number)
         except (StoreLockedError, StoreUnavailableError, StoreDamagedError) as error:
@@ -268,17 +268,17 @@ class OpenWorkspace:
 
     def last_change(self) -> int:
         """Return the number of the last change: a catalog that is read from now on includes it."""
-        journal = self._journal()
+        journal = self.journal()
         return journal.last() if journal else 0
 
     def trim_journal(self) -> None:
         """Remove the changes that all generations have; if the store fails, the next build removes them."""
         store = self.store()
         with suppress(StoreError):
-            if journal := self._journal():
+            if journal := self.journal():
                 journal.forget(min(store.manifest(number).journal for number in store.generations()))
 
-    def _journal(self) -> ChangeJournal | None:
+    def journal(self) -> ChangeJournal | None:
         """Return the journal; None if there is no database for it yet."""
         if self.settings.event_log.url is None and not (self.folder / events.FILE_NAME).exists():
             return None
