@@ -517,10 +517,7 @@ class Recommender:
             self._workspace.encoders.text_vector("warm", generation.manifest)
 
     def check(self) -> list[Checked]:
-        """Read everything and compare it with its checksums; return one result for each part.
-
-        Damage raises nothing: it is in `Checked.faults`, with commands that help.
-        """
+        """Compare everything stored with its checksums; damage is in `Checked.faults`, not raised."""
         from semrec.workspace.check import check_workspace
 
         return check_workspace(self._workspace)

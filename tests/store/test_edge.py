@@ -308,7 +308,7 @@ def test_a_damaged_file_of_the_engine_is_an_error_with_commands_that_help(store,
     build(store, points(2))
     build(store, points(3))
     engine_files(tmp_path / "generations" / "2")[place].write_bytes(b"\x5a" * 9)
-    with pytest.raises(StoreDamagedError, match="generation 2 in .* is damaged: .*`semrec rollback 1 "):
+    with pytest.raises(StoreDamagedError, match=r"generation 2 in .* is damaged: .*`semrec rollback 1 "):
         store.open(2)
     build(store, points(4))
     assert store.current() == 3
