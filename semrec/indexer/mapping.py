@@ -10,6 +10,7 @@ from semrec.errors import CatalogError
 from semrec.indexer.columns import Role, assign_columns, missing_role, quoted, require_columns
 from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, plain, to_text
 from semrec.indexer.template import DEFAULT_TEMPLATE, ROLES, rename_template, template_names
+from semrec.store.payload_indexes import MAX_INDEXED_FIELDS
 from semrec.store.protocol import FieldType
 
 SHORT_CHARACTERS = 200
@@ -134,6 +135,11 @@ def field_types(
         mixed = sorted("text" if kind == "keyword" else kind for kind in kinds - {"object"})
         if types[name] == "keyword" and len(mixed) > 1 and name not in schema and name not in mapping.lists:
             notes.append(f'"{name}" has {" and ".join(mixed)} values; all are kept as text')
+    if len(types) > MAX_INDEXED_FIELDS:
+        notes.append(
+            f"the first {MAX_INDEXED_FIELDS} of {len(types)} metadata fields are indexed; filters by the "
+            "rest are slower. Name the fields that you filter by with --meta"
+        )
     return types
 
 

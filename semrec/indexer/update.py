@@ -29,6 +29,7 @@ from semrec.indexer.streams import in_background, in_batches
 from semrec.indexer.upsert import UNCOUNTED, delete_items, is_counted, recount, write_items
 from semrec.signals.learned import LearnedSettings
 from semrec.store import EditableIndex, Index, Manifest, Store
+from semrec.store.payload_indexes import indexed_fields
 from semrec.types import Keys
 
 IN_PLACE_ITEMS = 1000
@@ -182,7 +183,7 @@ class _Update:
         change.commit(replace(manifest, n_passages=UNCOUNTED))  # a process after a kill counts again
         new_fields = {name: kind for name, kind in self.draft.fields.items() if name not in manifest.fields}
         if new_fields:
-            index.add_fields(new_fields)
+            index.add_fields(indexed_fields(new_fields, manifest.fields))
             manifest = replace(manifest, fields={**manifest.fields, **new_fields})
         if len(differing):
             manifest = write_items(index, manifest, self.encoder, differing).manifest

@@ -21,6 +21,7 @@ from semrec.indexer.read_items import new_fields, read_ids
 from semrec.indexer.streams import in_batches
 from semrec.store import EditableIndex, Manifest, Point, Record
 from semrec.store.item_limits import passages_fault
+from semrec.store.payload_indexes import indexed_fields
 from semrec.store.points import by_name, check_points
 from semrec.types import ChangeReport, Item, item_keys
 
@@ -69,7 +70,7 @@ def write_items(
         check_points([*points, *(Point(record, {}) for record in records)], by_name(manifest.vectors))
         before_write(batch)
         if fields := new_fields(batch, manifest.fields):
-            index.add_fields(fields)
+            index.add_fields(indexed_fields(fields, manifest.fields))
             manifest = replace(manifest, fields={**manifest.fields, **fields})
         if records:
             index.update_records(records)

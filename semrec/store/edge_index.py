@@ -26,6 +26,7 @@ from semrec.store.edge_messages import (
 from semrec.store.fetched_items import Fetched, RawPoint
 from semrec.store.leaders import Leaders, leaders_of
 from semrec.store.owner import Owner, held
+from semrec.store.payload_indexes import indexed_fields
 from semrec.store.points import (
     by_name,
     check_points,
@@ -253,7 +254,7 @@ class EdgeIndex(PointReader):
 
     def build(self, fields: Mapping[str, FieldType]) -> None:
         """Write the payload indexes, sync to the disk and close the shard; the folder stays owned."""
-        self.add_fields(fields)
+        self.add_fields(indexed_fields(fields))
         self._close_files()
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from qdrant_client import models
 
 from semrec.errors import StoreError
 from semrec.store.fetched_items import RawPoint
+from semrec.store.payload_indexes import indexed_fields
 from semrec.store.points import by_name, check_points, check_query, to_payload
 from semrec.store.protocol import FieldType, Hits, Point, Record, ScoreQuery, Search, VectorField
 from semrec.store.reading import LARGE_PAGE, PointReader
@@ -122,7 +123,7 @@ class ServerIndex(PointReader):
 
     def build(self, fields: Mapping[str, FieldType]) -> None:
         """Write the payload indexes and wait until the server has built its search structures."""
-        self.add_fields(fields)
+        self.add_fields(indexed_fields(fields))
         while (status := self._status()) == models.CollectionStatus.YELLOW:
             self._renew_lease_if_due()
             self._connection.clock.sleep(_POLL_S)
