@@ -22,8 +22,14 @@ ENOUGH_ITEMS = 400
 SAMPLE_ITEMS = 160
 """Items in the measurement: enough to notice a broken encoder, and few enough to take only seconds."""
 
+LARGE_SAMPLE_ITEMS = 640
+"""Items in the measurement where the first one is close."""
+
 LEAST_QUALITY = 0.99
 """A faster encoder must reach this share of the NDCG@10 of float32."""
+
+SURE = 2.0
+"""Standard errors by which an encoder must be worse to be refused; a smaller difference may be chance."""
 
 LONGEST_DOCUMENT = 400
 """Characters of a document in the measurement, so that it takes little time."""
@@ -54,6 +60,41 @@ class KnownItems:
     documents: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The search quality of an encoder beside that of float32, on the same queries.
+
+    Parameters
+    ----------
+    found, expected : float64 (n_queries,), the NDCG@10 of each query by the encoder and by float32.
+    """
+
+    found: NDArray[np.float64]
+    expected: NDArray[np.float64]
+
+    @property
+    def shortfall(self) -> float:
+        """Standard errors by which the encoder is below `LEAST_QUALITY` of float32; below 0 if it is above.
+
+        The test is paired: a query that is hard for both says nothing.
+        """
+        differences = LEAST_QUALITY * self.expected - self.found
+        mean, error = differences.mean(), differences.std() / np.sqrt(len(differences))
+        if error == 0:
+            return np.inf if mean > 0 else -np.inf
+        return float(mean / error)
+
+    @property
+    def is_close(self) -> bool:
+        """Whether a larger sample may decide otherwise."""
+        return 0 < self.shortfall < 2 * SURE
+
+    @property
+    def is_good_enough(self) -> bool:
+        """Whether the encoder is not surely below `LEAST_QUALITY` of float32."""
+        return self.shortfall < SURE
+
+
 def fastest_encoder(
     load: Load,
     reference: Callable[[], Encoder],
@@ -77,7 +118,7 @@ def fastest_encoder(
         The encoder cannot be loaded in float32.
     """
     load = cache(load)
-    sample = known_items(items)
+    sample = known_items(items[:SAMPLE_ITEMS])
     if len(items) < ENOUGH_ITEMS or not sample.queries:
         return Choice(load("float32"))
     notes: list[str] = []
@@ -91,7 +132,7 @@ def fastest_encoder(
         if not notes and all(encoder.device == "cpu" for encoder in encoders):
             speeds.store(rates)
     faster = [precision for precision in rates if rates[precision] > rates["float32"]]
-    chosen = _first_good(load, sorted(faster, key=lambda one: -rates[one]), reference, sample, notes)
+    chosen = _first_good(load, sorted(faster, key=lambda one: -rates[one]), reference, items, notes)
     chosen = chosen or load("float32")
     in_words = ", ".join(f"{SETTING_NAMES[precision]} {rate:.0f}" for precision, rate in rates.items())
     return Choice(chosen, (*notes, f"encoder: {SETTING_NAMES[chosen.precision]} (texts/s: {in_words})"))
@@ -118,8 +159,8 @@ def requested_encoder(
     if precision == "float32":
         return Choice(load("float32"))
     notes: list[str] = []
-    sample = known_items(items if len(items) >= ENOUGH_ITEMS else ())
-    chosen = _first_good(load, [precision], reference, sample, notes)
+    measured = items if len(items) >= ENOUGH_ITEMS else ()
+    chosen = _first_good(load, [precision], reference, measured, notes)
     if chosen is None:
         return Choice(load("float32"), (*notes, f"encoder: {SETTING_NAMES['float32']}"))
     return Choice(chosen)
@@ -128,7 +169,7 @@ def requested_encoder(
 def known_items(items: Sequence[Item]) -> KnownItems:
     """Return a search for items by their titles; an item without title or text is split into two halves."""
     pairs = []
-    for item in items[:SAMPLE_ITEMS]:
+    for item in items:
         query, document = item.title.strip(), item.text.strip()
         if not query or not document:
             words = (query or document).split()
@@ -170,10 +211,26 @@ def measure(encoders: Sequence[Encoder], documents: Sequence[str]) -> dict[Preci
     return {encoder.precision: rate for encoder, rate in zip(encoders, rates, strict=True)}
 
 
-def quality(encoder: Encoder, sample: KnownItems) -> float:
-    """Return the mean NDCG@10 of a search for known items."""
+def compare(encoder: Encoder, reference: Encoder, items: Sequence[Item]) -> Comparison | None:
+    """Compare an encoder with float32 on a search for known items; None if no item has two words.
+
+    Where the first items leave it open, more of them are measured.
+    """
+    comparison = None
+    for n_items in (SAMPLE_ITEMS, LARGE_SAMPLE_ITEMS):
+        sample = known_items(items[:n_items])
+        if not sample.queries:
+            return None
+        comparison = Comparison(quality(encoder, sample), quality(reference, sample))
+        if not comparison.is_close:
+            break
+    return comparison
+
+
+def quality(encoder: Encoder, sample: KnownItems) -> NDArray[np.float64]:
+    """Return the NDCG@10 of each query of a search for known items, float64 (n_queries,)."""
     scores = encoder.encode_queries(sample.queries) @ encoder.encode_documents(sample.documents).T
-    return float(known_item_gains(scores).mean())
+    return known_item_gains(scores)
 
 
 def _loaded(load: Load, precisions: Sequence[Precision], notes: list[str]) -> list[Encoder]:
@@ -191,25 +248,21 @@ def _first_good(
     load: Load,
     precisions: Sequence[Precision],
     reference: Callable[[], Encoder],
-    sample: KnownItems,
+    items: Sequence[Item],
     notes: list[str],
 ) -> Encoder | None:
     """Return the first encoder that is good enough; add a note for each other one. None: none is."""
-    expected = None
     for precision in precisions:
         try:
             encoder = load(precision)
         except EncoderError as error:
             notes.append(f"{error} Not used: {SETTING_NAMES[precision]}.")
             continue
-        if not sample.queries:
-            return encoder
-        expected = expected or quality(reference(), sample)
-        found = quality(encoder, sample)
-        if found >= LEAST_QUALITY * expected:
+        comparison = compare(encoder, reference(), items) if len(items) else None
+        if comparison is None or comparison.is_good_enough:
             return encoder
         notes.append(
-            f"{SETTING_NAMES[precision]} is not good enough: on {len(sample.queries)} items of the catalog "
-            f"its NDCG@10 is {found:.3f}, that of float32 {expected:.3f}"
+            f"{SETTING_NAMES[precision]} is not good enough: on {len(comparison.found)} items of the catalog "
+            f"its NDCG@10 is {comparison.found.mean():.3f}, that of float32 {comparison.expected.mean():.3f}"
         )
     return None

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from toy import WORDS, ToyEncoder
 
+from semrec.encoder.choice import LEAST_QUALITY, SURE, Comparison, known_item_gains, known_items
 from semrec.encoder.choice import fastest_encoder as choose_fastest
-from semrec.encoder.choice import known_item_gains, known_items
 from semrec.encoder.choice import requested_encoder as choose_requested
 from semrec.encoder.speeds import Speeds
 from semrec.errors import EncoderError
@@ -84,6 +84,27 @@ def test_a_catalog_of_399_items_is_not_measured():
     assert (choice.encoder, choice.notes) == (torch, ())
 
 
+def test_a_difference_that_may_be_chance_is_no_reason_to_refuse():
+    """The same mean, 0.164 against 0.167 of 160 queries, by two changed queries and by a small loss of each."""
+    expected = np.zeros(160)
+    expected[:27] = 0.99
+    chance, loss = expected.copy(), expected.copy()
+    chance[0], chance[100] = 0.0, 0.5
+    loss[:27] = 0.97
+    assert chance.mean() < LEAST_QUALITY * expected.mean() > loss.mean()
+    by_chance, by_loss = Comparison(chance, expected), Comparison(loss, expected)
+    assert by_chance.is_close
+    assert by_chance.is_good_enough
+    assert not by_loss.is_good_enough
+    assert by_chance.shortfall < SURE < by_loss.shortfall
+
+
+def test_equal_gains_are_good_enough():
+    assert Comparison(np.ones(9), np.ones(9)).is_good_enough
+    assert not Comparison(np.zeros(9), np.ones(9)).is_good_enough
+    assert Comparison(np.zeros(9), np.zeros(9)).is_good_enough
+
+
 class NumberEncoder(ToyEncoder):
     """The vector of "item n" is the axis n; queries for the first `n_wrong` items have no direction."""
 
@@ -99,9 +120,12 @@ class NumberEncoder(ToyEncoder):
         return self.encode_documents(texts) * (numbers >= self._n_wrong)[:, None]
 
 
-@pytest.mark.parametrize(("n_wrong", "chosen"), [(1, "int8"), (2, "float32")])
+@pytest.mark.parametrize(("n_wrong", "chosen"), [(1, "int8"), (3, "int8"), (12, "float32"), (40, "float32")])
 def test_an_encoder_must_reach_99_percent_of_the_quality_of_float32(n_wrong, chosen):
-    # Of 160 queries, one without an answer leaves 99.4 %, two leave 98.8 %.
+    """One query without an answer leaves 99.4 % of 160. Three leave 98.1 %, which is close; of 400, 99.2 %.
+
+    Twelve leave 97 % of 400, two standard errors below 99 %; forty leave 75 % of 160, and that is clear.
+    """
     items = [Item(str(n), f"item {n}", f"item {n}") for n in range(400)]
     load = loader(float32=NumberEncoder("float32"), int8=NumberEncoder("int8", n_wrong))
     assert requested_encoder(load, "int8", items).encoder.precision == chosen
