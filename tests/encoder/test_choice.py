@@ -85,7 +85,7 @@ def test_a_catalog_of_399_items_is_not_measured():
 
 
 def test_a_difference_that_may_be_chance_is_no_reason_to_refuse():
-    """The same mean, 0.164 against 0.167 of 160 queries, by two changed queries and by a small loss of each."""
+    """The same mean, 0.164 against 0.167 of 160 queries, by two changed queries or a small loss of each."""
     expected = np.zeros(160)
     expected[:27] = 0.99
     chance, loss = expected.copy(), expected.copy()
