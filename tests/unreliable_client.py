@@ -59,12 +59,19 @@ class UnreliableClient:
         self.stale_s = stale_s
         self._leaves: tuple[str, int, float] | None = None
         self._loses_answer = False
+        self._status: int | None = None
         self._back_at = 0.0
         self._payload_indexes: dict[str, set[str]] = {}
         self._history = [Known(0.0, {}, {})]
 
     def leave(
-        self, method: str, after: int = 0, seconds: float = 10.0, *, loses_answer: bool = False
+        self,
+        method: str,
+        after: int = 0,
+        seconds: float = 10.0,
+        *,
+        loses_answer: bool = False,
+        status: int | None = None,
     ) -> None:
         """Be away for some seconds from a call of a method on.
 
@@ -74,9 +81,11 @@ class UnreliableClient:
         after : number of its calls that are answered before.
         seconds : how long.
         loses_answer : the call itself is carried out, but its answer does not arrive.
+        status : HTTP status of the answers meanwhile; None: no answer.
         """
         self._leaves = method, after, seconds
         self._loses_answer = loses_answer
+        self._status = status
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.memory, name)
@@ -87,13 +96,18 @@ class UnreliableClient:
             self.calls.append(name)
             starts = self._starts_leaving(name)
             if self.clock.now < self._back_at and not (starts and self._loses_answer):
-                raise ResponseHandlingException(ConnectionError("connection refused"))
+                raise self._fault("connection refused")
             answer = self._answer(name, method, arguments, options)
             if starts:
-                raise ResponseHandlingException(ConnectionError("connection reset by peer"))
+                raise self._fault("connection reset by peer")
             return answer
 
         return call
+
+    def _fault(self, reason: str) -> Exception:
+        if self._status is None:
+            return ResponseHandlingException(ConnectionError(reason))
+        return UnexpectedResponse(self._status, reason, reason.encode(), None)
 
     def _starts_leaving(self, name: str) -> bool:
         if self._leaves is None or self._leaves[0] != name:

@@ -13,9 +13,12 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 
 from semrec.errors import StoreError, StoreUnavailableError
 
+_FAILING = (412, 500)
+"""HTTP statuses of a cluster that waits for one of its nodes, and of a server whose disk is full."""
+
 
 class ServerAwayError(StoreUnavailableError):
-    """The server does not answer at the moment; the same call may succeed later."""
+    """The server cannot answer at the moment; the same call may succeed later."""
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def server_errors(where: str) -> Iterator[None]:
     Raises
     ------
     ServerAwayError
-        The server does not answer.
+        The server does not answer, or cannot carry out the request at the moment.
     StoreUnavailableError
         The server refuses the API key.
     StoreError
@@ -55,6 +58,8 @@ def _grpc_error(where: str, error: Any) -> StoreError:
         grpc.StatusCode.UNAUTHENTICATED: 401,
         grpc.StatusCode.PERMISSION_DENIED: 403,
         grpc.StatusCode.NOT_FOUND: 404,
+        grpc.StatusCode.FAILED_PRECONDITION: 412,
+        grpc.StatusCode.INTERNAL: 500,
     }
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         hint = " (this was gRPC, one port above the URL's; SEMREC_QDRANT_PREFER_GRPC=false uses the URL's)"
@@ -66,6 +71,10 @@ def _refusal(where: str, status: int, reason: str) -> StoreError:
     if status in (401, 403):
         return StoreUnavailableError(
             f"the Qdrant server at {where} refuses the API key; set SEMREC_QDRANT_API_KEY to the right one"
+        )
+    if status in _FAILING:
+        return ServerAwayError(
+            f"Qdrant at {where} cannot carry out the request at the moment: {reason[:500]}"
         )
     if status in (429, 502, 503, 504):
         return _unreachable(where, f"status {status} {reason}")

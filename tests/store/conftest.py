@@ -100,7 +100,7 @@ def server_store():
         yield store
     finally:
         store.close()
-        client = QdrantClient(url, api_key=key)
+        client = QdrantClient(url, api_key=key, check_compatibility=False)
         for collection in client.get_collections().collections:
             if collection.name.startswith(alias):
                 client.delete_collection(collection.name)

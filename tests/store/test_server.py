@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
 from samples import DIM, VECTORS, build, manifest, points
+from unreliable_client import FakeClock
 
 from semrec.config import StoreSettings
 from semrec.errors import StoreError, StoreUnavailableError
@@ -100,7 +101,9 @@ def refused(store, kind=StoreUnavailableError):
 @pytest.mark.parametrize("prefer_grpc", [False, True])
 def test_a_server_that_is_down(closed_port, prefer_grpc):
     url = f"http://127.0.0.1:{closed_port}"
-    message = refused(ServerStore("shop", url=url, api_key=KEY, prefer_grpc=prefer_grpc, timeout_s=2))
+    message = refused(
+        ServerStore("shop", url=url, api_key=KEY, prefer_grpc=prefer_grpc, timeout_s=2, clock=FakeClock())
+    )
     assert url in message
     assert "is it running" in message
 
@@ -122,10 +125,14 @@ def test_a_wrong_key_over_grpc(grpc_server):
     assert "SEMREC_QDRANT_API_KEY" in message
 
 
-@pytest.mark.parametrize("grpc_server", [grpc.StatusCode.INTERNAL], indirect=True)
+@pytest.mark.parametrize(
+    "grpc_server",
+    [grpc.StatusCode.INTERNAL, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT],
+    indirect=True,
+)
 def test_any_other_fault_over_grpc(grpc_server):
-    message = refused(ServerStore("shop", url=f"http://127.0.0.1:{grpc_server}"), StoreError)
-    assert "because of reasons" in message
+    store = ServerStore("shop", url=f"http://127.0.0.1:{grpc_server}", clock=FakeClock())
+    assert "because of reasons" in refused(store, StoreError)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,8 @@ def test_any_other_fault_over_grpc(grpc_server):
     indirect=["http_server"],
 )
 def test_other_answers(http_server, said):
-    assert said in refused(ServerStore("shop", url=http_server, prefer_grpc=False), StoreError)
+    store = ServerStore("shop", url=http_server, prefer_grpc=False, clock=FakeClock())
+    assert said in refused(store, StoreError)
 
 
 def test_an_invalid_url():

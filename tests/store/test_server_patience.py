@@ -171,3 +171,10 @@ def test_a_wrong_key_is_not_repeated(store, client, clock, monkeypatch):
     with pytest.raises(StoreUnavailableError, match="refuses the API key"):
         store.current()
     assert clock.slept == 0
+
+
+@pytest.mark.parametrize("status", [412, 500, 503])
+def test_a_cluster_that_waits_for_a_node_is_waited_for(store, client, clock, status):
+    client.leave("upsert", seconds=10, status=status)
+    assert build_items(store, 3) == 1
+    assert 10 <= clock.slept < 14
