@@ -139,6 +139,14 @@ def in_words(event: Event, user_id: str | None = None, *, with_item: bool = True
     return ", ".join(parts)
 
 
+def glimpse(value: Any) -> str:
+    """Return the beginning of any value for people; a number of thousands of digits has no text."""
+    try:
+        return repr(value)[:40]
+    except ValueError:
+        return f"a very large {type(value).__name__}"
+
+
 def shown(identifier: str) -> str:
     """Return an id in quotes; of a very long one, the beginning."""
     if len(identifier) > LONGEST_SHOWN:
@@ -173,10 +181,10 @@ def event_fault(event: Event) -> str | None:
     """Return why something cannot be an event, in words; None if it can: its item may be unknown."""
     for name, text in (("item_id", event.item_id), ("kind", event.kind)):
         if not isinstance(text, str):
-            return f"{name} should be a text, got {text!r:.40}"
+            return f"{name} should be a text, got {glimpse(text)}"
     for name, number in (("value", event.value), ("time", event.time)):
         if number is not None and not _is_number(number):
-            return f"{name} should be a number, got {number!r:.40}"
+            return f"{name} should be a number, got {glimpse(number)}"
     if event.value is not None and (fault := value_fault(event.value)):
         return f"value {fault}"
     if event.time is not None and not abs(event.time) < math.inf:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from semrec.events.counting import LONGEST_ID, value_fault
+from semrec.events.counting import LONGEST_ID, glimpse, value_fault
 from semrec.events.dates import iso_seconds
 from semrec.indexer.event_mapping import EventMapping, TimeUnit
 from semrec.indexer.sources.values import MisfitError, as_number, is_missing, to_id
@@ -79,7 +79,7 @@ def _to_amount(column: str, value: Any) -> float | None:
         return None
     number = as_number(value)
     if number is None:
-        raise MisfitError(f'"{column}" is not a number: {_beginning(value)}')
+        raise MisfitError(f'"{column}" is not a number: {glimpse(value)}')
     if fault := value_fault(number):
         raise MisfitError(f'"{column}" {fault}')
     return number
@@ -89,19 +89,21 @@ def _to_seconds(column: str, value: Any, ticks: float) -> float | None:
     """Return unix seconds; times without a zone are UTC."""
     if _is_empty(value):
         return None
-    number = as_number(value)
-    seconds = iso_seconds(str(value)) if number is None else number / ticks
+    seconds = _unix_time(value, ticks)
     if seconds is None:
-        raise MisfitError(f'"{column}" is neither unix time nor an ISO date: {_beginning(value)}')
+        raise MisfitError(f'"{column}" is neither unix time nor an ISO date: {glimpse(value)}')
     if not math.isfinite(seconds):
         raise MisfitError(f'"{column}" is NaN or infinite')
     return seconds
 
 
+def _unix_time(value: Any, ticks: float) -> float | None:
+    number = as_number(value)
+    if number is not None:
+        return number / ticks
+    return None if isinstance(value, int) else iso_seconds(str(value))  # an int is too large or a truth value
+
+
 def _is_empty(value: Any) -> bool:
     """Return whether there is no number; NaN is one, because it can hide a fault of the source."""
     return is_missing(value) and not isinstance(value, float)
-
-
-def _beginning(value: Any) -> str:
-    return repr(str(value)[:40])

@@ -10,7 +10,7 @@ from typing import Any
 
 from semrec.config import MOST_WEIGHT
 from semrec.errors import QueryError
-from semrec.events.counting import CleaningRules, event_fault, shown
+from semrec.events.counting import CleaningRules, event_fault, glimpse
 from semrec.types import Event
 
 MOST_RECOMMENDATIONS = 1000
@@ -114,7 +114,7 @@ def read_history(history: Sequence[str | Event | Mapping[str, Any]]) -> tuple[Ev
     latest = time.time() + CleaningRules().max_ahead_s
     for place, event in enumerate(events):
         if fault := event_fault(event) or _time_fault(event.time, latest):
-            raise QueryError(f"history[{place}], item {shown(str(event.item_id))}: {fault}.")
+            raise QueryError(f"history[{place}], item {glimpse(event.item_id)}: {fault}.")
     return events
 
 

@@ -84,7 +84,9 @@ def test_an_event_in_words():
     ("event", "words"),
     [
         (Event("a", "rate", 4), ""),
-        (Event(5), "item_id should be a text"),
+        (Event(5), "item_id should be a text, got 5"),
+        (Event(10**5000), "item_id should be a text, got a very large int"),
+        (Event("a", "view", 10**5000), "too large"),
         (Event("a", None), "kind should be a text"),
         (Event("a", "view", "abc"), "value should be a number"),
         (Event("a", "view", True), "value should be a number"),
