@@ -36,8 +36,8 @@ with open_shop(Path(sys.argv[1])) as shop:
 class BreakingStore(EdgeStore):
     """The first write into a generation that it creates fails."""
 
-    def create(self, fields):
-        number, index = super().create(fields)
+    def create(self, fields, key=""):
+        number, index = super().create(fields, key)
 
         def upsert(points):
             raise RuntimeError("out of memory")
