@@ -40,7 +40,7 @@ from semrec.store.copying import copy_folder
 from semrec.store.edge import EdgeStore
 from semrec.types import Event, Float1D, Float2D, Item, Value
 
-KILLS, QUICK_KILLS = 100, 11
+KILLS, QUICK_KILLS = 200, 14
 N_ITEMS = 700
 N_PUT = 60
 DIMENSION = 24
@@ -90,7 +90,8 @@ class Seen:
     ----------
     items : id -> what is stored of it; empty when nothing is indexed.
     n_stored : points of the engine.
-    n_items, n_passages : as the manifest has them.
+    n_items, n_passages : as `info` tells them.
+    n_read : passages of the items.
     answers : of some questions: item ids and rounded scores.
     """
 
@@ -98,6 +99,7 @@ class Seen:
     n_stored: int = 0
     n_items: int = 0
     n_passages: int = 0
+    n_read: int = 0
     answers: tuple[tuple[tuple[str, float], ...], ...] = ()
 
 
@@ -170,6 +172,17 @@ def delete_all(shop: Recommender, acknowledge: Callable[[Mapping[str, Item | Non
         acknowledge(dict.fromkeys(pair))
 
 
+def roll_back(shop: Recommender, acknowledge: Callable[[Mapping[str, Item | None]], None]) -> None:
+    """Go back to the generation before, as `semrec rollback` does."""
+    shop.rollback(EdgeStore(shop.folder).generations()[0])
+
+
+def fill_cache(shop: Recommender, acknowledge: Callable[[Mapping[str, Item | None]], None]) -> None:
+    """Index other texts into a shop beside this one: only the cache of vectors is shared."""
+    with open_shop(shop.folder.parent / "neighbour") as neighbour:
+        neighbour.index(catalog(edition=5))
+
+
 def switch(shop: Recommender, acknowledge: Callable[[Mapping[str, Item | None]], None]) -> None:
     """Go back to the generation before and forward again, often."""
     store = EdgeStore(shop.folder)
@@ -190,6 +203,8 @@ OPERATIONS = (
     Operation("rebuild", lambda shop, _: ignore(shop.index(catalog(edition=1), rebuild=True)), "indexed"),
     Operation("fit", lambda shop, _: ignore(shop.fit()), "indexed"),
     Operation("switch", switch, "fitted", between="indexed"),
+    Operation("rollback", roll_back, "fitted", between="fitted"),
+    Operation("cache", fill_cache, "indexed"),
     Operation("put_items", put_all, "indexed", True),
     Operation("put_items after fit", put_all, "fitted", True),
     Operation("delete_items", delete_all, "indexed", True),
@@ -215,7 +230,8 @@ def look(folder: Path) -> Seen:
             return Seen()
         with shop.reading() as generation:
             records = [point.record for page in generation.index.scan() for point in page]
-            n_points, manifest = generation.index.count(), generation.manifest
+            n_points = generation.index.count()
+        told = shop.info()
         asked = [
             {"text": "word1 word2"},
             {"text": "word7", "where": {"shelf": "shelf 3"}},
@@ -230,7 +246,8 @@ def look(folder: Path) -> Seen:
     twice = [item_id for item_id, n in Counter(record.item_id for record in records).items() if n > 1]
     if twice or n_points != len(records):
         raise AssertionError(f"{n_points} points, {len(records)} read, there twice: {twice[:5]}")
-    return Seen(items, n_points, manifest.n_items, manifest.n_passages, answers)
+    n_read = sum(len(record.passages) for record in records)
+    return Seen(items, n_points, told["items"], told["passages"], n_read, answers)
 
 
 def run_operation(name: str, folder: Path, told: Connection) -> None:
@@ -321,6 +338,9 @@ def fresh_copy(source: Path) -> Iterator[Path]:
 def faults_after(operation: Operation, killed: Run, found: Seen, may_be: Sequence[Seen]) -> Iterator[str]:
     """Yield what is wrong in a shop whose process was killed: it may be as before, as after, or between."""
     before, after = may_be[:2]
+    if (found.n_items, found.n_passages) != (found.n_stored, found.n_read):
+        told, there = (found.n_items, found.n_passages), (found.n_stored, found.n_read)
+        yield f"it tells of items and passages {told}, there are {there}"
     if not operation.in_place:
         if found not in may_be:
             yield "it is neither what it was nor what it should become"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -158,13 +159,17 @@ def _shown(url: sa.URL) -> str:
 
 
 def _prepare_file(path: Path, name: str, create: bool) -> None:
-    """Make the folder of a SQLite file, or raise if the file should exist."""
+    """Make a SQLite file that only its owner can read, and its folder; or raise if it should exist."""
     if not create and not path.exists():
         raise StoreError(f"there is no event log at {path}; load events first")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if create and not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except IsADirectoryError:
+        return  # opening it says so
     except OSError as error:
-        raise StoreError(f"cannot make the folder of the event log {name}: {error.strerror}") from error
+        raise StoreError(f"cannot make the file of the event log {name}: {error.strerror}") from error
 
 
 def _engine(url: sa.URL, timeout_s: float) -> sa.Engine:

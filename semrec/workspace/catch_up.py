@@ -53,8 +53,10 @@ def catch_up(
     Returns
     -------
     Manifest
-        For the caller to store; the same one if nothing was missed.
+        For the caller to store; the same one if nothing was missed and all passages were counted.
     """
+    if manifest.n_passages == UNCOUNTED and manifest.n_items:
+        manifest = recount(index, manifest)  # a process was killed while it wrote a catalog
     missed = journal.since(manifest.journal)
     if missed.until == manifest.journal:
         return manifest

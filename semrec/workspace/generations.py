@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semrec.errors import StoreError
+from semrec.indexer.upsert import UNCOUNTED
 from semrec.ranking.generation import present_signals
 from semrec.store import Store
 from semrec.store.build import building, check
@@ -115,7 +116,7 @@ def describe(workspace: OpenWorkspace) -> dict[str, Any]:
         **facts,
         "generations": store.generations(),
         "items": manifest.n_items,
-        "passages": manifest.n_passages,
+        "passages": None if manifest.n_passages == UNCOUNTED else manifest.n_passages,
         "encoder": manifest.encoder,
         "encoder_fingerprint": manifest.encoder_fingerprint,
         "precision": manifest.precision,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 
 import pytest
 import sqlalchemy as sa
 
 from semrec.errors import StoreError, StoreUnavailableError
+from semrec.events.frame import frame_of
 from semrec.events.log import EventLog
+from semrec.types import Event
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,14 @@ def test_a_wrong_url_is_reported_without_its_password(url, message):
     with pytest.raises(StoreError, match=message) as caught:
         EventLog.open(url, timeout_s=2)
     assert "secret" not in str(caught.value)
+
+
+def test_only_the_owner_can_read_the_file(tmp_path):
+    """Also the files that SQLite puts beside it."""
+    with EventLog.open(tmp_path / "shop") as log:
+        log.append(frame_of("u", [Event("a", "view", None, 1.0)]))
+        files = list((tmp_path / "shop").iterdir())
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
 def test_a_missing_driver_names_the_extra(monkeypatch):

@@ -270,7 +270,7 @@ def test_a_file_that_is_no_database(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot make the folder"):
+    with pytest.raises(StoreError, match="cannot make the file"):
         EventLog.open(tmp_path / "file" / "shop")
     (tmp_path / "events.db").mkdir()
     with pytest.raises(StoreError, match="cannot be opened"):

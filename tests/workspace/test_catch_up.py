@@ -7,6 +7,7 @@ import multiprocessing
 import shutil
 import threading
 from collections import namedtuple
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from semrec import Item, Recommender, Settings
 from semrec.errors import StoreDamagedError, StoreError
 from semrec.events.item_changes import ChangeJournal
 from semrec.events.log import EventLog
+from semrec.indexer.upsert import UNCOUNTED
 from semrec.store.edge import EdgeStore
 from semrec.store.edge_index import EdgeIndex
 
@@ -58,6 +60,19 @@ def test_changes_during_a_build_are_made_in_the_new_index(shop, tmp_path):
     assert found(shop, "new", "r", "g", "b", "y") == names
     store = EdgeStore(tmp_path / "shop")
     assert (store.manifest(2).journal, store.manifest(2).n_items) == (store.manifest(1).journal, 4)
+
+
+def test_passages_are_counted_again_after_an_index_in_place_was_killed(shop, tmp_path):
+    """The manifest that is stored while a catalog is written has no count; the journal is there then."""
+    shop.event_log()
+    shop.close()
+    store = EdgeStore(tmp_path / "shop")
+    counted = store.manifest(1)
+    store.rewrite_manifest(1, replace(counted, n_passages=UNCOUNTED))
+    assert shop.info()["passages"] is None
+    assert shop.recommend(text="red")[0].item_id == "r"
+    assert shop.info()["passages"] == counted.n_passages == 3
+    assert store.manifest(1) == counted
 
 
 def fit_with_a_pause(folder, begun, go):
