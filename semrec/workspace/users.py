@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from semrec.errors import QueryError
-from semrec.events.preferences import Preferences
 from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.types import Event
 from semrec.workspace.folder import find_workspace
 from semrec.workspace.session import OpenWorkspace
 
 if TYPE_CHECKING:
+    from semrec.events.log import EventLog
+    from semrec.events.preferences import Preferences
     from semrec.events.stored_events import EventChoice, StoredEvent
 
 
@@ -24,7 +25,7 @@ def events_of(workspace: OpenWorkspace, user: str) -> list[Event]:
 
 def preferences_of(workspace: OpenWorkspace, user: str) -> dict[str, float]:
     """Return the weights that a user gave to interests, by an item of each interest."""
-    return Preferences(workspace.event_log(create=False)).of(user)
+    return _preferences_in(workspace.event_log(create=False)).of(user)
 
 
 def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mapping[str, float]) -> None:
@@ -46,14 +47,14 @@ def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mappi
             raise QueryError(
                 f"no interest of user {profile.user_id!r} holds the item {item_id!r}; see the profile."
             )
-    Preferences(workspace.event_log()).set(profile.user_id, weights)
+    _preferences_in(workspace.event_log()).set(profile.user_id, weights)
 
 
 def delete_user(workspace: OpenWorkspace, user: str) -> DeletedUser:
     """Delete a user's events and preferences, also from files of deleted rows; return how many there were."""
     find_workspace(workspace.folder)
     log = workspace.event_log()
-    deleted = DeletedUser(user, log.delete_user(user), Preferences(log).delete(user))
+    deleted = DeletedUser(user, log.delete_user(user), _preferences_in(log).delete(user))
     log.wipe()
     return deleted
 
@@ -72,3 +73,9 @@ def delete_events(workspace: OpenWorkspace, choice: EventChoice) -> int:
 
     find_workspace(workspace.folder)
     return stored_events.delete_events(workspace.event_log(create=False), choice)
+
+
+def _preferences_in(log: EventLog) -> Preferences:
+    from semrec.events.preferences import Preferences  # loads polars and sqlalchemy: half a second
+
+    return Preferences(log)
