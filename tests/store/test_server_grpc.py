@@ -7,6 +7,7 @@ import pytest
 from qdrant_client import grpc
 from samples import DIM, build, ids, points, sparse
 from stand_in_server import stand_in_server
+from unreliable_client import FakeClock
 
 from semrec.errors import StoreUnavailableError
 from semrec.store import ScoreQuery, Search
@@ -27,7 +28,7 @@ def server():
 @pytest.fixture
 def index(server):
     """An open index of 12 items; the server has counted nothing yet."""
-    store = ServerStore("shop", url=server.url, api_key=KEY)
+    store = ServerStore("shop", url=server.url, api_key=KEY, clock=FakeClock())
     index = store.open(build(store, points(N)))
     server.reset()
     yield index
