@@ -11,6 +11,7 @@ from semrec.indexer.upsert import UNCOUNTED
 from semrec.ranking.generation import present_signals
 from semrec.store import Store
 from semrec.store.build import building, check
+from semrec.store.patience import answering
 from semrec.store.protocol import OLDEST_VERSION
 from semrec.workspace.session import OpenWorkspace
 
@@ -102,6 +103,7 @@ def _rollback_target(store: Store, number: int | None) -> int:
     return older[-1]
 
 
+@answering()
 def describe(workspace: OpenWorkspace) -> dict[str, Any]:
     """Return what the workspace holds, as plain values; see `Recommender.info`."""
     store = workspace.store()

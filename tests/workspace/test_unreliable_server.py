@@ -144,13 +144,17 @@ def test_learning_survives_ten_seconds_and_ends_after_a_minute(shop, client, clo
     assert shop.fit().generation > 2
 
 
-def test_a_question_waits_for_two_seconds_only(shop, client, clock):
+@pytest.mark.parametrize("method", ["query_batch_points", "get_collection"])
+def test_a_question_waits_for_two_seconds_only(shop, client, clock, method):
+    def ask():
+        return shop.recommend(text="red") if method == "query_batch_points" else shop.info()
+
     shop.index(CATALOG[:50])
     shop.recommend(text="red")
-    client.leave("query_batch_points", seconds=1)
-    assert len(shop.recommend(text="red", k=3)) == 3
-    client.leave("query_batch_points", seconds=10)
+    client.leave(method, seconds=1)
+    assert ask()
+    client.leave(method, seconds=10)
     before = clock.slept
     with pytest.raises(StoreUnavailableError, match="does not answer"):
-        shop.recommend(text="red")
+        ask()
     assert clock.slept - before < 4
