@@ -80,7 +80,7 @@ class Build:
                 self._store.drop(self.generation)
         elif self._key:
             raise StoreUnavailableError(
-                f"{error}. What was built is kept: run the same command again to continue"
+                f"{error}; what was built is kept: run the same command again to continue"
             ) from error
 
     def complete(self, manifest: Manifest) -> None:
