@@ -122,7 +122,7 @@ class Connection:
 
 def _warn_once(longest_s: float, state: RetryCallState) -> None:
     """Say once that a call is repeated, because the pause is long."""
-    if state.outcome and state.idle_for < _SILENT_S <= state.idle_for + state.upcoming_sleep:
+    if state.outcome and state.idle_for - state.upcoming_sleep < _SILENT_S <= state.idle_for:
         log.warning("%s (trying again for up to %.0f s)", state.outcome.exception(), longest_s)
 
 

@@ -178,3 +178,13 @@ def test_a_cluster_that_waits_for_a_node_is_waited_for(store, client, clock, sta
     client.leave("upsert", seconds=10, status=status)
     assert build_items(store, 3) == 1
     assert 10 <= clock.slept < 14
+
+
+def test_a_long_wait_is_announced_once(store, client, caplog):
+    build_items(store, 2)
+    client.leave("upsert", seconds=1)
+    build_items(store, 3)
+    assert caplog.text == ""
+    client.leave("upsert", seconds=20)
+    build_items(store, 3)
+    assert caplog.text.count("trying again for up to 30 s") == 1
