@@ -113,7 +113,9 @@ class StoreSettings(SettingsGroup):
     qdrant_api_key: SecretStr | None = Field(None, description="API key of the Qdrant server.")
     qdrant_prefer_grpc: bool = Field(True, description="Talk gRPC to the Qdrant server.")
     collection: str | None = Field(
-        None, description="Collection alias on the server. None: the name of the workspace folder."
+        None,
+        description="Name of the index on the server, an alias. None: the one that the workspace remembers, "
+        "or else the name of its folder.",
     )
     keep_generations: int = Field(
         2, ge=2, description="Complete generations that a build keeps: the new one and older ones."
