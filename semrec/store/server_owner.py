@@ -67,6 +67,6 @@ class Ownership:
         )
         take_over = f"semrec take-over --workspace {shlex.quote(own.path)} --qdrant {where} --collection"
         raise StoreError(
-            f"collection {alias!r} at {where} {whose}: choose another name with --collection NAME, "
-            f"or take it over with: {take_over} {shlex.quote(alias)}"
+            f"collection {alias!r} at {where} {whose}: choose another name with "
+            f"semrec index CATALOG --collection NAME, or take it over with: {take_over} {shlex.quote(alias)}"
         )

@@ -38,8 +38,8 @@ def take_over(workspace: OpenWorkspace) -> str:
             raise ConfigError("only an index on a Qdrant server can be taken over: add --qdrant URL.")
         if store.current() is None:
             raise WorkspaceError(
-                f"there is no {store.describe()} to take over. Index a catalog: "
-                f"semrec index CATALOG --workspace {workspace.folder} --qdrant {wanted.qdrant}"
+                f"there is no {store.describe()} to take over. Index a catalog: semrec index CATALOG "
+                f"--workspace {workspace.folder} --qdrant {wanted.qdrant} --collection {wanted.collection}"
             )
         make_workspace(workspace.folder, qdrant=wanted.qdrant, collection=wanted.collection)
         store.take_over()
