@@ -19,6 +19,7 @@ _WRITER_LOCK = 0x73656D726563
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 _PRAGMAS = (
+    "auto_vacuum = INCREMENTAL",  # of a new file: its free pages can be given back, see `EventLog.shrink`
     "journal_mode = WAL",  # reads go on during a write
     "synchronous = FULL",
     "cache_size = -131072",  # KiB, for the index

@@ -112,6 +112,21 @@ class ChangeJournal:
             old = sa.delete(_changes).where(seq <= until, seq < _last(connection))
             return connection.execute(old).rowcount
 
+    def compact(self) -> int:
+        """Remove the changes of items that changed again later; return how many there were."""
+        newest = sa.select(sa.func.max(_changes.c.seq)).group_by(_changes.c.item_id)
+        with self._log.transaction(write=True) as connection:
+            if not _is_there(connection):
+                return 0
+            n_removed = connection.execute(sa.delete(_changes).where(_changes.c.seq.not_in(newest))).rowcount
+        self._log.shrink()
+        return n_removed
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only processes of this machine change items: the database is a file."""
+        return self._log.path is not None
+
     @contextmanager
     def applying(self) -> Iterator[None]:
         """Let one process at a time make changes, so that all generations get them in the same order."""

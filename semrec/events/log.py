@@ -300,6 +300,18 @@ class EventLog:
             with self.transaction() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def shrink(self) -> None:
+        """Give the free pages of SQLite's files back; a part of them stays while another connection reads."""
+        if self.path is None:
+            return
+        with self.transaction() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page
+            [[patience]] = driver.execute("PRAGMA busy_timeout").fetchall()
+            driver.execute("PRAGMA busy_timeout = 0")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            driver.execute(f"PRAGMA busy_timeout = {patience}")
+
     def _append_batch(self, batch: pl.DataFrame, rules: CountingRules | None) -> AppendReport:
         events = judged(batch, rules)
         good = events.filter(pl.col(FAULT).is_null()).select(*SCHEMA)

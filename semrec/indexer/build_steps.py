@@ -67,6 +67,8 @@ def build_generation(
     old: Index | None,
     progress: Callable[[int], None] | None,
     changed: Callable[[], Keys] = lambda: np.empty(0, np.uint64),
+    *,
+    keep_previous: bool = True,
 ) -> tuple[int, Manifest]:
     """Build a generation step by step and make it current; return its number and its manifest.
 
@@ -82,9 +84,10 @@ def build_generation(
     old : index of the old generation; None: there is none.
     progress : called with the number of rows just processed.
     changed : called after the last step; returns the keys of the items that the steps changed.
+    keep_previous : keep the generation before for `rollback`; False: the caller drops it.
     """
     with (
-        GenerationBuilder(store, draft, old) as builder,
+        GenerationBuilder(store, draft, old, keep_previous=keep_previous) as builder,
         ThreadPoolExecutor(1, thread_name_prefix="semrec-write") as writer,
     ):
         writing = None

@@ -31,6 +31,7 @@ class GenerationBuilder:
     store : where it is built; its current generation still answers.
     draft : its manifest, without the values that are computed from the points.
     before : the current index, if it is open; the new one is compared with it.
+    keep_previous : keep the generation before for `rollback`; False: the caller drops it.
 
     Attributes
     ----------
@@ -40,9 +41,12 @@ class GenerationBuilder:
 
     kept: Index | None
 
-    def __init__(self, store: Store, draft: Manifest, before: Index | None = None) -> None:
+    def __init__(
+        self, store: Store, draft: Manifest, before: Index | None = None, *, keep_previous: bool = True
+    ) -> None:
         self._draft = draft
-        self._build = Build(store, draft.vectors, before=before, key=_build_key(store, draft))
+        key = _build_key(store, draft)
+        self._build = Build(store, draft.vectors, before=before, key=key, keep_previous=keep_previous)
         self._sum = np.zeros(draft.dimension, np.float64)
         self._keys = [np.empty(0, np.uint64)]
         self._n_items = 0

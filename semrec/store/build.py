@@ -47,6 +47,7 @@ class Build:
     vectors : the named vectors of every point.
     before : the index that answers now, if it is open; the new one is compared with it.
     key : see `Store.create`.
+    keep_previous : keep the generation before for `rollback`; False: the caller drops it.
 
     Attributes
     ----------
@@ -55,11 +56,18 @@ class Build:
     """
 
     def __init__(
-        self, store: Store, vectors: Sequence[VectorField], *, before: Index | None = None, key: str = ""
+        self,
+        store: Store,
+        vectors: Sequence[VectorField],
+        *,
+        before: Index | None = None,
+        key: str = "",
+        keep_previous: bool = True,
     ) -> None:
         self._store = store
         self._key = key
         self._before = before
+        self._keep_previous = keep_previous
         self._vectors = tuple(vectors)
         self._completed = False
 
@@ -98,7 +106,8 @@ class Build:
         store.make_current(self.generation)
         self._completed = True
         others = [number for number in store.generations() if number not in (self.generation, previous)]
-        n_kept = max(0, store.keep - (1 if previous is None else 2))
+        keeps_previous = previous is not None and self._keep_previous
+        n_kept = max(0, store.keep - (2 if keeps_previous else 1))
         for older in others[: len(others) - n_kept]:
             with suppress(StoreLockedError):  # a process still reads it; the next build drops it
                 store.drop(older)

@@ -68,6 +68,7 @@ class EdgeStore:
 
     def __init__(self, folder: Path, *, keep: int = 2) -> None:
         self.keep = keep
+        self.only_grows = True
         self._folder = folder
         self._generations = folder / "generations"
         self._current = folder / "current"

@@ -98,17 +98,12 @@ def held(folder: Path) -> Iterator[None]:
 
 def owner_of(folder: Path) -> str | None:
     """Return which process owns the folder of a generation, in words; None if none does."""
-    try:
-        descriptor = os.open(folder / _OWNER, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _holder_name(folder / _OWNER)
-    finally:
-        os.close(descriptor)
-    return None
+    return _holder_name(folder / _OWNER) if _is_held(folder / _OWNER) else None
+
+
+def is_building(workspace: Path) -> bool:
+    """Return whether a process of this machine builds in a workspace."""
+    return _is_held(workspace / _BUILDER)
 
 
 def is_alive(pid: int) -> bool:
@@ -146,6 +141,21 @@ def describe_this_process() -> dict[str, object]:
         "command": shlex.join(sys.orig_argv),
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
+
+
+def _is_held(path: Path) -> bool:
+    """Return whether a process holds the lock of a file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _holder_name(path: Path) -> str:

@@ -352,9 +352,11 @@ class Store(Protocol):
     Attributes
     ----------
     keep : number of complete generations that a build leaves, at least 2.
+    only_grows : a generation keeps what was replaced or deleted in it, until it is built again.
     """
 
     keep: int
+    only_grows: bool
 
     def describe(self) -> str:
         """Return where the store is, for messages."""

@@ -61,6 +61,7 @@ class ServerStore:
         clock: Clock = time,
     ) -> None:
         self.keep = keep
+        self.only_grows = False
         self._alias = alias
         self._ownership = ownership
         self._owns_client = client is None

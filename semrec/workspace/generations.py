@@ -10,7 +10,7 @@ from semrec.errors import StoreError
 from semrec.indexer.upsert import UNCOUNTED
 from semrec.ranking.generation import present_signals
 from semrec.store import Store
-from semrec.store.build import building, check
+from semrec.store.build import check
 from semrec.store.patience import answering
 from semrec.store.protocol import OLDEST_VERSION
 from semrec.workspace.session import OpenWorkspace
@@ -80,7 +80,7 @@ def list_generations(workspace: OpenWorkspace) -> list[GenerationFacts]:
 def rollback(workspace: OpenWorkspace, number: int | None) -> int:
     """Make an older generation current; return its number. See `Recommender.rollback`."""
     store = workspace.store()
-    with building(store, workspace.folder):
+    with workspace.building():
         target = _rollback_target(store, number)
         check(store, target, store.manifest(target))
         store.make_current(target)

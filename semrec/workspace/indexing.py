@@ -20,7 +20,6 @@ from semrec.indexer.update import Current, update_catalog
 from semrec.indexer.upsert import delete_items as delete_from
 from semrec.indexer.upsert import write_items
 from semrec.store import Manifest
-from semrec.store.build import building
 from semrec.types import ChangeReport, Item, to_plain
 from semrec.workspace.last_run import FileRun
 from semrec.workspace.session import Change, OpenWorkspace
@@ -49,7 +48,7 @@ def index(workspace: OpenWorkspace, source: Any, options: IndexOptions) -> Index
     """Bring the index up to date with a catalog; see `Recommender.index`."""
     with ExitStack() as stack:
         if existed := workspace.exists:
-            stack.enter_context(building(workspace.store(), workspace.folder))
+            stack.enter_context(workspace.building())
             workspace.remove_dead_builds()
         last_change = workspace.last_change()  # before the catalog is read, because it may lack later ones
         before = None if options.rebuild else workspace.current_manifest()
@@ -62,7 +61,7 @@ def index(workspace: OpenWorkspace, source: Any, options: IndexOptions) -> Index
             options.announce(catalog)
         workspace.make()
         if not existed:  # not earlier: a catalog that cannot be read leaves no workspace
-            stack.enter_context(building(workspace.store(), workspace.folder))
+            stack.enter_context(workspace.building())
         if before:
             report = _update(workspace, catalog, before, last_change, options)
         else:
@@ -183,6 +182,7 @@ def put_items(workspace: OpenWorkspace, items: Iterable[Item | Mapping[str, Any]
             written = write_items(change.index, change.manifest, encoder, read, change.journal.put)
         change.commit(replace(written.manifest, journal=change.journal.last()))
     workspace.follow_change(change)
+    workspace.tidy(len(read))
     return replace(written.report, notes=encoder.loaded.notes if encoder.loaded else ())
 
 
@@ -195,6 +195,7 @@ def delete_items(workspace: OpenWorkspace, item_ids: Iterable[str]) -> ChangeRep
         deleted = delete_from(change.index, change.manifest, ids)
         change.commit(replace(deleted.manifest, journal=until))
     workspace.follow_change(change)
+    workspace.tidy(len(ids))
     return deleted.report
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -24,12 +25,15 @@ from semrec.errors import (
 )
 from semrec.ranking.generation import Generation, read_generation
 from semrec.store import EditableIndex, Index, Manifest, Search, Store
+from semrec.store.build import building
 from semrec.store.manifests import require_current
+from semrec.store.owner import is_building
 from semrec.store.protocol import TEXT
 from semrec.workspace.encoders import Encoders
 from semrec.workspace.folder import MARKER, Workspace, find_workspace, make_workspace
 from semrec.workspace.live_index import IndexHandle, LiveIndex, WriteGate
 from semrec.workspace.own_store import open_own_store, wanted_workspace
+from semrec.workspace.renewal import Renewal
 
 if TYPE_CHECKING:
     from semrec.events.item_changes import ChangeJournal
@@ -37,6 +41,9 @@ if TYPE_CHECKING:
 
 _LOOK_AT_SERVER_S = 1.0
 """Shortest time between two questions to a server for the current generation, in seconds."""
+
+TRIM_AFTER = 1000
+"""Changes of items after which the journal is trimmed."""
 
 log = logging.getLogger("semrec")
 
@@ -54,6 +61,7 @@ class OpenWorkspace:
     ----------
     encoders : for indexing and for questions.
     live_index : the generation that answers.
+    renewal : builds the generation again when much of it has changed.
     write_lock : held while items change, or while they must not change.
     """
 
@@ -67,12 +75,15 @@ class OpenWorkspace:
         self.write_lock = Lock()
         self._store = store
         self._store_lock = Lock()
+        self.renewal = Renewal(self)
         self._has_reclaimed = False
+        self._n_untrimmed = TRIM_AFTER  # the first change of a process trims
         self._log: EventLog | None = None
         self._log_lock = Lock()
 
     def close(self) -> None:
-        """Close everything, after the answers that have begun."""
+        """Close everything, after the answers that have begun, and after a renewal."""
+        self.renewal.finish()
         self.live_index.close()
         if self._log:
             self._log.close()
@@ -253,6 +264,21 @@ class OpenWorkspace:
             with self.change() as change:
                 pass
 
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Hold the right to build, see `semrec.store.build.building`; a renewal is waited for."""
+        self.renewal.finish()
+        with building(self.store(), self.folder):
+            yield
+
+    def tidy(self, n_changes: int) -> None:
+        """Remove what the journal and the index need no longer, after a number of changes."""
+        self._n_untrimmed += n_changes
+        if self._n_untrimmed > TRIM_AFTER and not is_building(self.folder):
+            self._n_untrimmed = 0
+            self.trim_journal()
+        self.renewal.start_if_due()
+
     def catch_up(self, journal: ChangeJournal, index: EditableIndex, number: int) -> Manifest:
         """Make the changes of the journal that a generation has missed; return its manifest after them."""
         from semrec.workspace.catch_up import catch_up
@@ -272,11 +298,18 @@ class OpenWorkspace:
         return journal.last() if journal else 0
 
     def trim_journal(self) -> None:
-        """Remove the changes that all generations have; if the store fails, the next build removes them."""
+        """Remove the changes that no generation needs; if the store fails, the next build removes them.
+
+        A build that has begun needs those that came after. On this machine its lock is seen before it reads
+        the number of the last change. On others it is seen later, so the changes of the last hour stay.
+        """
         store = self.store()
         with suppress(StoreError):
-            if journal := self.journal():
-                journal.forget(min(store.manifest(number).journal for number in store.generations()))
+            if store.builder() or not (journal := self.journal()):
+                return
+            known = min(store.manifest(number).journal for number in store.generations())
+            journal.forget(known if journal.is_local else min(known, _an_hour_ago()))
+            journal.compact()
 
     def journal(self) -> ChangeJournal | None:
         """Return the journal; None if there is no database for it yet."""
@@ -322,3 +355,8 @@ class Change:
             self.handle.generation = replace(generation, manifest=manifest)
         else:
             self.handle.generation = read_generation(number, index, manifest, self.settings)
+
+
+def _an_hour_ago() -> int:
+    """Return the number of a change that was made an hour ago."""
+    return (time.time_ns() - 3600 * 10**9) // 1000

@@ -16,7 +16,6 @@ from semrec.events.interactions import Interactions, build_interactions
 from semrec.indexer.event_mapping import EventMapping
 from semrec.indexer.event_source import EventSource, open_events
 from semrec.indexer.rejects import Reject
-from semrec.store.build import building
 from semrec.store.protocol import TEXT
 from semrec.workspace.folder import find_workspace
 from semrec.workspace.session import OpenWorkspace
@@ -48,7 +47,7 @@ def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] 
     from semrec.learning.fit import catalog_items, fit_generation  # loads torch: a second
 
     store = workspace.store()
-    with building(store, workspace.folder), workspace.snapshot() as (index, manifest):
+    with workspace.building(), workspace.snapshot() as (index, manifest):
         catalog = catalog_items(index)
         events = workspace.event_log(create=False).frame()
         interactions = clean_events(events, catalog.item_ids, workspace.settings.events)

@@ -45,6 +45,40 @@ def test_the_last_change_of_an_item_counts(journal):
     assert journal.since(0).put == (changed,)
 
 
+def test_only_the_last_change_of_each_item_is_kept(journal):
+    journal.put(ITEMS)
+    journal.delete(["r", "x"])
+    journal.put([Item("r", "again"), Item("x", "again")])
+    journal.delete(["b", "x"])
+    before = journal.since(0)
+    assert journal.compact() == 5
+    after = journal.since(0)
+    assert {item.item_id: item.title for item in after.put} == {"g": "green thing", "r": "again"}
+    assert sorted(after.put, key=str) == sorted(before.put, key=str)
+    assert set(after.deleted) == set(before.deleted) == {"b", "x"}
+    assert journal.last() == after.until == before.until
+    assert journal.compact() == 0
+
+
+def test_the_file_of_a_compacted_journal_is_small_again(tmp_path):
+    with EventLog.open(tmp_path) as log:
+        journal = ChangeJournal(log)
+
+        def size():
+            return sum(file.stat().st_size for file in tmp_path.iterdir() if not file.name.endswith("-shm"))
+
+        journal.put(ITEMS)
+        journal.compact()
+        before = size()
+        for number in range(200):
+            journal.put([Item(f"{place}", "red thing", f"{number} " * 1000) for place in range(10)])
+        assert size() > 20 * before
+        journal.compact()
+        journal.forget(journal.last())
+        journal.compact()
+        assert size() < 3 * before
+
+
 def test_numbers_grow_even_in_a_new_database(tmp_path):
     with EventLog.open(tmp_path / "one") as log:
         before = ChangeJournal(log).put(ITEMS)
