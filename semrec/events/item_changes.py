@@ -27,6 +27,9 @@ from semrec.types import Item, from_plain, to_plain
 _APPLYING_LOCK = 0x73656D726564
 """Key of PostgreSQL's advisory lock for one process at a time that makes changes."""
 
+_IN_ROWS = 500
+"""Numbers in one condition; SQLite takes some thousands."""
+
 _DIGEST = "digest"
 """Key of a stored item: digest of all other values."""
 
@@ -121,6 +124,24 @@ class ChangeJournal:
             n_removed = connection.execute(sa.delete(_changes).where(_changes.c.seq.not_in(newest))).rowcount
         self._log.shrink()
         return n_removed
+
+    def deleted(self, until: int) -> dict[str, int]:
+        """Return the items whose last change is a deletion, not after the change `until`, with its number."""
+        self.compact()
+        query = sa.select(_changes.c.item_id, _changes.c.seq)
+        with self._log.transaction() as connection:
+            if not _is_there(connection):
+                return {}
+            rows = connection.execute(query.where(_changes.c.item.is_(None), _changes.c.seq <= until)).all()
+        return {row.item_id: row.seq for row in rows}
+
+    def remove(self, numbers: Sequence[int]) -> None:
+        """Remove the changes with these numbers that no generation needs; the last change stays."""
+        with self._log.transaction(write=True) as connection:
+            last = _last(connection)
+            for batch in (numbers[start : start + _IN_ROWS] for start in range(0, len(numbers), _IN_ROWS)):
+                seq = _changes.c.seq
+                connection.execute(sa.delete(_changes).where(seq.in_(batch), seq < last))
 
     @property
     def is_local(self) -> bool:

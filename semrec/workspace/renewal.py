@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from semrec.encoder import Encoder
-from semrec.errors import SemrecError, StoreLockedError
+from semrec.errors import SemrecError, StoreError, StoreLockedError
 from semrec.store import Index, Manifest
 from semrec.store.build import building
+from semrec.types import item_keys
 
 if TYPE_CHECKING:
     from semrec.indexer.build_steps import BuildStep
@@ -78,14 +81,13 @@ class Renewal:
     def _run(self) -> None:
         """Renew until it is not due any more: many changes may have been made meanwhile."""
         try:
-            while self._is_due():
-                renew(self._workspace)
+            while self._is_due() and renew(self._workspace):
                 self._not_before = 0
         except StoreLockedError:  # another build is running; the next change tries again
             return
         except Exception as error:
             manifest = self._manifest()
-            self._not_before = FEWEST_CHANGES + (manifest.n_changes if manifest else 0)
+            self._not_before = 2 * manifest.n_changes if manifest else 0
             is_known = isinstance(error, SemrecError)
             log.warning("the index was not compacted, and goes on: %s", error, exc_info=not is_known)
 
@@ -94,8 +96,12 @@ class Renewal:
         return generation.manifest if generation else None
 
 
-def renew(workspace: OpenWorkspace) -> None:
+def renew(workspace: OpenWorkspace) -> bool:
     """Replace the generation that answers by a copy without what was replaced or deleted in it.
+
+    Returns
+    -------
+    False if it is not due any more, or another generation is current now.
 
     Raises
     ------
@@ -113,7 +119,7 @@ def renew(workspace: OpenWorkspace) -> None:
             generation = handle.generation
             manifest = generation.manifest
             if generation.number != workspace.current_number() or not is_due(manifest):
-                return
+                return False
             build_generation(
                 store,
                 replace(manifest, journal=min(last_change, manifest.journal)),
@@ -126,7 +132,29 @@ def renew(workspace: OpenWorkspace) -> None:
         workspace.follow()
         with suppress(StoreLockedError):  # an answer or another process reads it; the next build drops it
             store.drop(generation.number)
+        _forget_needless_deletions(workspace)
         workspace.trim_journal()
+    return True
+
+
+def _forget_needless_deletions(workspace: OpenWorkspace) -> None:
+    """Remove the deletions of items from the journal that no older generation has; no build is running."""
+    store, current = workspace.store(), workspace.current_number()
+    older = [number for number in store.generations() if number != current]
+    journal = workspace.journal()
+    if not older or journal is None:
+        return
+    deleted = journal.deleted(store.manifest(current).journal)
+    keys = item_keys(deleted)
+    is_needed = np.zeros(len(keys), bool)
+    for number in older:
+        try:
+            with closing(store.open(number)) as index:
+                is_needed |= index.contains(keys)
+        except StoreError:  # another process has it open, or it is damaged: it may need all
+            return
+    numbers = np.array(list(deleted.values()), np.int64)
+    journal.remove(numbers[~is_needed].tolist())
 
 
 def _copied(index: Index) -> Iterator[BuildStep]:

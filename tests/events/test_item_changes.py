@@ -60,6 +60,19 @@ def test_only_the_last_change_of_each_item_is_kept(journal):
     assert journal.compact() == 0
 
 
+def test_deletions_can_be_removed(journal):
+    journal.put([Item("again", "thing"), *ITEMS])
+    early = journal.delete([*(f"x{n}" for n in range(1200)), "again", "b"])
+    journal.put([Item("again", "thing")])
+    late = journal.delete(["r"])
+    deleted = journal.deleted(early)
+    assert list(deleted) == [*(f"x{n}" for n in range(1200)), "b"]
+    assert journal.deleted(late) == {**deleted, "r": late}
+    journal.remove([number for item_id, number in journal.deleted(late).items() if item_id != "b"])
+    assert journal.deleted(late) == {"b": deleted["b"], "r": late}  # the last change stays
+    assert {item.item_id for item in journal.since(0).put} == {"again", "g"}
+
+
 def test_the_file_of_a_compacted_journal_is_small_again(tmp_path):
     with EventLog.open(tmp_path) as log:
         journal = ChangeJournal(log)

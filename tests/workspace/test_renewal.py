@@ -9,6 +9,8 @@ from toy import ToyEncoder
 
 from semrec import Item, Recommender, Settings
 from semrec.errors import StoreError
+from semrec.events.item_changes import ChangeJournal
+from semrec.events.log import EventLog
 from semrec.store.copying import allocated_bytes
 from semrec.store.edge import EdgeStore
 from semrec.workspace import renewal
@@ -107,7 +109,14 @@ def test_the_older_generation_is_kept_for_rollback_and_catches_up(tmp_path):
     shop.recommender.index(shop.items.values(), rebuild=True)
     assert renewed(shop) == (2, 3)
     assert [facts.number for facts in shop.recommender.generations()] == [1, 3]
+    for number in range(2):
+        change(shop, number, deletes=True)
     shop.delete(["i1"])
+    shop.reopen()
+    with EventLog.open(shop.folder) as log:
+        changed = ChangeJournal(log).since(0)
+    assert {item.item_id for item in changed.put} == set(shop.items)
+    assert set(changed.deleted) <= {"i1", "new 1 49"}  # no generation has the others; the last one stays
     assert shop.recommender.rollback() == 1
     shop.check()
     shop.recommender.close()
