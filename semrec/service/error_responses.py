@@ -20,6 +20,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from semrec.errors import (
+    LONGEST_SHOWN,
     CatalogError,
     ConfigError,
     EmptyProfileError,
@@ -136,7 +137,9 @@ def to_service_error(error: Exception) -> ServiceError:
 
 def _validation_message(faults: Sequence[Mapping[str, Any]]) -> str:
     """Return where a body is invalid and why, without its values: they can be long or secret."""
-    lines = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults]
+    lines = [
+        f"{'.'.join(str(part)[:LONGEST_SHOWN] for part in fault['loc'])}: {fault['msg']}" for fault in faults
+    ]
     n_hidden = len(lines) - MAX_REPORTED_FAULTS
     more = f"; and {n_hidden} more" if n_hidden > 0 else ""
     return "; ".join(lines[:MAX_REPORTED_FAULTS]).encode("utf-8", "replace").decode() + more
