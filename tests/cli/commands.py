@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -55,6 +56,18 @@ def start_semrec(*arguments, **options):
     return subprocess.Popen(
         [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
+
+
+def run(*arguments, environment=None, **options):
+    """Run a command in a process of its own; return its exit status, standard output and standard error."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        env={**os.environ, **(environment or {})},
+        stderr=subprocess.PIPE,
+        check=False,
+        **options,
+    )
+    return done.returncode, done.stdout, done.stderr.decode()
 
 
 def write(folder, text, name="more.csv"):

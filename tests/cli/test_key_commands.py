@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
 
-from commands import as_json, invoke
+from commands import as_json, invoke, run
 
 from semrec.service.api_keys import ApiKeys
 
@@ -39,3 +41,16 @@ def test_hashes_are_not_listed(bare):
     invoke("keys", "create", "web", "-w", bare)
     (key,) = json.loads(invoke("keys", "list", "--json", "-w", bare)[1])["keys"]
     assert set(key) == {"key_id", "name", "scope", "created_at"}
+
+
+def test_a_key_that_cannot_be_written_is_not_printed(bare):
+    """The process may not write a byte into a file, as on a full disk."""
+    kept = invoke("keys", "create", "shop", "-w", bare)[1]
+    status, out, err = run(
+        *("keys", "create", "app", "-w", bare),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        stdout=subprocess.PIPE,
+    )
+    assert (status, out) == (1, b"")
+    assert err == f"error: {bare / 'keys.json'}: File too large\n"
+    assert [key["key_id"] for key in as_json("keys", "list", "-w", bare)["keys"]] == [kept.split("_")[1]]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from commands import COMMAND, invoke, one_line, write
+from commands import invoke, one_line, run, write
 
 CATALOG = "id,title,text\n1,机器学习,深度 网络\n2,Bü€,three four\n"
 
@@ -22,18 +22,6 @@ def chinese(tmp_path_factory):
     source.write_text(CATALOG, encoding="utf-8")
     assert invoke("index", source, "-w", folder / "shop")[0] == 0
     return folder / "shop"
-
-
-def run(*arguments, environment=None, **options):
-    """Run a command in a process of its own; return its exit status, standard output and standard error."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        env={**os.environ, **(environment or {})},
-        stderr=subprocess.PIPE,
-        check=False,
-        **options,
-    )
-    return done.returncode, done.stdout, done.stderr.decode()
 
 
 def test_a_closed_standard_output_is_an_error(chinese):
