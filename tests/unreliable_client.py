@@ -13,7 +13,7 @@ _CHANGES = ("create_collection", "update_collection", "delete_collection", "upda
 
 
 class FakeClock:
-    """Time that passes only while somebody sleeps."""
+    """A clock that moves only during `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1000.0

@@ -100,9 +100,8 @@ class Connection:
         def look() -> None:
             if not is_readable():
                 raise ServerAwayError(
-                    f"the Qdrant server at {self.where} has accepted {change}, but after "
-                    f"{patience_s():.0f} s it still answers with what was there before; "
-                    "are all nodes of the cluster running?"
+                    f"the Qdrant server at {self.where} has accepted {change}, but still answers with what "
+                    "was there before; are all nodes of the cluster running?"
                 )
 
         self._repeat(look, patience_s())
