@@ -84,11 +84,13 @@ class StandInServer:
     url : what to open as `qdrant`.
     traffic : what was asked since the start, or since the last `reset`.
     metadata : of the last request, such as the API key.
+    n_refused : so many of the next requests get the answer of a server that is starting.
     """
 
     def __init__(self) -> None:
         self.traffic = Traffic()
         self.metadata: Mapping[str, str] = {}
+        self.n_refused = 0
         self._client = QdrantClient(":memory:")
         # The in-memory mode is not thread-safe: one worker.
         self._server = grpc.server(ThreadPoolExecutor(1), options=[("grpc.max_receive_message_length", -1)])
@@ -114,6 +116,9 @@ class StandInServer:
     def _answered(self, context: grpc.ServicerContext) -> Iterator[Callable[[str, Any, Any], None]]:
         """Measure one answer, and turn a refusal of the in-memory mode into a status."""
         self.metadata = {key: str(value) for key, value in context.invocation_metadata()}
+        if self.n_refused:
+            self.n_refused -= 1
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the server is starting")
         start = time.perf_counter()
         try:
             with warnings.catch_warnings():

@@ -85,6 +85,18 @@ def test_the_key_goes_with_every_request(server, index):
     assert server.metadata["api-key"] == KEY
 
 
+def test_requests_are_repeated_while_the_server_starts(server, index):
+    for request in (
+        lambda: index.search([Search("text", np.ones(DIM, np.float32), 3)]),
+        lambda: index.records(ids(1)),
+        lambda: index.upsert(points(1)),
+        lambda: index.delete(ids(2)),
+    ):
+        server.n_refused = 3
+        request()
+        assert server.n_refused == 0
+
+
 @pytest.mark.parametrize(
     "read",
     [
