@@ -5,7 +5,6 @@ Every vector is stored with a checksum, so that a damaged file never returns a w
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semrec.files.locks import lock_within
 from semrec.types import Float1D, Float2D
 
 VERSION = 1
@@ -126,7 +126,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the lock that is needed to choose or create a file."""
     descriptor = os.open(folder / "passages.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock_within(descriptor, folder / "passages.lock")
         yield
     finally:
         os.close(descriptor)

@@ -41,6 +41,7 @@ from semrec.encoder.cache_file import (
     shrink,
     version_of,
 )
+from semrec.errors import StoreLockedError
 from semrec.types import Float2D
 
 BATCH_PASSAGES = 512
@@ -90,7 +91,7 @@ class PassageCache:
         try:
             self.path = self._find_file(folder)
             self._connections = [connect(self.path), connect(self.path)]
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error, StoreLockedError) as error:
             self.notes.append(f"no passage cache in {folder}: {error}. Encoding goes on without it.")
         else:
             self._can_read = self._can_write = True

@@ -159,10 +159,18 @@ def _shown(url: sa.URL) -> str:
     ).render_as_string()
 
 
+def missing_log(path: Path | None, name: str) -> StoreError:
+    """Return the error for a database without an event log, with the command that makes one."""
+    workspace = f" --workspace {shlex.quote(str(path.parent))}" if path else ""
+    return StoreError(
+        f"there is no event log at {path or name}; load events first: `semrec events EVENTS{workspace}`"
+    )
+
+
 def _prepare_file(path: Path, name: str, create: bool) -> None:
     """Make a SQLite file that only its owner can read, and its folder; or raise if it should exist."""
     if not create and not path.exists():
-        raise StoreError(f"there is no event log at {path}; load events first")
+        raise missing_log(path, name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if create and not path.exists():
@@ -195,6 +203,7 @@ def _set_pragmas(connection: Any, _: object) -> None:
 
 
 _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
+    ("lock timeout", StoreLockedError, "another process is changing items; try again later"),
     ("locked", StoreLockedError, "another process is writing to it; try again later"),
     ("not a database", StoreDamagedError, "the file is damaged, or is not a SQLite database"),
     ("readonly", StoreError, "it cannot be written; check the rights of the file and its folder"),

@@ -21,6 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from semrec.events.log import EventLog
+from semrec.files.locks import WAIT_S
 from semrec.store.owner import held
 from semrec.types import Item, from_plain, to_plain
 
@@ -149,14 +150,25 @@ class ChangeJournal:
         return self._log.path is not None
 
     @contextmanager
-    def applying(self) -> Iterator[None]:
-        """Let one process at a time make changes, so that all generations get them in the same order."""
+    def applying(self, wait_s: float = WAIT_S) -> Iterator[None]:
+        """Let one process at a time make changes, so that all generations get them in the same order.
+
+        Parameters
+        ----------
+        wait_s : longest wait for another process, in seconds.
+
+        Raises
+        ------
+        StoreLockedError
+            Another process still makes changes.
+        """
         path = self._log.path
         if path is not None:
-            with held(path.parent):
+            with held(path.parent, wait_s):
                 yield
             return
         with self._log.transaction() as connection:
+            connection.execute(sa.text(f"SET LOCAL lock_timeout = {max(1, round(1000 * wait_s))}"))
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPLYING_LOCK)))
             yield
 

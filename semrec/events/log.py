@@ -17,11 +17,11 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from semrec.errors import StoreDamagedError, StoreError
+from semrec.errors import StoreDamagedError
 from semrec.events import FILE_NAME
 from semrec.events.append_report import FAULT, AppendReport, judged, report_of
 from semrec.events.counting import CountingRules
-from semrec.events.database import Database, database_url
+from semrec.events.database import Database, database_url, missing_log
 from semrec.events.event_keys import signed_keys, with_keys
 from semrec.events.frame import ITEM, KIND, SCHEMA, TIME, USER, VALUE, as_event_frames, frame_of
 from semrec.types import Event
@@ -106,7 +106,7 @@ class EventLog:
                 if create:
                     connection.execute(sa.schema.CreateTable(_events, if_not_exists=True))
                 elif not sa.inspect(connection).has_table(_events.name):
-                    raise StoreError(f"there is no event log in {database.name}; load events first")
+                    raise missing_log(database.path, database.name)
         except BaseException:
             database.close()
             raise

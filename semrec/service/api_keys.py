@@ -11,15 +11,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from semrec.errors import ConfigError
 from semrec.files.atomic import write_atomically
+from semrec.types import to_plain
 
 Scope = Literal["read", "write", "admin"]
 """read: query. write: also change items and events. admin: also delete users."""
@@ -58,10 +61,11 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """Content of the key file."""
+    """Content of the key file; an older one has no digest of the keys."""
 
     keys: tuple[ApiKey, ...]
     format: int = 1
+    digest: str = ""
 
 
 _FILE: TypeAdapter[KeyFile] = TypeAdapter(KeyFile)
@@ -134,10 +138,15 @@ class ApiKeys:
             return
         try:
             stored = _FILE.validate_json(self._path.read_bytes())
-        except (OSError, ValidationError) as error:
+            if stored.digest not in ("", _digest(stored.keys)):
+                raise ValueError("its digest is wrong")
+        except OSError as error:
+            raise ConfigError(f"cannot read the keys in {self._path}: {error.strerror}") from error
+        except ValueError as error:
+            path, folder = shlex.quote(str(self._path)), shlex.quote(str(self._path.parent))
             raise ConfigError(
-                f"cannot read the keys in {self._path}: {type(error).__name__}; restore the file, or delete "
-                "it and create new keys"
+                f"cannot read the keys in {self._path}: the file is damaged; restore it, or delete it and create "
+                f"new keys: `rm {path} && semrec keys create NAME --workspace {folder}`"
             ) from error
         self._keys = {key.key_id: key for key in stored.keys}
         self._stamp = stamp
@@ -146,7 +155,13 @@ class ApiKeys:
         """Replace the file in one step; only its owner can read it."""
         if not self._path.parent.is_dir():
             raise ConfigError(f"{str(self._path.parent)!r} is not a workspace; index a catalog first")
-        write_atomically(self._path, _FILE.dump_json(KeyFile(tuple(keys)), indent=2), mode=0o600)
+        write_atomically(
+            self._path, _FILE.dump_json(KeyFile(tuple(keys), digest=_digest(keys)), indent=2), mode=0o600
+        )
+
+
+def _digest(keys: Sequence[ApiKey]) -> str:
+    return hashlib.blake2b(repr([to_plain(key) for key in keys]).encode(), digest_size=8).hexdigest()
 
 
 def _hash(secret: str) -> str:

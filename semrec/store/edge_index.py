@@ -331,6 +331,8 @@ class EdgeIndex(PointReader):
         """
         _ = self._open_shard
         found, rows = self._rows[field.name].read(keys)
+        if field.kind == "dense" and not np.isfinite(rows).all():
+            raise damaged_error(self.folder, f"rows of {field.name!r} hold numbers that are not finite")
         if not found.all():  # items without the vector, or a row that could not be written
             missing = np.flatnonzero(~found)
             found[missing], rows[missing] = self._shard_rows(field, keys[missing])

@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from semrec.errors import StoreLockedError
+from semrec.files.locks import WAIT_S, lock_within
 
 _OWNER = "owner.json"
 _BUILDER = "builder.json"
@@ -86,11 +87,11 @@ class Builder(Lock):
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder for a moment; another process that wants to hold it waits."""
+def held(folder: Path, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Hold a folder for a moment; another process that wants to hold it waits, see `lock_within`."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        lock_within(descriptor, folder, wait_s)
         yield
     finally:
         os.close(descriptor)

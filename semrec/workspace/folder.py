@@ -6,19 +6,25 @@ A file `semrec.json` marks the folder, and names the Qdrant server if the vector
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from uuid import uuid4
 
 from semrec.errors import WorkspaceError
 from semrec.files.atomic import write_atomically
+from semrec.version import __version__
 
 MARKER = "semrec.json"
 REJECTS = "rejects.jsonl"
 RECEIPT = "last-index.json"
 
-FORMAT = 1
-"""Format of a workspace; a larger number in the marker means that a newer semrec wrote it."""
+FORMAT = 2
+"""Format of a workspace; a larger number in the marker means that a newer semrec wrote it. 2: with checksums."""
+
+_DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ def find_workspace(folder: Path) -> Workspace:
             f"there is no workspace {str(folder)!r}. Make one: semrec index CATALOG --workspace {folder}"
         )
     marker = folder / MARKER
+    if not marker.exists() and (folder / "generations").is_dir():
+        raise WorkspaceError(f"{marker} is missing: {_repair_of(marker)}")
     if not marker.exists():
         raise WorkspaceError(
             f"{str(folder)!r} is not a workspace: it has no {MARKER}. "
@@ -75,18 +83,32 @@ def find_workspace(folder: Path) -> Workspace:
         )
     try:
         content = json.loads(marker.read_text(encoding="utf-8"))
+        if content.pop(_DIGEST, None) not in (None, _digest(content)):  # None: older, or repaired
+            raise ValueError("it has changed since it was written")
         found = int(content.get("format", FORMAT))
         workspace = Workspace(folder, content.get("qdrant"), content.get("collection"), content.get("id", ""))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise WorkspaceError(
-            f"cannot read {marker}: {error}. Restore it, or index the catalog into a new folder."
-        ) from error
+    except OSError as error:
+        raise WorkspaceError(f"cannot read {marker}: {error.strerror}; check its rights") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise WorkspaceError(f"{marker} is damaged ({error}): {_repair_of(marker)}") from error
     if found > FORMAT:
         raise WorkspaceError(
-            f"{str(folder)!r} was written by a newer semrec (format {found}, this one reads {FORMAT}). "
-            "Run: pip install --upgrade semrec"
+            f"{str(folder)!r} was written by a newer semrec ({content.get('semrec', 'unknown version')}); "
+            f"this is {__version__}: update semrec (pip install --upgrade semrec)"
         )
     return workspace
+
+
+def _repair_of(marker: Path) -> str:
+    """Return the command that writes the marker again; only the address of a server is not known any more."""
+    is_embedded = (marker.parent / "generations").is_dir()
+    content = json.dumps({"format": FORMAT} if is_embedded else {"format": FORMAT, "qdrant": "URL"})
+    place = "" if is_embedded else " with the URL of its Qdrant server, or its collection, too"
+    return f"write it again{place}: `echo {shlex.quote(content)} > {shlex.quote(str(marker))}`"
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    return blake2b(json.dumps(content).encode(), digest_size=8).hexdigest()
 
 
 def make_workspace(folder: Path, *, qdrant: str | None, collection: str | None) -> Workspace:
@@ -108,10 +130,17 @@ def make_workspace(folder: Path, *, qdrant: str | None, collection: str | None) 
     workspace = Workspace(folder, qdrant, collection, found.id or uuid4().hex)
     if found == workspace and found.id:
         return workspace
-    content = {"format": FORMAT, "qdrant": qdrant, "collection": collection, "id": workspace.id}
+    content = {
+        "format": FORMAT,
+        "semrec": __version__,
+        "qdrant": qdrant,
+        "collection": collection,
+        "id": workspace.id,
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / MARKER, (json.dumps(content, indent=2) + "\n").encode())
+        stored = {**content, _DIGEST: _digest(content)}
+        write_atomically(folder / MARKER, (json.dumps(stored, indent=2) + "\n").encode())
     except OSError as error:
         raise WorkspaceError(f"cannot write the workspace {str(folder)!r}: {error}.") from error
     return workspace

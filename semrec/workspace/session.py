@@ -44,6 +44,8 @@ _LOOK_AT_SERVER_S = 1.0
 
 TRIM_AFTER = 1000
 """Changes of items after which the journal is trimmed."""
+_WAIT_TO_ASK_S = 2.0
+"""Longest wait for a process that changes items before answers are given without the latest changes."""
 
 log = logging.getLogger("semrec")
 
@@ -172,7 +174,7 @@ class OpenWorkspace:
         store, number = self.store(), self.current_number()
         with self.write_lock:
             journal = self.journal()
-            with journal.applying() if journal else nullcontext():
+            with journal.applying(self.settings.event_log.wait_s) if journal else nullcontext():
                 manifest, index = store.manifest(number), store.borrow(number)
         try:
             self._check_count(number, index, manifest)
@@ -206,10 +208,11 @@ class OpenWorkspace:
         check_count(self.store(), number, index, manifest, n_missed)
 
     def _caught_up(self, index: Index, number: int, store: Store) -> Manifest:
-        """Return the manifest after all changes; without the database of the journal, answers go on."""
+        """Return the manifest after all changes; without the database or its lock, answers go on."""
         try:
-            if journal := self.journal():
-                with journal.applying():
+            journal = self.journal()
+            if journal and journal.n_items_since(store.manifest(number).journal):
+                with journal.applying(_WAIT_TO_ASK_S):
                     return self.catch_up(journal, index, number)
         except (StoreLockedError, StoreUnavailableError, StoreDamagedError) as error:
             log.warning("changes by other processes are not known: %s", error)
@@ -243,7 +246,7 @@ class OpenWorkspace:
         self.remove_dead_builds()
         with self.write_lock, self.live_index.pin() as handle:
             journal = ChangeJournal(self.event_log())
-            with journal.applying():
+            with journal.applying(self.settings.event_log.wait_s):
                 index = WriteGate(self.live_index, handle)
                 manifest = self.catch_up(journal, index, handle.generation.number)
                 change = Change(handle, index, manifest, journal, self.store(), self.settings)

@@ -73,3 +73,12 @@ def test_a_scope_includes_the_scopes_before_it(tmp_path):
         for scope in ("read", "write", "admin")
     }
     assert allowed == {"read": ["read"], "write": ["read", "write"], "admin": ["read", "write", "admin"]}
+
+
+def test_a_damaged_file_names_the_command_that_makes_a_new_one(tmp_path):
+    keys = ApiKeys(tmp_path)
+    keys.create("web", "read")
+    file = tmp_path / "keys.json"
+    file.write_text(file.read_text().replace('"web"', '"wab"'))
+    with pytest.raises(ConfigError, match=rf"is damaged.*`rm {file} && semrec keys create NAME --workspace"):
+        ApiKeys(tmp_path).all()

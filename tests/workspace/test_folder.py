@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 
 import pytest
 
@@ -48,7 +50,14 @@ def test_an_older_workspace_gets_an_id(tmp_path):
 
 def test_the_key_is_not_in_the_marker(tmp_path):
     make_workspace(tmp_path, qdrant="http://localhost:6333", collection=None)
-    assert set(json.loads((tmp_path / "semrec.json").read_text())) == {"format", "qdrant", "collection", "id"}
+    assert set(json.loads((tmp_path / "semrec.json").read_text())) == {
+        "semrec",
+        "digest",
+        "format",
+        "qdrant",
+        "collection",
+        "id",
+    }
 
 
 def test_a_missing_folder_names_the_command(tmp_path):
@@ -79,15 +88,15 @@ def test_a_damaged_marker(tmp_path, content):
     (tmp_path / "semrec.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(
         WorkspaceError,
-        match=r"cannot read .*semrec\.json.*Restore it, or index",
+        match=r"semrec\.json is damaged .*: write it again with the URL of its Qdrant server, or its collection, ",
     ):
         find_workspace(tmp_path)
 
 
 def test_a_workspace_of_a_newer_version_names_the_command(tmp_path):
     make_workspace(tmp_path, qdrant=None, collection=None)
-    (tmp_path / "semrec.json").write_text(json.dumps({"format": 7, "qdrant": None}))
-    with pytest.raises(WorkspaceError, match=r"newer semrec \(format 7, .*pip install --upgrade semrec"):
+    (tmp_path / "semrec.json").write_text(json.dumps({"format": 7, "semrec": "0.7"}))
+    with pytest.raises(WorkspaceError, match=r"newer semrec \(0.7\); this is .*pip install --upgrade semrec"):
         find_workspace(tmp_path)
 
 
@@ -102,3 +111,37 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(WorkspaceError, match="cannot write the workspace"):
         make_workspace(tmp_path / "file" / "shop", qdrant=None, collection=None)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe{", b'{"format": "new"}'])
+def test_the_marker_of_an_embedded_index_is_written_again_by_the_advised_command(tmp_path, content):
+    make_workspace(tmp_path, qdrant=None, collection=None)
+    (tmp_path / "generations").mkdir()
+    if content is None:
+        (tmp_path / "semrec.json").unlink()
+    else:
+        (tmp_path / "semrec.json").write_bytes(content)
+    with pytest.raises(WorkspaceError, match="write it again: `echo") as raised:
+        find_workspace(tmp_path)
+    command = re.search("`(.*)`", str(raised.value))[1]
+    subprocess.run(command, shell=True, check=True)
+    assert find_workspace(tmp_path) == Workspace(tmp_path)
+
+
+def test_any_flipped_bit_of_the_marker_is_damage(tmp_path):
+    made = make_workspace(tmp_path, qdrant="http://localhost:6333", collection="books")
+    marker = tmp_path / "semrec.json"
+    data = marker.read_bytes()
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        marker.write_bytes(damaged)
+        try:
+            assert find_workspace(tmp_path) == made  # a key or the space between values has changed
+        except WorkspaceError as error:
+            assert "is damaged" in str(error)
+
+
+def test_the_marker_of_an_older_version_has_no_digest(tmp_path):
+    (tmp_path / "semrec.json").write_text('{"format": 1, "qdrant": null, "collection": "books"}')
+    assert find_workspace(tmp_path) == Workspace(tmp_path, None, "books")
