@@ -2,20 +2,31 @@
 
 A setting is given to its group (`Settings(ranking=RankingSettings(sharpness=7))`) or by an environment
 variable: `SEMREC_` and the name of the field, for instance `SEMREC_SHARPNESS`. Variables of three groups also
-name the group: `SEMREC_CACHE_FOLDER`, `SEMREC_EVENTS_URL`, `SEMREC_SERVICE_RATE`. A given value wins over the
-environment; None counts as not given. Nothing else in semrec reads the environment.
+name the group: `SEMREC_CACHE_FOLDER`, `SEMREC_EVENTS_URL`, `SEMREC_SERVICE_RATE`. Lists are written with commas
+or as JSON. A given value wins over the environment; None counts as not given. Nothing else in semrec reads the
+environment.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_cache_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from semrec.errors import ConfigError
 
@@ -39,7 +50,12 @@ class SettingsGroup(BaseSettings):
     """Settings that belong together; each is also read from its environment variable."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SEMREC_", frozen=True, extra="forbid", validate_by_name=True, protected_namespaces=()
+        env_prefix="SEMREC_",
+        enable_decoding=False,  # `_decoded` does it, with better errors
+        frozen=True,
+        extra="forbid",
+        validate_by_name=True,
+        protected_namespaces=(),
     )
 
     def __init__(self, **given: Any) -> None:
@@ -47,9 +63,20 @@ class SettingsGroup(BaseSettings):
             super().__init__(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
             raise ConfigError("; ".join(_fault(type(self), fault) for fault in error.errors())) from error
-        except SettingsError as error:  # a variable that should hold JSON; its message names the field
-            name = str(error).split('"')[1]
-            raise ConfigError(f"{_shown(type(self), name)}: should be JSON") from error
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _decoded(cls, value: Any, info: ValidationInfo) -> Any:
+        """Return the list or mapping that the text of an environment variable stands for."""
+        annotation = str(cls.model_fields[info.field_name or ""].annotation)
+        if not isinstance(value, str) or not ("tuple[" in annotation or "dict[" in annotation):
+            return value
+        with suppress(ValueError):
+            if not isinstance(found := json.loads(value), str | int | float):
+                return found
+        if "dict[" in annotation:
+            raise ValueError('should be JSON, such as {"name": 1.5}')
+        return [part.strip() for part in value.split(",") if part.strip()]
 
 
 class EncoderSettings(SettingsGroup):
