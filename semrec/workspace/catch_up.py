@@ -70,6 +70,12 @@ def catch_up(
     return manifest
 
 
+def is_behind(journal: ChangeJournal, manifest: Manifest) -> bool:
+    """Return whether `catch_up` has something to do for a generation with this manifest."""
+    is_uncounted = manifest.n_passages == UNCOUNTED and manifest.n_items > 0
+    return is_uncounted or journal.n_items_since(manifest.journal) > 0
+
+
 def check_count(store: Store, number: int, index: EditableIndex, manifest: Manifest, n_missed: float) -> None:
     """Compare the number of items of an index with its manifest.
 

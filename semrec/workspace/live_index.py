@@ -15,6 +15,7 @@ from semrec.ranking.generation import Generation
 from semrec.store import FieldType, Point, Record
 from semrec.store.patience import answering
 from semrec.types import Keys
+from semrec.workspace.fork_guard import ForkGuard
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +46,7 @@ class LiveIndex:
     ----------
     current : returns the number of the current generation; cheap.
     open_generation : opens the generation with a number.
+    guard : refuses the use in a fork of the process that opened the workspace.
 
     Attributes
     ----------
@@ -52,7 +54,13 @@ class LiveIndex:
     note : why an older generation than the current one answers; None if the current one answers.
     """
 
-    def __init__(self, current: Callable[[], int], open_generation: Callable[[int], Generation]) -> None:
+    def __init__(
+        self,
+        current: Callable[[], int],
+        open_generation: Callable[[int], Generation],
+        guard: ForkGuard | None = None,
+    ) -> None:
+        self._guard = guard or ForkGuard()
         self._current = current
         self._open = open_generation
         self.look_s = 0.1
@@ -118,6 +126,7 @@ class LiveIndex:
         SemrecError
             It cannot be opened, and no generation was open before.
         """
+        self._guard.check()
         with self._opening:
             return self._open_current()
 
@@ -151,6 +160,7 @@ class LiveIndex:
             handle.generation.index.close()
 
     def _acquire(self, *, n_reads: int) -> IndexHandle:
+        self._guard.check()
         self._look()
         while True:
             with self._state:

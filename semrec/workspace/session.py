@@ -31,6 +31,7 @@ from semrec.store.owner import is_building
 from semrec.store.protocol import TEXT
 from semrec.workspace.encoders import Encoders
 from semrec.workspace.folder import MARKER, Workspace, find_workspace, make_workspace
+from semrec.workspace.fork_guard import ForkGuard
 from semrec.workspace.live_index import IndexHandle, LiveIndex, WriteGate
 from semrec.workspace.own_store import open_own_store, wanted_workspace
 from semrec.workspace.renewal import Renewal
@@ -44,6 +45,7 @@ _LOOK_AT_SERVER_S = 1.0
 
 TRIM_AFTER = 1000
 """Changes of items after which the journal is trimmed."""
+
 _WAIT_TO_ASK_S = 2.0
 """Longest wait for a process that changes items before answers are given without the latest changes."""
 
@@ -73,7 +75,8 @@ class OpenWorkspace:
         self.folder = folder
         self.settings = settings
         self.encoders = Encoders(settings, encoder)
-        self.live_index = LiveIndex(self.current_number, self._open_generation)
+        self._guard = ForkGuard()
+        self.live_index = LiveIndex(self.current_number, self._open_generation, self._guard)
         self.write_lock = Lock()
         self._store = store
         self._store_lock = Lock()
@@ -84,7 +87,9 @@ class OpenWorkspace:
         self._log_lock = Lock()
 
     def close(self) -> None:
-        """Close everything, after the answers that have begun, and after a renewal."""
+        """Close everything, after answers that have begun and a renewal; a fork leaves that to its parent."""
+        if self._guard.is_forked:
+            return
         self.renewal.finish()
         self.live_index.close()
         if self._log:
@@ -93,6 +98,7 @@ class OpenWorkspace:
         if self._store:
             self._store.close()
         self._store = None
+        self._guard.reset()
 
     def follow(self) -> bool:
         """Answer from the current generation, if one is open; return whether that is another one."""
@@ -128,6 +134,7 @@ class OpenWorkspace:
             The folder is no workspace, or the store cannot be opened.
         """
         find_workspace(self.folder)
+        self._guard.check()
         with self._store_lock:
             if self._store is None:
                 self._store = open_own_store(self.folder, self.settings.store)
@@ -209,9 +216,11 @@ class OpenWorkspace:
 
     def _caught_up(self, index: Index, number: int, store: Store) -> Manifest:
         """Return the manifest after all changes; without the database or its lock, answers go on."""
+        from semrec.workspace.catch_up import is_behind
+
         try:
             journal = self.journal()
-            if journal and journal.n_items_since(store.manifest(number).journal):
+            if journal and is_behind(journal, store.manifest(number)):
                 with journal.applying(_WAIT_TO_ASK_S):
                     return self.catch_up(journal, index, number)
         except (StoreLockedError, StoreUnavailableError, StoreDamagedError) as error:
@@ -225,6 +234,7 @@ class OpenWorkspace:
         from semrec.events.log import EventLog
         from semrec.workspace.event_rules import counting_rules
 
+        self._guard.check()
         with self._log_lock:
             if self._log is None:
                 url = self.settings.event_log.url
