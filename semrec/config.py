@@ -3,7 +3,7 @@
 A setting is given to its group (`Settings(ranking=RankingSettings(sharpness=7))`) or by an environment
 variable: `SEMREC_` and the name of the field, for instance `SEMREC_SHARPNESS`. Variables of three groups also
 name the group: `SEMREC_CACHE_FOLDER`, `SEMREC_EVENTS_URL`, `SEMREC_SERVICE_RATE`. Lists take commas or JSON.
-A given value wins over the environment; None counts as not given. Nothing else in semrec reads the environment.
+A given value wins over the environment; None counts as not given. Only this module reads the environment.
 """
 
 from __future__ import annotations

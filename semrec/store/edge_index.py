@@ -333,8 +333,7 @@ class EdgeIndex(PointReader):
         found, rows = self._rows[field.name].read(keys)
         if field.kind == "dense" and not np.isfinite(rows).all():
             raise damaged_error(self.folder, f"rows of {field.name!r} hold numbers that are not finite")
-        if not found.all():  # items without the vector, or a row that could not be written
-            missing = np.flatnonzero(~found)
+        if len(missing := np.flatnonzero(~found)):  # without the vector, or the row could not be written
             found[missing], rows[missing] = self._shard_rows(field, keys[missing])
         return found, rows
 
