@@ -145,8 +145,8 @@ class ApiKeys:
         except ValueError as error:
             path, folder = shlex.quote(str(self._path)), shlex.quote(str(self._path.parent))
             raise ConfigError(
-                f"cannot read the keys in {self._path}: the file is damaged; restore it, or delete it and create "
-                f"new keys: `rm {path} && semrec keys create NAME --workspace {folder}`"
+                f"cannot read the keys in {self._path}: the file is damaged; restore it, or delete it and "
+                f"create new keys: `rm {path} && semrec keys create NAME --workspace {folder}`"
             ) from error
         self._keys = {key.key_id: key for key in stored.keys}
         self._stamp = stamp
