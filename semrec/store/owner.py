@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from semrec.errors import StoreLockedError
+from semrec.errors import StoreError, StoreLockedError
 from semrec.files.locks import WAIT_S, lock_within
 
 _OWNER = "owner.json"
@@ -37,10 +37,18 @@ class Lock:
     ------
     StoreLockedError
         Another process, or this one a second time, holds it.
+    StoreError
+        The folder cannot be written.
     """
 
     def __init__(self, path: Path, refusal: Callable[[Path], StoreLockedError]) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise StoreError(
+                f"{path.parent} cannot be written: {error.strerror}. The embedded index needs a folder that "
+                "can be written; copy the workspace to one"
+            ) from error
         if not self._try():
             time.sleep(_GLANCE_S)  # `owner_of` holds it for a moment
             if not self._try():

@@ -22,7 +22,7 @@ REJECTS = "rejects.jsonl"
 RECEIPT = "last-index.json"
 
 FORMAT = 2
-"""Format of a workspace; a larger number in the marker means that a newer semrec wrote it. 2: with checksums."""
+"""Format of a workspace; a larger number in the marker means a newer semrec. 2: with checksums."""
 
 _DIGEST = "digest"
 

@@ -331,3 +331,12 @@ def test_a_generation_without_points_is_an_error(store, tmp_path):
             opening(1)
     build(store, points(3))
     assert store.current() == 2
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(store, tmp_path):
+    build(store, points(3))
+    folder = tmp_path / "generations" / "1"
+    (folder / "owner.json").unlink()
+    (folder / "owner.json").mkdir()  # opening it for writing fails, also for root
+    with pytest.raises(StoreError, match=r"generations/1 cannot be written: .*copy the workspace to one"):
+        store.open(1)
