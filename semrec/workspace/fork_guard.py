@@ -8,7 +8,7 @@ from semrec.errors import StoreError
 
 
 class ForkGuard:
-    """Remembers the process of the first use, and refuses any other; takes no lock, so that it cannot hang."""
+    """Remembers the process of the first use, and refuses any other; it takes no lock, so it cannot hang."""
 
     def __init__(self) -> None:
         self._pid: int | None = None

@@ -340,3 +340,21 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(store, tmp_path):
     (folder / "owner.json").mkdir()  # opening it for writing fails, also for root
     with pytest.raises(StoreError, match=r"generations/1 cannot be written: .*copy the workspace to one"):
         store.open(1)
+
+
+def test_a_generation_of_the_version_before_is_brought_up_to_date(store, tmp_path):
+    build(store, points(5))
+    folder = tmp_path / "generations" / "1"
+    manifest_file = folder / "manifest.json"
+    values = json.loads(manifest_file.read_text())
+    del values["digest"], values["semrec"]
+    manifest_file.write_text(json.dumps({**values, "version": 2}))
+    for name in ("text", "collaborative"):
+        (folder / f"{name}.entries").rename(folder / f"{name}.keys")
+    index = store.open(1)
+    expected = unit(np.array([point(n).vectors["text"] for n in range(5)]))
+    np.testing.assert_allclose(index.vectors("text", ids(*range(5))), expected, atol=1e-6)
+    index.close()
+    assert json.loads(manifest_file.read_text())["version"] == 3
+    assert store.manifest(1).n_items == 5
+    assert not list(folder.glob("*.keys"))
