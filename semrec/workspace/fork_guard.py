@@ -28,9 +28,9 @@ class ForkGuard:
         """
         if self.is_forked:
             raise StoreError(
-                f"process {self._pid} has opened this workspace, and process {os.getpid()} is a fork of it: an "
-                "open index cannot be used after a fork. Open it in the new process, or close it before the "
-                "fork; an embedded index answers one process, a Qdrant server answers many"
+                f"process {self._pid} has opened this workspace, and process {os.getpid()} is a fork of it: "
+                "an open index cannot be used after a fork. Open it in the new process, or close it before "
+                "the fork; an embedded index answers one process, a Qdrant server answers many"
             )
         self._pid = os.getpid()
 
