@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -43,7 +42,7 @@ class Lock:
 
     def __init__(self, path: Path, refusal: Callable[[Path], StoreLockedError]) -> None:
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(
                 f"{path.parent} cannot be written: {error.strerror}. The embedded index needs a folder that "
@@ -144,19 +143,29 @@ def building_error(workspace: Path, builder: str | None = None) -> StoreLockedEr
 
 
 def describe_this_process() -> dict[str, object]:
-    """Return pid, command and start time of this process."""
+    """Return pid, program and start time of this process."""
     return {
         "pid": os.getpid(),
-        "command": shlex.join(sys.orig_argv),
+        "command": program_name(),
         "since": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
 
+def program_name() -> str:
+    """Return the program of this process, of semrec with its command: `semrec serve`.
+
+    Other arguments are left out: they may hold passwords.
+    """
+    program = Path(sys.argv[0]).name if sys.argv[0] not in ("", "-c") else Path(sys.executable).name
+    command = [argument for argument in sys.argv[1:2] if program == "semrec" and argument.isalpha()]
+    return " ".join([program, *command])
+
+
 def _is_held(path: Path) -> bool:
-    """Return whether a process holds the lock of a file."""
+    """Return whether a process holds the lock of a file; a file of another user is not looked at."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
