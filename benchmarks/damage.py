@@ -178,7 +178,7 @@ def run_command(folder: Path, command: str) -> Any:
     from typer.testing import CliRunner
 
     import semrec.workspace.encoders
-    from semrec.cli.app import app
+    from semrec.cli.commands import app
 
     semrec.workspace.encoders.load_encoder = lambda *_, **__: HashEncoder()  # type: ignore[attr-defined]
     result = CliRunner().invoke(app, shlex.split(command)[1:])
@@ -353,7 +353,9 @@ def main() -> None:
     parser_arguments = arguments(__doc__)
     quick = parser_arguments.quick
     announce()
-    _processes.set_forkserver_preload(["damage", "semrec.cli.app", "semrec.learning.fit", "typer.testing"])
+    _processes.set_forkserver_preload(
+        ["damage", "semrec.cli.commands", "semrec.learning.fit", "typer.testing"]
+    )
     table: dict[str, dict[str, Counter[str]]] = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary) / "original"

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import typer
 
-from semrec.cli.app import app
+from semrec.cli.commands import app
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

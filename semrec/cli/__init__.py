@@ -14,7 +14,7 @@ STOPPED = 130
 def main() -> None:
     """Run the command line."""
     try:
-        from semrec.cli.app import app  # takes half a second, in which Ctrl-C may come
+        from semrec.cli.commands import app  # takes half a second, in which Ctrl-C may come
         from semrec.cli.terminal import prepare_streams
 
         prepare_streams()

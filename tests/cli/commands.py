@@ -10,7 +10,7 @@ import sys
 
 from typer.testing import CliRunner
 
-from semrec.cli.app import app
+from semrec.cli.commands import app
 
 BOOKS = """id,title,text,author,year
 1,Dune,A desert planet and its spice,Herbert,1965

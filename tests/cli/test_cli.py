@@ -87,7 +87,7 @@ def test_a_recommendation_from_a_history_loads_nothing_heavy(shop):
 
 def test_the_recommender_is_imported_without_the_libraries_of_the_event_log():
     code = (
-        "import semrec.recommender, semrec.cli.app, sys\n"
+        "import semrec.recommender, semrec.cli.commands, sys\n"
         "print(*{'torch', 'scipy', 'polars', 'sqlalchemy', 'qdrant_client'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -10,7 +10,7 @@ import pytest
 from toy import ToyEncoder
 from typer.testing import CliRunner
 
-from semrec.cli.app import app
+from semrec.cli.commands import app
 from semrec.config import Settings
 from semrec.encoder.cache_folder import cache_facts, clear_cache, short
 from semrec.encoder.cached import cached

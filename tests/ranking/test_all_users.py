@@ -348,7 +348,7 @@ def test_k_is_checked_first(fitted, tmp_path, k):
 
 @pytest.fixture
 def run(monkeypatch):
-    from semrec.cli.app import app
+    from semrec.cli.commands import app
 
     monkeypatch.setattr(semrec.workspace.encoders, "load_encoder", lambda *_, **__: ToyEncoder(20))
 

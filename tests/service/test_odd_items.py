@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import semrec.workspace.encoders
 from semrec import CatalogError, FieldMapping, Item, ItemRefusedError, Recommender, Settings
-from semrec.cli.app import app
+from semrec.cli.commands import app
 from semrec.store.server import ServerStore
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")

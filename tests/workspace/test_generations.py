@@ -12,7 +12,7 @@ from toy import ToyEncoder
 from typer.testing import CliRunner
 
 from semrec import Item, Recommender, Settings
-from semrec.cli.app import app
+from semrec.cli.commands import app
 from semrec.errors import StoreError, WorkspaceError
 from semrec.events.item_changes import ChangeJournal
 from semrec.store import VectorField
