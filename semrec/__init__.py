@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from semrec.ranking.user_profile import DeletedUser, UserInterest, UserProfile
     from semrec.ranking.why_not import Standing, WhyNot
     from semrec.recommender import Recommender
-    from semrec.store.check import Checked
+    from semrec.store.index_check import Checked
     from semrec.store.protocol import Record
     from semrec.types import (
         Because,
@@ -172,7 +172,7 @@ _NAMES = {
     "semrec.ranking.user_profile": ("DeletedUser", "UserInterest", "UserProfile"),
     "semrec.ranking.why_not": ("Standing", "WhyNot"),
     "semrec.recommender": ("Recommender",),
-    "semrec.store.check": ("Checked",),
+    "semrec.store.index_check": ("Checked",),
     "semrec.store.protocol": ("Record",),
     "semrec.types": (
         "Because",

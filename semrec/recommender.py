@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from semrec.indexer.rejects import Reject
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
-    from semrec.store.check import Checked
+    from semrec.store.index_check import Checked
     from semrec.workspace.generations import GenerationFacts
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from semrec.errors import SemrecError
 from semrec.store import Store
-from semrec.store.check import Checked, check_index
+from semrec.store.index_check import Checked, check_index
 from semrec.workspace.folder import find_workspace
 from semrec.workspace.session import OpenWorkspace
 
