@@ -183,18 +183,34 @@ def _prepare_file(path: Path, name: str, create: bool) -> None:
 
 def _engine(url: sa.URL, timeout_s: float) -> sa.Engine:
     is_sqlite = url.get_backend_name() == "sqlite"
+    read_only = _read_only_url(Path(url.database)) if is_sqlite and url.database else None
     wait = {"timeout": timeout_s} if is_sqlite else {"connect_timeout": max(1, round(timeout_s))}
     try:
-        engine = sa.create_engine(url, connect_args=wait, hide_parameters=True, pool_pre_ping=not is_sqlite)
+        engine = sa.create_engine(
+            read_only or url, connect_args=wait, hide_parameters=True, pool_pre_ping=not is_sqlite
+        )
     except (ImportError, NoSuchModuleError) as error:
         raise StoreError(
             f"the driver of {_shown(url)} is not installed; for PostgreSQL: pip install 'semrec[postgres]'"
         ) from error
     except (SQLAlchemyError, TypeError, ValueError) as error:
         raise StoreError(f"the URL of the event log {_shown(url)} has wrong options") from error
-    if is_sqlite:
+    if is_sqlite and not read_only:
         sa.event.listen(engine, "connect", _set_pragmas)
     return engine
+
+
+def _read_only_url(path: Path) -> sa.URL | None:
+    """Return the URL by which SQLite reads a file on a read-only disk; None where it can be written.
+
+    SQLite writes into the folder also when it reads, unless it knows that nothing changes. A file that was
+    not closed properly has changes beside it, which such a reader would not see.
+    """
+    changes = path.with_name(f"{path.name}-wal")
+    if not path.exists() or os.access(path, os.W_OK) or (changes.exists() and changes.stat().st_size):
+        return None
+    query = {"mode": "ro", "immutable": "1", "uri": "true"}
+    return sa.URL.create("sqlite", database=path.absolute().as_uri(), query=query)
 
 
 def _set_pragmas(connection: Any, _: object) -> None:
@@ -208,6 +224,7 @@ _CAUSES: tuple[tuple[str, type[StoreError], str], ...] = (
     ("not a database", StoreDamagedError, "the file is damaged, or is not a SQLite database"),
     ("readonly", StoreError, "it cannot be written; check the rights of the file and its folder"),
     ("unable to open", StoreError, "the file cannot be opened; check its folder and its rights"),
+    ("disk i/o error", StoreUnavailableError, "the disk is full, or it fails; free some space"),
     ("full", StoreError, "the disk is full; all stored events are safe"),
     ("malformed", StoreDamagedError, "the file is damaged"),
     ("decode", StoreDamagedError, "the file is damaged: a text in it is not UTF-8"),

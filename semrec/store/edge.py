@@ -19,6 +19,7 @@ a copy contains all acknowledged writes; opening it is the same as opening a sha
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -45,14 +46,17 @@ from semrec.store.edge_files import (
     repair_of,
     require_space,
     shard_path,
+    unwritable,
     write_current,
     write_manifest,
 )
-from semrec.store.edge_index import EdgeIndex, load_index
+from semrec.store.edge_index import EdgeIndex
 from semrec.store.edge_messages import shard_config
 from semrec.store.manifests import require_current
 from semrec.store.owner import Owner, held, owner_of
 from semrec.store.protocol import MANIFEST_VERSION, Index, Manifest, VectorField
+
+log = logging.getLogger(__name__)
 
 _BORROWED = ".borrowed-"
 
@@ -154,28 +158,24 @@ class EdgeStore:
             index.close()
 
     def open(self, generation: int) -> EdgeIndex:
-        """Open a complete generation for reading and writing."""
+        """Open a complete generation for reading and writing; a copy to read where nothing can be written."""
         folder = self._path(generation)
         manifest = require_current(self.manifest(generation), where=str(folder))
+        if unwritable(folder):
+            return self._open_copy(folder, manifest)
         owner = Owner(folder)
         if manifest.version < MANIFEST_VERSION:
             _bring_up_to_date(folder, manifest)
-        return load_index(folder, owner, manifest.vectors)
+        return _load_index(folder, owner, manifest.vectors)
 
     def borrow(self, generation: int) -> EdgeIndex:
         """Open a complete generation for reading: the original, or a copy while another process owns it."""
         folder = self._path(generation)
         manifest = require_current(self.manifest(generation), where=str(folder))
-        try:
-            return load_index(folder, Owner(folder), manifest.vectors)
-        except StoreLockedError:
-            pass
-        copy, owner = self._copy(folder)
-        try:
-            return load_index(copy, owner, manifest.vectors, borrowed=True)
-        except BaseException:
-            shutil.rmtree(copy, ignore_errors=True)
-            raise
+        if not unwritable(folder):
+            with suppress(StoreLockedError):
+                return _load_index(folder, Owner(folder), manifest.vectors)
+        return self._open_copy(folder, manifest)
 
     def damaged(self, generation: int, reason: str) -> StoreDamagedError:
         """Return the error for a damaged generation; it names the commands that help."""
@@ -247,17 +247,32 @@ class EdgeStore:
             _remove_if_free(self._path(number))
         self._remove_abandoned_copies()
 
-    def _copy(self, folder: Path) -> tuple[Path, Owner]:
-        """Return a copy of a generation's folder, owned; abandoned copies are removed."""
-        with held(self._generations):
-            self._remove_abandoned_copies()
-            copy = Path(tempfile.mkdtemp(prefix=f"{_BORROWED}{folder.name}-", dir=self._generations))
-            owner = Owner(copy)
+    def _open_copy(self, folder: Path, manifest: Manifest) -> EdgeIndex:
+        """Open a copy of a generation's folder for reading; it is removed when it is closed."""
+        if reason := unwritable(folder):
+            place = Path(tempfile.gettempdir())
+            log.warning("%s: a copy in %s is read instead; changes are refused", reason, place)
+        else:
+            place = self._generations
+            with held(place):
+                self._remove_abandoned_copies()
+        copy, owner = self._copy(folder, place)
         try:
-            with edge_errors(self._folder):
-                require_space(self._folder, allocated_bytes(folder))
-                with held(folder):  # `EdgeIndex` holds it while it writes
-                    copy_folder(folder, copy)
+            return _load_index(copy, owner, manifest.vectors, borrowed=True)
+        except BaseException:
+            shutil.rmtree(copy, ignore_errors=True)
+            raise
+
+    def _copy(self, folder: Path, place: Path) -> tuple[Path, Owner]:
+        """Return a copy of a generation's folder inside another folder, owned."""
+        with edge_errors(place):
+            require_space(place, allocated_bytes(folder))
+            with held(place):  # between the two steps it looks like a copy that is not used any more
+                copy = Path(tempfile.mkdtemp(prefix=f"{_BORROWED}{folder.name}-", dir=place))
+                owner = Owner(copy)
+        try:
+            with edge_errors(place), held(folder):  # `EdgeIndex` holds it while it writes
+                copy_folder(folder, copy)
             return copy, owner
         except BaseException:
             shutil.rmtree(copy, ignore_errors=True)
@@ -267,6 +282,23 @@ class EdgeStore:
     def _remove_abandoned_copies(self) -> None:
         for copy in self._generations.glob(_BORROWED + "*"):
             _remove_if_free(copy)
+
+
+def _load_index(
+    folder: Path, owner: Owner, vectors: Sequence[VectorField], *, borrowed: bool = False
+) -> EdgeIndex:
+    """Open the generation in an owned folder; if that fails, ownership is released."""
+    try:
+        if not (shard_path(folder) / "segments").is_dir():  # the engine would open an empty one
+            raise damaged_error(folder, "its points are missing")
+        with edge_errors(folder), held(folder):
+            shard = qe.EdgeShard.load(str(shard_path(folder)))
+            index = EdgeIndex(folder, shard, owner, vectors, borrowed=borrowed)
+            index.restore_rows()
+            return index
+    except BaseException:
+        owner.release()
+        raise
 
 
 def _bring_up_to_date(folder: Path, manifest: Manifest) -> None:

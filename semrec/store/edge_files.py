@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import shlex
 import shutil
@@ -20,6 +21,7 @@ from semrec.store.protocol import Manifest
 # Edge maps its files into memory and extends them by 32 MiB. If the disk is full at that moment, the kernel
 # kills the process (SIGBUS), and there is no error to catch. So writing stops while a few such steps fit.
 _RESERVE_BYTES = 256 * 2**20
+_OPENING_BYTES = 64 * 2**20
 
 _DISK_FULL = re.compile(r"no space left|file too large|quota exceeded|os error (28|27|122)\b", re.IGNORECASE)
 
@@ -165,6 +167,18 @@ def require_space(folder: Path, n_bytes: int = 0) -> None:
             f"semrec keeps {_RESERVE_BYTES >> 20} MiB free); make room and try again. "
             "The previous index still answers"
         )
+
+
+def unwritable(folder: Path) -> str | None:
+    """Return why an index in a folder cannot be opened for writing, in words; None if it can.
+
+    The engine writes when it opens an index, and dies of a disk without any space.
+    """
+    if not os.access(folder, os.W_OK):
+        return f"{folder} is read-only"
+    if shutil.disk_usage(folder).free < _OPENING_BYTES:
+        return f"the disk of {folder} is full"
+    return None
 
 
 def release_memory() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import qdrant_edge as qe
 
-from semrec.errors import StoreError
-from semrec.store.edge_files import damaged_error, edge_errors, require_space, shard_path
+from semrec.errors import StoreError, StoreUnavailableError
+from semrec.store.edge_files import damaged_error, edge_errors, require_space
 from semrec.store.edge_messages import (
     SCHEMAS,
     edge_filter,
@@ -269,11 +269,18 @@ class EdgeIndex(PointReader):
             if owner is not None:
                 owner.release()
 
+    def require_writable(self) -> None:
+        """Raise StoreUnavailableError for a copy: what is written to it would be lost."""
+        if self.borrowed:
+            raise StoreUnavailableError(
+                f"{self.folder} is a copy that can only be read; nothing was changed. The folder of the "
+                "index is read-only, or its disk is full: free some space, or use a folder that can be written"
+            )
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Hold the folder, so that no process copies it meanwhile."""
-        if self.borrowed:
-            raise StoreError(f"{self.folder} is a borrowed copy; writes to it would be lost")
+        self.require_writable()
         with edge_errors(self.folder), held(self.folder):
             yield
 
@@ -431,20 +438,3 @@ class EdgeItems(Fetched):
         """Return the multi-vector `passages` of the items at these places, each float32 (n_passages, dim)."""
         self._check_vector(PASSAGES)
         return self._index.passage_vectors(self.keys[list(places)])
-
-
-def load_index(
-    folder: Path, owner: Owner, vectors: Sequence[VectorField], *, borrowed: bool = False
-) -> EdgeIndex:
-    """Open the generation in an owned folder; if that fails, ownership is released."""
-    try:
-        if not (shard_path(folder) / "segments").is_dir():  # the engine would open an empty one
-            raise damaged_error(folder, "its points are missing")
-        with edge_errors(folder), held(folder):
-            shard = qe.EdgeShard.load(str(shard_path(folder)))
-            index = EdgeIndex(folder, shard, owner, vectors, borrowed=borrowed)
-            index.restore_rows()
-            return index
-    except BaseException:
-        owner.release()
-        raise

@@ -36,6 +36,9 @@ class PointReader(ABC):
     ) -> tuple[Sequence[RawPoint], int | None]:
         """Return up to `limit` points from key `start` on, ascending, and the next key (None: no more)."""
 
+    def require_writable(self) -> None:  # noqa: B027 - an index can be written unless it says otherwise
+        """Raise `StoreError` if the index cannot be changed."""
+
     def contains(self, keys: Keys) -> np.ndarray:
         """Return bool (n,): which keys the index holds."""
         found = self._points(keys)

@@ -257,6 +257,7 @@ class OpenWorkspace:
         with self.write_lock, self.live_index.pin() as handle:
             journal = ChangeJournal(self.event_log())
             with journal.applying(self.settings.event_log.wait_s):
+                handle.generation.index.require_writable()  # before the journal takes a change
                 index = WriteGate(self.live_index, handle)
                 manifest = self.catch_up(journal, index, handle.generation.number)
                 change = Change(handle, index, manifest, journal, self.store(), self.settings)
