@@ -274,7 +274,7 @@ class EdgeIndex(PointReader):
         if self.borrowed:
             raise StoreUnavailableError(
                 f"{self.folder} is a copy that can only be read; nothing was changed. The folder of the "
-                "index is read-only, or its disk is full: free some space, or use a folder that can be written"
+                "index is read-only or its disk is full: free some space, or use another folder"
             )
 
     @contextmanager

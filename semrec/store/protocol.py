@@ -288,6 +288,9 @@ class Index(EditableIndex, Protocol):
     Where a method takes keys and returns rows, row n belongs to key n.
     """
 
+    def require_writable(self) -> None:
+        """Raise `StoreError` if the index cannot be changed."""
+
     def search(self, searches: Sequence[Search]) -> list[Hits]:
         """Answer a batch of searches, in order."""
 

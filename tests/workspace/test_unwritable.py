@@ -1,4 +1,4 @@
-"""A workspace on a disk that is read-only or full can be asked; changes are refused before anything is stored."""
+"""A workspace on a disk that is read-only or full can be asked; changes are refused and not stored."""
 
 from __future__ import annotations
 
