@@ -199,8 +199,7 @@ def written_by_an_older_version(url, name, folder):
     alias = models.CreateAlias(collection_name=f"{name}-1", alias_name=name)
     client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
     client.close()
-    marker = json.loads((folder / "semrec.json").read_text())
-    (folder / "semrec.json").write_text(json.dumps({**marker, "collection": None, "id": ""}))
+    (folder / "semrec.json").write_text(json.dumps({"format": 1, "qdrant": url, "collection": None}))
 
 
 def test_an_index_of_an_older_version_opens_and_belongs_to_its_workspace(server, opened, tmp_path):
