@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 from qdrant_client import QdrantClient
 
@@ -18,13 +20,14 @@ def make_index():
     Entry n of everything belongs to the item whose id is n, or to the n-th of `item_ids`.
     """
     client = QdrantClient(":memory:")
-    store = ServerStore("shop", client=client)
+    numbers = count()
 
     def make(fields, vectors, metadata=None, item_ids=None):
         n_items = len(next(iter(vectors.values()))) if vectors else 0
         item_ids = item_ids or [str(row) for row in range(n_items)]
         metadata = metadata or [{}] * n_items
-        _, index = store.create(fields)
+        # A shop has one build at a time, and none of these is completed.
+        _, index = ServerStore(f"shop {next(numbers)}", client=client).create(fields)
         index.upsert(
             [
                 Point(
