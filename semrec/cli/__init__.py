@@ -15,9 +15,10 @@ def main() -> None:
     """Run the command line."""
     try:
         from semrec.cli.commands import app  # takes half a second, in which Ctrl-C may come
-        from semrec.cli.terminal import prepare_streams
+        from semrec.cli.terminal import prepare_interrupts, prepare_streams
 
         prepare_streams()
+        prepare_interrupts()
         app()
     except KeyboardInterrupt:
         sys.stderr.write("stopped.\n")

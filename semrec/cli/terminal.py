@@ -1,14 +1,19 @@
-"""Standard streams that are closed, or that cannot show every character."""
+"""Standard streams that are closed, or that cannot show every character; and Ctrl-C."""
 
 from __future__ import annotations
 
 import errno
 import io
 import os
+import signal
 import sys
+from threading import Timer
+from types import FrameType
 from typing import TextIO
 
 STANDARD_STREAMS = (0, 1, 2)
+AGAIN_S = 0.05
+"""Pause after which an interrupt that came too early is tried again."""
 
 
 class ClosedOutput(io.TextIOBase):
@@ -42,3 +47,18 @@ def prepare_streams() -> None:
 def shows_unicode(stream: TextIO) -> bool:
     """Return whether a stream can take every character as it is."""
     return (stream.encoding or "").lower().replace("-", "").startswith("utf")
+
+
+def prepare_interrupts() -> None:
+    """Let Ctrl-C stop the command, but not while torch loads: its C++ code would abort the process."""
+    signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    spec = getattr(sys.modules.get("torch"), "__spec__", None)
+    if getattr(spec, "_initializing", False):
+        again = Timer(AGAIN_S, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+    else:
+        signal.default_int_handler(number, frame)

@@ -67,6 +67,22 @@ def test_ctrl_c_while_semrec_starts_is_one_line(tmp_path):
     assert (status, err) == (128 + signal.SIGINT, "stopped.\n")
 
 
+def test_ctrl_c_while_torch_loads_waits_until_it_is_loaded(tmp_path):
+    """The real one aborts the process if its C++ code meets an interrupt."""
+    loads = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(0.3)\nprint('loaded')\n"
+    write(tmp_path, loads, "torch.py")
+    code = (
+        "from semrec.cli.terminal import prepare_interrupts; prepare_interrupts()\n"
+        "import time, torch\n"
+        "try: time.sleep(30)\nexcept KeyboardInterrupt: print('stopped')"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("loaded\nstopped\n", "")
+
+
 def test_a_name_that_is_too_long_is_said_so(tmp_path):
     source = write(tmp_path, CATALOG.encode("ascii", "ignore").decode())
     status, _, err = invoke("index", source, "-w", tmp_path / ("a" * 300))
