@@ -17,6 +17,7 @@ from club_shop import (  # noqa: F401 - fixtures of many tests
 )
 from hypothesis import settings
 from postgres_cluster import log, postgres_url, url  # noqa: F401 - fixtures of many tests
+from unreliable_client import clock, unreliable  # noqa: F401 - fixtures of many tests
 
 settings.register_profile("repeatable", derandomize=True)  # the same examples every time, here and in CI
 settings.load_profile("repeatable")

@@ -6,6 +6,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
@@ -172,3 +173,16 @@ class UnreliableClient:
 
     def _known(self) -> Known:
         return [known for known in self._history if known.since <= self.clock.now][-1]
+
+
+@pytest.fixture
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def unreliable(clock):
+    """A client with this clock."""
+    client = UnreliableClient(clock)
+    yield client
+    client.memory.close()

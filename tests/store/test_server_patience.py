@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from samples import DIM, VECTORS, build, ids, manifest, point, points
-from unreliable_client import FakeClock, UnreliableClient
 
 from semrec.errors import StoreError, StoreUnavailableError
 from semrec.store import ScoreQuery, Search
@@ -17,20 +16,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect i
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def client(clock):
-    client = UnreliableClient(clock)
-    yield client
-    client.memory.close()
-
-
-@pytest.fixture
-def store(client, clock):
-    return ServerStore("shop", client=client, clock=clock)
+def store(unreliable, clock):
+    return ServerStore("shop", client=unreliable, clock=clock)
 
 
 def build_items(store, n_items, key="", announced=None):
@@ -41,8 +28,8 @@ def build_items(store, n_items, key="", announced=None):
 
 
 @pytest.mark.parametrize("stale_s", [0.05, 3, 25])
-def test_changes_are_waited_for_until_they_can_be_read(store, client, clock, stale_s):
-    client.stale_s = stale_s
+def test_changes_are_waited_for_until_they_can_be_read(store, unreliable, clock, stale_s):
+    unreliable.stale_s = stale_s
     assert build_items(store, 3) == 1
     assert (store.current(), store.generations()) == (1, [1])
     assert build_items(store, 4) == 2
@@ -53,7 +40,7 @@ def test_changes_are_waited_for_until_they_can_be_read(store, client, clock, sta
     store.drop(2)
     assert store.generations() == [1]
     store.open(1).add_fields({"colour": "keyword"})
-    assert "metadata.colour" in client.get_collection("shop@1").payload_schema
+    assert "metadata.colour" in unreliable.get_collection("shop@1").payload_schema
     n_changes = 15
     assert clock.slept < n_changes * (2 * stale_s + 0.1)
 
@@ -63,9 +50,9 @@ def test_a_server_that_answers_at_once_is_not_waited_for(store, clock):
     assert clock.slept == 0
 
 
-def test_a_change_that_cannot_be_read_is_an_error_that_keeps_the_build(store, client):
+def test_a_change_that_cannot_be_read_is_an_error_that_keeps_the_build(store, unreliable):
     build_items(store, 2)
-    client.stale_s = 1000
+    unreliable.stale_s = 1000
     with pytest.raises(StoreUnavailableError) as raised, Build(store, VECTORS, key="same") as building:
         building.index.upsert(points(3))
     assert "still answers with what was there before" in str(raised.value)
@@ -84,21 +71,23 @@ METHODS += ["update_collection", "get_aliases", "update_collection_aliases", "sc
 
 @pytest.mark.parametrize("loses_answer", [False, True])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_build_survives_a_server_that_is_away_for_ten_seconds(store, client, clock, method, loses_answer):
+def test_a_build_survives_a_server_that_is_away_for_ten_seconds(
+    store, unreliable, clock, method, loses_answer
+):
     build_items(store, 2)
-    client.leave(method, seconds=10, loses_answer=loses_answer)
+    unreliable.leave(method, seconds=10, loses_answer=loses_answer)
     assert build_items(store, 4) == 2
     assert (store.current(), store.generations(), store.open(2).count()) == (2, [1, 2], 4)
     assert 10 <= clock.slept < 14
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "create_collection"])
-def test_after_a_minute_the_build_is_kept_and_goes_on(store, client, clock, method):
+def test_after_a_minute_the_build_is_kept_and_goes_on(store, unreliable, clock, method):
     build_items(store, 2)
     refusal = pytest.raises(StoreUnavailableError, match=r"does not answer.*run the same command again")
     with refusal, Build(store, VECTORS, key="same") as building:
         building.index.upsert(points(3))
-        client.leave(method, seconds=60)
+        unreliable.leave(method, seconds=60)
         building.index.upsert(points(4))
         building.complete(manifest(4))
     clock.sleep(60)
@@ -112,24 +101,24 @@ def test_after_a_minute_the_build_is_kept_and_goes_on(store, client, clock, meth
         assert building.generation == 3
 
 
-def test_a_kept_build_of_another_key_is_removed(store, client, clock):
-    client.leave("count", seconds=60)
+def test_a_kept_build_of_another_key_is_removed(store, unreliable, clock):
+    unreliable.leave("count", seconds=60)
     with pytest.raises(StoreUnavailableError, match="run the same command again"):
         build_items(store, 4, key="one")
     clock.sleep(60)
     with Build(store, VECTORS, key="other") as building:
         assert building.index.count() == 0
-        names = [collection.name for collection in client.get_collections().collections]
+        names = [collection.name for collection in unreliable.get_collections().collections]
         assert names == [building.index.name]
 
 
-def test_other_errors_still_remove_the_build(store, client):
+def test_other_errors_still_remove_the_build(store, unreliable):
     with pytest.raises(StoreError, match="holds 4 items instead of 5"):
         build_items(store, 4, key="same", announced=5)
-    assert client.get_collections().collections == []
+    assert unreliable.get_collections().collections == []
 
 
-def test_changes_of_items_are_repeated(store, client, clock):
+def test_changes_of_items_are_repeated(store, unreliable, clock):
     index = store.open(build(store, points(5)))
     changes = {
         "upsert": lambda: index.upsert([point(7)]),
@@ -139,52 +128,52 @@ def test_changes_of_items_are_repeated(store, client, clock):
     }
     for method, change in changes.items():
         before = clock.slept
-        client.leave(method, seconds=10, loses_answer=True)
+        unreliable.leave(method, seconds=10, loses_answer=True)
         change()
         assert 10 <= clock.slept - before < 14
     assert index.count() == 5
     assert index.records(ids(2))[0].content_hash == "hash-2-1"
 
 
-def test_an_answer_is_repeated_for_two_seconds_only(store, client, clock):
+def test_an_answer_is_repeated_for_two_seconds_only(store, unreliable, clock):
     index = store.open(build(store, points(5)))
     search = [Search("text", np.ones(DIM, np.float32), 3)]
     with answering():
-        client.leave("query_batch_points", seconds=1)
+        unreliable.leave("query_batch_points", seconds=1)
         assert len(index.search(search)[0].keys) == 3
         before = clock.slept
-        client.leave("query_batch_points", seconds=10)
+        unreliable.leave("query_batch_points", seconds=10)
         with pytest.raises(StoreUnavailableError, match="does not answer"):
             index.scores([ScoreQuery("text", np.ones(DIM, np.float32))], ids(1))
         assert clock.slept - before < 4
     assert len(index.search(search)[0].keys) == 3
 
 
-def test_a_wrong_key_is_not_repeated(store, client, clock, monkeypatch):
+def test_a_wrong_key_is_not_repeated(store, unreliable, clock, monkeypatch):
     from qdrant_client.http.exceptions import UnexpectedResponse
 
     def refuse(*_, **__):
         raise UnexpectedResponse(401, "Unauthorized", b"", None)
 
-    monkeypatch.setattr(client.memory, "get_aliases", refuse)
-    monkeypatch.setattr(client, "_answer", refuse)
+    monkeypatch.setattr(unreliable.memory, "get_aliases", refuse)
+    monkeypatch.setattr(unreliable, "_answer", refuse)
     with pytest.raises(StoreUnavailableError, match="refuses the API key"):
         store.current()
     assert clock.slept == 0
 
 
 @pytest.mark.parametrize("status", [412, 500, 503])
-def test_a_cluster_that_waits_for_a_node_is_waited_for(store, client, clock, status):
-    client.leave("upsert", seconds=10, status=status)
+def test_a_cluster_that_waits_for_a_node_is_waited_for(store, unreliable, clock, status):
+    unreliable.leave("upsert", seconds=10, status=status)
     assert build_items(store, 3) == 1
     assert 10 <= clock.slept < 14
 
 
-def test_a_long_wait_is_announced_once(store, client, caplog):
+def test_a_long_wait_is_announced_once(store, unreliable, caplog):
     build_items(store, 2)
-    client.leave("upsert", seconds=1)
+    unreliable.leave("upsert", seconds=1)
     build_items(store, 3)
     assert caplog.text == ""
-    client.leave("upsert", seconds=20)
+    unreliable.leave("upsert", seconds=20)
     build_items(store, 3)
     assert caplog.text.count("trying again for up to 30 s") == 1

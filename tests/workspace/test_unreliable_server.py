@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from toy import WORDS, ToyEncoder
-from unreliable_client import FakeClock, UnreliableClient
 
 from semrec import Item, Recommender, Settings
 from semrec.errors import StoreUnavailableError
@@ -32,25 +31,13 @@ class CountingEncoder(ToyEncoder):
 
 
 @pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def client(clock):
-    client = UnreliableClient(clock)
-    yield client
-    client.memory.close()
-
-
-@pytest.fixture
 def encoder():
     return CountingEncoder()
 
 
 @pytest.fixture
-def shop(tmp_path, client, clock, encoder):
-    store = ServerStore("shop", client=client, clock=clock)
+def shop(tmp_path, unreliable, clock, encoder):
+    store = ServerStore("shop", client=unreliable, clock=clock)
     settings = Settings(cache={"mb": 0})
     with Recommender(tmp_path / "shop", settings, store=store, encoder=encoder) as shop:
         yield shop
@@ -62,8 +49,8 @@ def renamed(items):
 
 
 @pytest.mark.parametrize("stale_s", [0.07, 5])
-def test_everything_completes_on_a_cluster_that_answers_late(shop, client, stale_s):
-    client.stale_s = stale_s
+def test_everything_completes_on_a_cluster_that_answers_late(shop, unreliable, stale_s):
+    unreliable.stale_s = stale_s
     assert shop.index(CATALOG[:50]).generation == 1
     shop.add_events(EVENTS)
     assert shop.fit().generation == 2
@@ -75,18 +62,18 @@ def test_everything_completes_on_a_cluster_that_answers_late(shop, client, stale
 
 
 @pytest.mark.parametrize("method", ["upsert", "update_collection", "count", "create_payload_index"])
-def test_indexing_completes_when_the_server_is_away_for_ten_seconds(shop, client, clock, method):
+def test_indexing_completes_when_the_server_is_away_for_ten_seconds(shop, unreliable, clock, method):
     shop.index(CATALOG[:50])
-    client.leave(method, seconds=10, loses_answer=True)
+    unreliable.leave(method, seconds=10, loses_answer=True)
     report = shop.index(renamed(CATALOG))
     assert (report.generation, report.n_items, shop.info()["items"]) == (2, N_ITEMS, N_ITEMS)
     assert 10 <= clock.slept < 14
 
 
 @pytest.mark.parametrize("method", ["upsert", "create_payload_index", "update_collection_aliases"])
-def test_after_a_minute_indexing_goes_on_where_it_was(shop, client, clock, encoder, method):
+def test_after_a_minute_indexing_goes_on_where_it_was(shop, unreliable, clock, encoder, method):
     shop.index(CATALOG[:50])
-    client.leave(method, after=1 if method == "upsert" else 0, seconds=60)
+    unreliable.leave(method, after=1 if method == "upsert" else 0, seconds=60)
     with pytest.raises(StoreUnavailableError, match="run the same command again"):
         shop.index(renamed(CATALOG))
     clock.sleep(60)
@@ -98,8 +85,8 @@ def test_after_a_minute_indexing_goes_on_where_it_was(shop, client, clock, encod
     assert next(iter(shop.recommend(text="blue square"))).item_id.startswith("i")
 
 
-def test_a_new_index_goes_on_too(shop, client, clock, encoder):
-    client.leave("upsert", after=1, seconds=60)
+def test_a_new_index_goes_on_too(shop, unreliable, clock, encoder):
+    unreliable.leave("upsert", after=1, seconds=60)
     with pytest.raises(StoreUnavailableError, match="run the same command again"):
         shop.index(CATALOG)
     clock.sleep(60)
@@ -109,18 +96,18 @@ def test_a_new_index_goes_on_too(shop, client, clock, encoder):
 
 
 @pytest.mark.parametrize("method", ["upsert", "retrieve", "get_collection", "update_collection"])
-def test_items_are_put_when_the_server_is_away_for_ten_seconds(shop, client, method):
+def test_items_are_put_when_the_server_is_away_for_ten_seconds(shop, unreliable, method):
     shop.index(CATALOG[:50])
     shop.recommend(text="red")
-    client.leave(method, seconds=10, loses_answer=True)
+    unreliable.leave(method, seconds=10, loses_answer=True)
     assert shop.put_items([Item("new", "new", "square")]).added == ("new",)
     assert shop.info()["items"] == 51
 
 
-def test_an_item_that_could_not_be_put_in_a_minute_is_put_later(shop, client, clock):
+def test_an_item_that_could_not_be_put_in_a_minute_is_put_later(shop, unreliable, clock):
     shop.index(CATALOG[:50])
     shop.recommend(text="red")
-    client.leave("upsert", seconds=60)
+    unreliable.leave("upsert", seconds=60)
     with pytest.raises(StoreUnavailableError, match="does not answer"):
         shop.put_items([Item("new", "new", "square")])
     clock.sleep(60)
@@ -130,12 +117,12 @@ def test_an_item_that_could_not_be_put_in_a_minute_is_put_later(shop, client, cl
 
 
 @pytest.mark.parametrize("method", ["scroll", "upsert", "get_aliases"])
-def test_learning_survives_ten_seconds_and_ends_after_a_minute(shop, client, clock, method):
+def test_learning_survives_ten_seconds_and_ends_after_a_minute(shop, unreliable, clock, method):
     shop.index(CATALOG[:50])
     shop.add_events(EVENTS)
-    client.leave(method, seconds=10)
+    unreliable.leave(method, seconds=10)
     assert shop.fit().generation == 2
-    client.leave("upsert", seconds=60)
+    unreliable.leave("upsert", seconds=60)
     with pytest.raises(StoreUnavailableError, match="does not answer"):
         shop.fit()
     clock.sleep(60)
@@ -146,15 +133,15 @@ def test_learning_survives_ten_seconds_and_ends_after_a_minute(shop, client, clo
 
 
 @pytest.mark.parametrize("method", ["query_batch_points", "get_collection"])
-def test_a_question_waits_for_two_seconds_only(shop, client, clock, method):
+def test_a_question_waits_for_two_seconds_only(shop, unreliable, clock, method):
     def ask():
         return shop.recommend(text="red") if method == "query_batch_points" else shop.info()
 
     shop.index(CATALOG[:50])
     shop.recommend(text="red")
-    client.leave(method, seconds=1)
+    unreliable.leave(method, seconds=1)
     assert ask()
-    client.leave(method, seconds=10)
+    unreliable.leave(method, seconds=10)
     before = clock.slept
     with pytest.raises(StoreUnavailableError, match="does not answer"):
         ask()
