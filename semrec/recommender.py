@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from semrec.catalog_map.map import CatalogMap, draw_map, place_items
 from semrec.config import Settings
 from semrec.encoder import Encoder
+from semrec.maintenance import Maintenance
 from semrec.ranking.answer import impersonal_signals
 from semrec.ranking.generation import Generation
 from semrec.ranking.query import Query, make_query
@@ -25,19 +26,15 @@ from semrec.workspace.session import OpenWorkspace
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import EvaluationResult
     from semrec.events.append_report import AppendReport
-    from semrec.events.log import EventLog
-    from semrec.events.stored_events import EventChoice, StoredEvent
     from semrec.indexer.event_mapping import EventMapping
     from semrec.indexer.index_report import IndexReport
     from semrec.indexer.read import FieldMapping
     from semrec.indexer.rejects import Reject
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
-    from semrec.store.index_check import Checked
-    from semrec.workspace.generations import GenerationFacts
 
 
-class Recommender:
+class Recommender(Maintenance):
     """Recommends items of one workspace; see `Recommender.open`.
 
     Several threads may ask and change items at the same time. Each answer comes from one generation; if
@@ -56,7 +53,7 @@ class Recommender:
         store : None: the one that the settings and the workspace name.
         encoder : for indexing and for queries; None: the one that the settings name.
         """
-        self._workspace = OpenWorkspace(folder, settings, store=store, encoder=encoder)
+        super().__init__(OpenWorkspace(folder, settings, store=store, encoder=encoder))
 
     @classmethod
     def open(
@@ -95,14 +92,6 @@ class Recommender:
     def close(self) -> None:
         """Wait for the answers that have begun, and close the index, so that another process can open it."""
         self._workspace.close()
-
-    def follow(self) -> bool:
-        """Answer from the current generation from now on; return whether it is another one than before.
-
-        Without this call, a query looks for it (ten times a second at most, once on a server), and opens it
-        in the background. If it cannot be opened, the old one answers, and the notes of answers say so.
-        """
-        return self._workspace.follow()
 
     # -- indexing ----------------------------------------------------------------------------------
 
@@ -170,38 +159,6 @@ class Recommender:
         from semrec.workspace.indexing import delete_items
 
         return delete_items(self._workspace, item_ids)
-
-    # -- generations -------------------------------------------------------------------------------
-
-    def generations(self) -> list[GenerationFacts]:
-        """Return all generations, oldest first, also builds that are not complete."""
-        from semrec.workspace.generations import list_generations
-
-        return list_generations(self._workspace)
-
-    def rollback(self, generation: int | None = None) -> int:
-        """Make an older generation current again, in all running processes. Return its number.
-
-        Items that were put or deleted since then are put and deleted in it, too.
-
-        Parameters
-        ----------
-        generation : its number; None: the one before the current one.
-
-        Raises
-        ------
-        StoreError, WorkspaceError
-            It does not exist, or it is damaged. Nothing was changed.
-        """
-        from semrec.workspace.generations import rollback
-
-        return rollback(self._workspace, generation)
-
-    def take_over(self) -> str:
-        """Make the index of this name on the server that of this workspace; return the index, in words."""
-        from semrec.workspace.take_over import take_over
-
-        return take_over(self._workspace)
 
     # -- queries -----------------------------------------------------------------------------------
 
@@ -377,13 +334,6 @@ class Recommender:
 
     # -- events and learning -----------------------------------------------------------------------
 
-    def event_log(self, *, create: bool = True) -> EventLog:
-        """Return the event log, for any thread; it stays open as long as the recommender.
-
-        With `create`, it is made if there is none; else, or if it cannot be used, raises `StoreError`.
-        """
-        return self._workspace.event_log(create=create)
-
     def add_events(
         self,
         source: Any,
@@ -414,24 +364,6 @@ class Recommender:
         from semrec.workspace.training import add_events
 
         return add_events(self._workspace, source, mapping, format, announce, on_reject)
-
-    def events(self, choice: EventChoice, *, limit: int = 100) -> list[StoredEvent]:
-        """Return stored events, at most `limit`, in the order of storing; each tells whether it counts."""
-        from semrec.workspace.users import find_events
-
-        return find_events(self._workspace, choice, limit)
-
-    def delete_events(self, choice: EventChoice) -> int:
-        """Delete stored events, and return how many there were; the next fit no longer knows them.
-
-        Raises
-        ------
-        QueryError
-            The choice has no condition: that would be all events.
-        """
-        from semrec.workspace.users import delete_events
-
-        return delete_events(self._workspace, choice)
 
     def fit(self, *, seed: int = 0, progress: Callable[[str], None] | None = None) -> FitReport:
         """Learn from the event log; the new models answer when they are complete.
@@ -515,36 +447,3 @@ class Recommender:
         """
         with self._workspace.live_index.read() as generation:
             self._workspace.encoders.text_vector("warm", generation.manifest)
-
-    def check(self) -> list[Checked]:
-        """Compare everything stored with its checksums; damage is in `Checked.faults`, not raised."""
-        from semrec.workspace.check import check_workspace
-
-        return check_workspace(self._workspace)
-
-    def info(self) -> dict[str, Any]:
-        """Return facts about the workspace and its index, as plain values."""
-        from semrec.workspace.generations import describe
-
-        return describe(self._workspace)
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the workspace."""
-        return self._workspace.folder
-
-    @property
-    def settings(self) -> Settings:
-        """The settings that it was opened with."""
-        return self._workspace.settings
-
-    @property
-    def generation(self) -> int | None:
-        """Number of the generation that answers; None if none is open."""
-        generation = self._workspace.live_index.generation
-        return generation.number if generation else None
-
-    @property
-    def stale(self) -> str | None:
-        """Why an older generation than the current one answers; None if the current one answers."""
-        return self._workspace.live_index.note
