@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from semrec.errors import ConfigError
 from semrec.events.frame import RATE, VIEW
 from semrec.indexer.columns import Role, assign_columns, has_usual_name, missing_role, require_columns
-from semrec.indexer.sources.values import as_number
+from semrec.plain_values import as_number
 
 TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from semrec.events.counting import LONGEST_ID, glimpse, value_fault
 from semrec.events.dates import iso_seconds
 from semrec.indexer.event_mapping import EventMapping, TimeUnit
-from semrec.indexer.sources.values import MisfitError, as_number, is_missing, to_id
+from semrec.plain_values import MisfitError, as_number, is_missing, to_id
 
 TICKS: dict[TimeUnit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 """Ticks of a unit in a second."""

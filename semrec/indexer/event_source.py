@@ -22,7 +22,7 @@ from semrec.indexer.rejects import Reject, kind_of_reason, reject
 from semrec.indexer.sources.sampled import SAMPLE_ROWS, SampledTables
 from semrec.indexer.sources.tables import open_tables
 from semrec.indexer.sources.textfile import RawRow
-from semrec.indexer.sources.values import MisfitError
+from semrec.plain_values import MisfitError
 
 BATCH_ROWS = 50_000
 """Rows of a source that are in memory at the same time."""

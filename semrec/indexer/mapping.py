@@ -8,8 +8,9 @@ from typing import Any
 
 from semrec.errors import CatalogError
 from semrec.indexer.columns import Role, assign_columns, missing_role, quoted, require_columns
-from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, plain, to_text
+from semrec.indexer.sources.values import Kind, common_type, kind_of
 from semrec.indexer.template import DEFAULT_TEMPLATE, ROLES, rename_template, template_names
+from semrec.plain_values import MisfitError, plain, to_text
 from semrec.store.payload_indexes import MAX_INDEXED_FIELDS
 from semrec.store.protocol import FieldType
 

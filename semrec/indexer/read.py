@@ -28,16 +28,9 @@ from semrec.indexer.rejects import Reject, reject
 from semrec.indexer.sources.sampled import SAMPLE_ROWS, SampledTables
 from semrec.indexer.sources.tables import open_tables
 from semrec.indexer.sources.textfile import RawRow
-from semrec.indexer.sources.values import (
-    MisfitError,
-    common_type,
-    plain,
-    split_list,
-    to_id,
-    to_text,
-    to_value,
-)
+from semrec.indexer.sources.values import common_type, split_list, to_value
 from semrec.indexer.template import DEFAULT_TEMPLATE, render
+from semrec.plain_values import MisfitError, plain, to_id, to_text
 from semrec.store.item_limits import item_fault
 from semrec.store.protocol import FieldType
 from semrec.types import Item, Value

@@ -9,8 +9,9 @@ from typing import Any
 from semrec.errors import CatalogError, shown
 from semrec.indexer.columns import quoted
 from semrec.indexer.read import check_item, typed_metadata
-from semrec.indexer.sources.values import Kind, MisfitError, common_type, kind_of, to_id, to_text
+from semrec.indexer.sources.values import Kind, common_type, kind_of
 from semrec.indexer.template import ROLES
+from semrec.plain_values import MisfitError, to_id, to_text
 from semrec.store import FieldType, Manifest
 from semrec.store.item_limits import item_fault
 from semrec.types import Item, Value

@@ -6,7 +6,7 @@ import pytest
 
 from semrec.indexer.event_mapping import EventMapping
 from semrec.indexer.event_rows import event_maker
-from semrec.indexer.sources.values import MisfitError
+from semrec.plain_values import MisfitError
 
 MAPPING = EventMapping("u", "i", "k", "v", "t", time_unit="ms")
 ROW = {"u": "ann", "i": "a", "k": "Buy ", "v": "2.5", "t": 1_600_000_000_500}

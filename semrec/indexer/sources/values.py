@@ -13,8 +13,7 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-import numpy as np
-
+from semrec.plain_values import MisfitError, digits_of, finite, is_missing, plain, type_in_words, valid_text
 from semrec.store.item_limits import INT64
 from semrec.store.protocol import FieldType
 from semrec.types import Value
@@ -27,26 +26,6 @@ _FLOAT = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _DATES = (datetime.date, datetime.time)
 _OBJECTS_WITH_TEXT = (Decimal, UUID, datetime.timedelta)
-
-
-class MisfitError(Exception):
-    """A value that cannot be converted; the message is the reason."""
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a value is missing: None, NaN, `NA` or `NaT` of pandas, or an empty string or list."""
-    if value is None or isinstance(value, (str, bytes, list, tuple)):
-        return not value
-    if type(value).__name__ in ("NAType", "NaTType"):  # pandas need not be installed
-        return True
-    return isinstance(value, float) and value != value
-
-
-def plain(value: Any) -> Any:
-    """Return numpy values as Python values, and bytes as text; invalid UTF-8 becomes lone surrogates."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def kind_of(value: Any, *, parse: bool) -> Kind | None:
@@ -98,28 +77,6 @@ def common_type(kinds: Iterable[Kind]) -> FieldType:
     return only  # type: ignore[return-value]
 
 
-def to_id(value: Any) -> str:
-    """Return an item id: any string that is not blank; a number is converted."""
-    value = plain(value)
-    if is_missing(value) or (isinstance(value, str) and not value.strip()):
-        raise MisfitError("is missing; every item needs an id")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, (int, float, UUID)) and not isinstance(value, bool):
-        return _digits(_finite(value))
-    return to_text(value)
-
-
-def to_text(value: Any) -> str:
-    """Return a valid UTF-8 text; empty if the value is missing."""
-    value = plain(value)
-    if isinstance(value, str):
-        return _clean(value)
-    if is_missing(value):
-        return ""
-    raise MisfitError(f"is {_words(value)}, not text")
-
-
 def to_value(value: Any, kind: FieldType, *, parse: bool) -> Value | None:
     """Return a metadata value of the type of its field; None if it is missing."""
     value = plain(value)
@@ -132,16 +89,6 @@ def to_value(value: Any, kind: FieldType, *, parse: bool) -> Value | None:
     if kind == "bool":
         return _bool(value)
     return _integer(value) if kind == "integer" else _float(value)
-
-
-def as_number(value: Any) -> float | None:
-    """Return the number that a value or a text is, also NaN and infinite; None for anything else."""
-    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def split_list(value: Any) -> Any:
@@ -159,23 +106,23 @@ def _keywords(values: list[Any] | tuple[Any, ...]) -> tuple[str, ...] | None:
 
 def _keyword(value: Any) -> str:
     if isinstance(value, str):
-        return _clean(value)
+        return valid_text(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, float)):
-        return _digits(_finite(value))
+        return digits_of(finite(value))
     if isinstance(value, _DATES):
         return value.isoformat()
     if isinstance(value, _OBJECTS_WITH_TEXT):
         return str(value)
-    raise MisfitError(f"is {_words(value)}, not text")
+    raise MisfitError(f"is {type_in_words(value)}, not text")
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, float) and _finite(value).is_integer():
+    if isinstance(value, float) and finite(value).is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise MisfitError(f"is {_words(value)}, not an integer")
+        raise MisfitError(f"is {type_in_words(value)}, not an integer")
     if value not in INT64:
         raise MisfitError("is too large for a 64-bit number")
     return value
@@ -183,36 +130,20 @@ def _integer(value: Any) -> int:
 
 def _float(value: Any) -> float:
     if not isinstance(value, (int, float, Decimal)) or isinstance(value, bool):
-        raise MisfitError(f"is {_words(value)}, not a number")
+        raise MisfitError(f"is {type_in_words(value)}, not a number")
     try:
         number = float(value)
     except OverflowError as error:
         raise MisfitError("is too large for a 64-bit number") from error
     except ValueError as error:  # a signaling NaN of decimal
         raise MisfitError("is NaN") from error
-    return float(_finite(number))
+    return float(finite(number))
 
 
 def _bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise MisfitError(f"is {_words(value)}, not true or false")
-
-
-def _digits(value: Any) -> str:
-    try:
-        return str(value)
-    except ValueError as error:  # Python does not print integers of more than some thousand digits
-        raise MisfitError("is a number with too many digits") from error
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        if value != value:
-            raise MisfitError("is NaN")
-        if value in (float("inf"), float("-inf")):
-            raise MisfitError("is infinite")
-    return value
+    raise MisfitError(f"is {type_in_words(value)}, not true or false")
 
 
 def _parsed(value: str) -> Any:
@@ -222,27 +153,3 @@ def _parsed(value: str) -> Any:
     if _INTEGER.fullmatch(value):
         return int(value) if len(value) < 400 else float(value)
     return float(value) if _NOT_FINITE.fullmatch(value) or _is_float(value) else value
-
-
-def _clean(value: str) -> str:
-    if value.isascii():
-        return value
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        code = ord(value[error.start])
-        what = f"byte 0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"lone surrogate U+{code:04X}"
-        raise MisfitError(f"is not valid UTF-8 ({what} at character {error.start + 1})") from error
-    return value
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, str):
-        return f"the text {value if len(value) <= 40 else value[:40] + '…'!r}"
-    if isinstance(value, bool):
-        return "a truth value"
-    if isinstance(value, (int, float, Decimal)):
-        return "a number"
-    if isinstance(value, (list, tuple)):
-        return "a list"
-    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"

@@ -1,0 +1,108 @@
+"""Single values from outside, of any type: missing or not, and their conversion to text and numbers.
+
+A value that cannot be converted raises `MisfitError` with the reason in words.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+
+class MisfitError(Exception):
+    """A value that cannot be converted; the message is the reason."""
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is missing: None, NaN, `NA` or `NaT` of pandas, or an empty string or list."""
+    if value is None or isinstance(value, (str, bytes, list, tuple)):
+        return not value
+    if type(value).__name__ in ("NAType", "NaTType"):  # pandas need not be installed
+        return True
+    return isinstance(value, float) and value != value
+
+
+def plain(value: Any) -> Any:
+    """Return numpy values as Python values, and bytes as text; invalid UTF-8 becomes lone surrogates."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+
+
+def to_id(value: Any) -> str:
+    """Return an item id: any string that is not blank; a number is converted."""
+    value = plain(value)
+    if is_missing(value) or (isinstance(value, str) and not value.strip()):
+        raise MisfitError("is missing; every item needs an id")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, (int, float, UUID)) and not isinstance(value, bool):
+        return digits_of(finite(value))
+    return to_text(value)
+
+
+def to_text(value: Any) -> str:
+    """Return a valid UTF-8 text; empty if the value is missing."""
+    value = plain(value)
+    if isinstance(value, str):
+        return valid_text(value)
+    if is_missing(value):
+        return ""
+    raise MisfitError(f"is {type_in_words(value)}, not text")
+
+
+def as_number(value: Any) -> float | None:
+    """Return the number that a value or a text is, also NaN and infinite; None for anything else."""
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def digits_of(value: Any) -> str:
+    """Return a number as text; raises `MisfitError` for an integer of thousands of digits."""
+    try:
+        return str(value)
+    except ValueError as error:  # Python does not print integers of more than some thousand digits
+        raise MisfitError("is a number with too many digits") from error
+
+
+def finite(value: Any) -> Any:
+    """Return the value; raises `MisfitError` for NaN and infinity."""
+    if isinstance(value, float):
+        if value != value:
+            raise MisfitError("is NaN")
+        if value in (float("inf"), float("-inf")):
+            raise MisfitError("is infinite")
+    return value
+
+
+def valid_text(value: str) -> str:
+    """Return the text; raises `MisfitError` unless it can be written in UTF-8."""
+    if value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        code = ord(value[error.start])
+        what = f"byte 0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"lone surrogate U+{code:04X}"
+        raise MisfitError(f"is not valid UTF-8 ({what} at character {error.start + 1})") from error
+    return value
+
+
+def type_in_words(value: Any) -> str:
+    """Return what a value is, for messages."""
+    if isinstance(value, str):
+        return f"the text {value if len(value) <= 40 else value[:40] + '…'!r}"
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, (int, float, Decimal)):
+        return "a number"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
