@@ -22,6 +22,7 @@ from semrec.store import Record, Store
 from semrec.types import ChangeReport, Event, Float1D, Float2D, Item, Recommendations, item_keys
 from semrec.workspace.queries import answer_query, explain_absence, profile_of, recommend_to_all
 from semrec.workspace.session import OpenWorkspace
+from semrec.workspace.shared import share_workspace
 
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import EvaluationResult
@@ -53,7 +54,10 @@ class Recommender(Maintenance):
         store : None: the one that the settings and the workspace name.
         encoder : for indexing and for queries; None: the one that the settings name.
         """
-        super().__init__(OpenWorkspace(folder, settings, store=store, encoder=encoder))
+        if store or encoder:
+            super().__init__(OpenWorkspace(folder, settings, store=store, encoder=encoder))
+        else:
+            super().__init__(share_workspace(self, folder, settings))
 
     @classmethod
     def open(
@@ -65,6 +69,8 @@ class Recommender(Maintenance):
         settings: Settings | None = None,
     ) -> Recommender:
         """Open a workspace; nothing is read or written before the first call.
+
+        Recommenders of one workspace with equal settings share what is open in this process.
 
         Parameters
         ----------
@@ -90,7 +96,10 @@ class Recommender(Maintenance):
         self.close()
 
     def close(self) -> None:
-        """Wait for the answers that have begun, and close the index, so that another process can open it."""
+        """Wait for the answers that have begun, and close the index, so that another process can open it.
+
+        The next call of this recommender, or of one that shares the workspace, opens it again.
+        """
         self._workspace.close()
 
     # -- indexing ----------------------------------------------------------------------------------

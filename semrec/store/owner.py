@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from semrec.errors import StoreError, StoreLockedError
 from semrec.files.locks import WAIT_S, lock_within
@@ -127,6 +128,11 @@ def is_alive(pid: int) -> bool:
 
 def locked_error(folder: Path) -> StoreLockedError:
     """Return the error that names the owner of a folder, and what to do."""
+    if _holder(folder / _OWNER).get("pid") == os.getpid():
+        return StoreLockedError(
+            f"{folder} is in use by another recommender of this process. "
+            "Close that one, or open both by Recommender.open with the same settings: then they share it"
+        )
     return StoreLockedError(
         f"{folder} is in use by {_holder_name(folder / _OWNER)}. An embedded index answers one process only: "
         "close that process or ask it, or keep the index on a Qdrant server (--qdrant URL)"
@@ -177,9 +183,18 @@ def _is_held(path: Path) -> bool:
 
 
 def _holder_name(path: Path) -> str:
+    holder = _holder(path)
     try:
-        holder = json.loads(path.read_text())
         command = " ".join(holder["command"].split())[:200]
         return f"process {holder['pid']} ({command}) since {holder['since']}"
-    except (OSError, ValueError, KeyError):
+    except (AttributeError, KeyError):
         return "another process"
+
+
+def _holder(path: Path) -> dict[str, Any]:
+    """Return the description of the process that holds a lock; empty if it cannot be read."""
+    try:
+        holder = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return holder if isinstance(holder, dict) else {}

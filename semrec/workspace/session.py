@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,6 +60,8 @@ class OpenWorkspace:
     folder : the workspace; `make` makes it if it does not exist.
     settings : of this process.
     store, encoder : already open ones to use.
+    release_unused : called with this workspace before it opens a generation, to close what this process no
+        longer uses.
 
     Attributes
     ----------
@@ -70,9 +72,16 @@ class OpenWorkspace:
     """
 
     def __init__(
-        self, folder: Path, settings: Settings, *, store: Store | None = None, encoder: Encoder | None = None
+        self,
+        folder: Path,
+        settings: Settings,
+        *,
+        store: Store | None = None,
+        encoder: Encoder | None = None,
+        release_unused: Callable[[OpenWorkspace], None] | None = None,
     ) -> None:
         self.folder = folder
+        self._release_unused = release_unused
         self.settings = settings
         self.encoders = Encoders(settings, encoder)
         self._guard = ForkGuard()
@@ -103,6 +112,11 @@ class OpenWorkspace:
     def follow(self) -> bool:
         """Answer from the current generation, if one is open; return whether that is another one."""
         return self.live_index.is_open and self.live_index.follow()
+
+    @property
+    def is_forked(self) -> bool:
+        """Whether a process opened it of which this one is a fork."""
+        return self._guard.is_forked
 
     # -- the store and its generations -----------------------------------------------------------------
 
@@ -191,6 +205,8 @@ class OpenWorkspace:
 
     def _open_generation(self, number: int) -> Generation:
         """Open a generation, catch up with the journal, and search once so that the first answer is fast."""
+        if self._release_unused:
+            self._release_unused(self)
         store = self.store()
         index = store.open(number)
         try:

@@ -14,7 +14,7 @@ def test_an_index_in_use_at_the_start_is_opened_later(serve, shop):
         client = serve(wait=False)
         while client.get("/ready").json()["error"]["code"] == "warming_up":
             time.sleep(0.02)
-        assert "is in use by process" in error(client.get("/ready"), 503, "store_locked")
+        assert "is in use by another recommender" in error(client.get("/ready"), 503, "store_locked")
         error(client.post("/recommend", json={"text": "red"}), 503, "store_locked")
         assert client.get("/health").status_code == 200
     wait_until_ready(client)

@@ -65,7 +65,7 @@ def test_a_second_process_gets_an_error_that_names_the_owner(store, child):
 def test_opening_twice_in_one_process_is_refused_too(store):
     build(store, points(3))
     index = store.open(1)
-    with pytest.raises(StoreLockedError, match="is in use by process"):
+    with pytest.raises(StoreLockedError, match="is in use by another recommender of this process"):
         store.open(1)
     index.close()
     store.open(1).close()

@@ -105,12 +105,13 @@ def _iterable_tables(sources: Iterable[Any], format: str | None) -> list[Table]:
     if not isinstance(first, (Item, Mapping)):
         raise CatalogError(f"a {type(first).__name__} is not an item; give items or dicts")
     one_shot = entries is sources
+    keep_all = isinstance(first, Item) or bool(_fields_of(first))
     size = len(sources) if isinstance(sources, Sized) else None
 
     def read(_: Sequence[str] | None) -> Iterator[RawRow]:
         return _entry_rows(chain([first], entries) if one_shot else sources)
 
-    return [Table("items", read, one_shot=one_shot, keep_all=isinstance(first, Item), n_rows=size)]
+    return [Table("items", read, one_shot=one_shot, keep_all=keep_all, n_rows=size)]
 
 
 def _entry_rows(entries: Iterable[Any]) -> Iterator[RawRow]:
@@ -121,12 +122,30 @@ def _entry_rows(entries: Iterable[Any]) -> Iterator[RawRow]:
             fault = f"metadata has a field with the name {clash}" if clash else None
             yield RawRow(number, {**entry.metadata, **roles}, fault)
         elif isinstance(entry, Mapping):
-            named = {name: value for name, value in entry.items() if isinstance(name, str)}
-            other = next((name for name in entry if not isinstance(name, str)), None)
-            fault = None if len(named) == len(entry) else f"the name {shown(other)} of a field is not text"
-            yield RawRow(number, named, fault)
+            yield _dict_row(number, entry)
         else:
             yield RawRow(number, {}, f"is a {type(entry).__name__}, not an item or a dict")
+
+
+def _dict_row(number: int, entry: Mapping[Any, Any]) -> RawRow:
+    """Return a dict as a row; `metadata` that is a dict holds fields, as in `Recommender.put_items`."""
+    fields = _fields_of(entry)
+    others = {name: value for name, value in entry.items() if not (fields and name == "metadata")}
+    values = {**fields, **others}
+    named = {name: value for name, value in values.items() if isinstance(name, str)}
+    fault = None
+    if len(named) < len(values):
+        unnamed = next(name for name in values if not isinstance(name, str))
+        fault = f"the name {shown(unnamed)} of a field is not text"
+    elif clash := ", ".join(sorted(fields.keys() & others.keys())):
+        fault = f"metadata has a field with the name {clash}"
+    return RawRow(number, named, fault)
+
+
+def _fields_of(entry: Any) -> Mapping[Any, Any]:
+    """Return the metadata fields of a dict; empty if it has none, or a column of that name."""
+    metadata = entry.get("metadata") if isinstance(entry, Mapping) else None
+    return metadata if isinstance(metadata, Mapping) else {}
 
 
 # Files ---------------------------------------------------------------------------------------------

@@ -123,6 +123,23 @@ def test_entries_that_are_not_items_are_rejected():
     ]
 
 
+def test_dicts_may_hold_their_fields_in_metadata():
+    long = "x" * 1000
+    items, rejects = read(
+        [
+            {"id": "a", "title": "A", "metadata": {"year": 1999, "note": long}},
+            {"id": "b", "title": "B", "metadata": None},
+            {"id": "c", "title": "C", "metadata": {"title": "x"}},
+            {"id": "d", "title": "D", "metadata": {1: "x"}},
+        ]
+    )
+    assert items == [Item("a", "A", "", {"year": 1999, "note": long}), Item("b", "B")]
+    assert [reject.reason for reject in rejects] == [
+        "metadata has a field with the name title",
+        "the name 1 of a field is not text",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
