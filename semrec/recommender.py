@@ -184,6 +184,7 @@ class Recommender(Maintenance):
         diversity: float = 0.0,
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
+        after: str | None = None,
         text_vector: Float1D | None = None,
     ) -> Recommendations:
         """Recommend items by a text, by a history, for a user, or by several: "like these, but about X".
@@ -201,6 +202,7 @@ class Recommender(Maintenance):
         diversity : in [0, 1]; 0: the best items, 1: the most different ones.
         weights : weights of signals, 0 to 1000, instead of those of `fit` or of the settings.
         explain : also return the reasons; without them an answer is a little faster.
+        after : the next page of the same query: `Recommendations.next` of the last answer; None: the first.
         text_vector : float32 (dim,), the row of `encode_texts` for `text`; None: encode the text now.
 
         Raises
@@ -212,18 +214,29 @@ class Recommender(Maintenance):
         EncoderError
             The index was built with another encoder.
         """
-        query = make_query(text, history, user, k, where, exclude, exclude_seen, diversity, weights, explain)
+        query = make_query(
+            text, history, user, k, where, exclude, exclude_seen, diversity, weights, explain, after
+        )
         return answer_query(self._workspace, query, text_vector)
 
     def similar(
-        self, item_id: str, *, k: int = 10, where: Mapping[str, Any] | None = None, diversity: float = 0.0
+        self,
+        item_id: str,
+        *,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        diversity: float = 0.0,
+        after: str | None = None,
     ) -> Recommendations:
         """Recommend the items that are most similar to one item; options as in `recommend`.
 
         Signals that are the same for everyone, such as popularity, do not count.
         """
         weights = dict.fromkeys(impersonal_signals(), 0.0)
-        query = Query(history=(Event(item_id),), k=k, where=where or {}, diversity=diversity, weights=weights)
+        history = (Event(item_id),)
+        query = Query(
+            history=history, k=k, where=where or {}, diversity=diversity, weights=weights, after=after
+        )
         found = answer_query(self._workspace, query)
         return replace(found, query={"item": item_id, "k": k, "where": dict(where or {})})
 

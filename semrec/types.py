@@ -269,6 +269,7 @@ class Recommendations:
     interests : groups of like items of the history, largest first; empty without a history.
     unknown_items : ids of the history that the index does not hold; they were skipped.
     notes : remarks for people, for instance that a user has no events yet.
+    next : the cursor of the next page, for `Recommender.recommend(after=...)`; None if this is the last one.
     """
 
     query: Mapping[str, Any]
@@ -276,6 +277,7 @@ class Recommendations:
     interests: tuple[Interest, ...] = ()
     unknown_items: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    next: str | None = None
 
     def __len__(self) -> int:
         return len(self.recommendations)

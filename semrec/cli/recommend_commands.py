@@ -36,6 +36,9 @@ ExcludeOption = Annotated[
 IncludeSeenOption = Annotated[
     bool, typer.Option("--include-seen", help="Also recommend items of the history.")
 ]
+AfterOption = Annotated[
+    str | None, typer.Option("--after", help="The next page: `next` of the last answer with --json.")
+]
 AllUsersOption = Annotated[
     bool, typer.Option("--all-users", help="Recommend to all users of the event log, into --output.")
 ]
@@ -54,6 +57,7 @@ def recommend(
     exclude: ExcludeOption = None,
     include_seen: IncludeSeenOption = False,
     diversity: DiversityOption = 0.0,
+    after: AfterOption = None,
     all_users: AllUsersOption = False,
     output: OutputOption = None,
     popular: PopularOption = True,
@@ -76,12 +80,13 @@ def recommend(
                 exclude=comma_separated_ids(exclude),
                 exclude_seen=not include_seen,
                 diversity=diversity,
+                after=after,
             )
             print_recommendations(answer, as_json)
             return
         if not (all_users and output):
             raise ConfigError("--all-users and --output FILE need each other.")
-        if text or history or user or exclude or include_seen or diversity:
+        if text or history or user or exclude or include_seen or diversity or after:
             raise ConfigError("--all-users can only be combined with -k, --where and --no-popular.")
         report = recommend_all_with_progress(recommender, output, k=k, where=filters, popular=popular)
         if as_json:
@@ -93,6 +98,7 @@ def similar(
     k: CountOption = 10,
     where: WhereOption = None,
     diversity: DiversityOption = 0.0,
+    after: AfterOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     qdrant: QdrantOption = None,
     as_json: JsonOption = False,
@@ -100,5 +106,6 @@ def similar(
 ) -> None:
     """Recommend the items that are most similar to one item."""
     with opened_workspace(workspace, debug, qdrant=qdrant) as recommender:
-        answer = recommender.similar(item, k=k, where=parse_filters(where or []), diversity=diversity)
+        filters = parse_filters(where or [])
+        answer = recommender.similar(item, k=k, where=filters, diversity=diversity, after=after)
         print_recommendations(answer, as_json)

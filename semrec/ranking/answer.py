@@ -10,6 +10,7 @@ import numpy as np
 
 from semrec.errors import EmptyProfileError, QueryError
 from semrec.events.counting import REASONS, listed_reasons, shown
+from semrec.ranking.cursor import MOST_SHOWN, write_cursor
 from semrec.ranking.explanation import Reasons, contributions, nearest_pair, reasons
 from semrec.ranking.filters import parse_where
 from semrec.ranking.generation import Generation
@@ -68,13 +69,14 @@ def answer(asked: Asked, generation: Generation) -> Recommendations:
         history, notes = _history(asked, generation)
     question = _question(asked, history, generation)
     candidates = _candidates(query, question, history, generation, Filters(where, _hidden(query, history)))
-    chosen = choose(candidates, query.k, query.diversity, generation)
+    chosen = choose(candidates, query.k, query.diversity, generation, query.shown)
     recommendations, interests = (
         _explained(chosen, candidates, question, history, generation)
         if query.explain
         else (_plain(chosen, candidates, generation), ())
     )
-    return Recommendations(query.to_dict(), recommendations, interests, history.unknown, notes)
+    after = _next(query, candidates, chosen)
+    return Recommendations(query.to_dict(), recommendations, interests, history.unknown, notes, after)
 
 
 def why_not(item_id: str, asked: Asked, generation: Generation) -> WhyNot:
@@ -95,7 +97,7 @@ def why_not(item_id: str, asked: Asked, generation: Generation) -> WhyNot:
     filters = Filters(where, _hidden(query, history))
     question = _question(asked, history, generation)
     found = _candidates(query, question, history, generation, filters)
-    chosen = found.keys[choose(found, query.k, query.diversity, generation)]
+    chosen = found.keys[choose(found, query.k, query.diversity, generation, query.shown)]
     was_found = bool(np.isin(key, found.found)[0])
     if not np.isin(key, found.keys)[0]:
         found = _candidates(query, question, history, generation, filters, also=key)
@@ -181,6 +183,15 @@ def _hidden(query: Query, history: History) -> Keys:
     return np.union1d(item_keys(query.exclude), history.seen_keys[: None if query.exclude_seen else 0])
 
 
+def _next(query: Query, candidates: Candidates, chosen: np.ndarray) -> str | None:
+    """Return the cursor of the next page; None if there is nothing more to show."""
+    shown = np.concatenate([query.shown, candidates.keys[chosen]])
+    is_last = (
+        len(chosen) < query.k or len(shown) > MOST_SHOWN or not len(np.setdiff1d(candidates.keys, shown))
+    )
+    return None if is_last else write_cursor(shown)
+
+
 def _question(asked: Asked, history: History, generation: Generation) -> Question:
     """Return what the signals see of a query."""
     query, settings = asked.query, generation.settings
@@ -192,7 +203,7 @@ def _question(asked: Asked, history: History, generation: Generation) -> Questio
         interests=find_interests(history.centred, history.weights, settings.ranking.max_interests),
         centred=history.centred,
         items=history.items,
-        limit=max(settings.ranking.candidates, 2 * query.k),
+        limit=max(settings.ranking.candidates, 2 * (query.k + len(query.shown))),
     )
 
 
@@ -206,7 +217,12 @@ def _candidates(
 ) -> Candidates:
     """Return what is considered for an answer, and the items of `also`."""
     weights = generation.weights(query.weights, history.length)
-    return find_candidates(question, generation, filters, weights, query.k, query.diversity, also)
+    shown = query.shown
+    n_wanted = query.k + len(shown)
+    if len(shown):
+        held = shown[generation.index.contains(shown)]
+        also = held if also is None else np.union1d(held, also)
+    return find_candidates(question, generation, filters, weights, n_wanted, query.diversity, also)
 
 
 # -- what is shown ---------------------------------------------------------------------------------------

@@ -255,12 +255,27 @@ def _raw(part: SignalQuery, scores: _Scores) -> Float1D:
 
 
 @stage("choose")
-def choose(candidates: Candidates, k: int, diversity: float, generation: Generation) -> np.ndarray:
-    """Return the positions of the candidates to recommend, in order, at most k."""
+def choose(
+    candidates: Candidates, k: int, diversity: float, generation: Generation, shown: Keys
+) -> np.ndarray:
+    """Return the positions of the candidates to recommend, in order, at most k, without those shown before.
+
+    Parameters
+    ----------
+    candidates : what is considered; items that were shown are among them, so that each page is scored alike.
+    k, diversity : items that are wanted; 0: the best ones, 1: the most different ones.
+    generation : has the vectors of the candidates.
+    shown : uint64 (n,), keys of the items of earlier pages.
+    """
     order = best_first(candidates.scores, candidates.keys)
+    was_shown = np.isin(candidates.keys[order], shown)
     if diversity == 0:
-        return order[:k]
-    order = order[: MMR_CANDIDATES * k]
+        return order[~was_shown][:k]
+    # Items that were shown are chosen already: the next page goes on where the last one ended.
+    is_near = np.arange(len(order)) < MMR_CANDIDATES * (k + len(shown))
+    order = order[is_near | was_shown]
     items = generation.index.fetch(candidates.keys[order], (TEXT,))
     order = order[np.isin(candidates.keys[order], items.keys)]
-    return order[mmr(candidates.scores[order], generation.centred(items), k, diversity)]
+    places = {key: place for place, key in enumerate(candidates.keys[order].tolist())}
+    earlier = [places[key] for key in shown.tolist() if key in places]
+    return order[mmr(candidates.scores[order], generation.centred(items), k, diversity, earlier)]

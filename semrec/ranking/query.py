@@ -11,7 +11,8 @@ from typing import Any
 from semrec.config import MOST_WEIGHT
 from semrec.errors import QueryError
 from semrec.events.counting import CleaningRules, event_fault, glimpse
-from semrec.types import Event
+from semrec.ranking.cursor import read_cursor
+from semrec.types import Event, Keys
 
 MOST_RECOMMENDATIONS = 1000
 
@@ -30,6 +31,12 @@ class Query:
     diversity: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
     explain: bool = True
+    after: str | None = None
+
+    @property
+    def shown(self) -> Keys:
+        """Keys of the items of earlier pages, uint64 (n,), in order."""
+        return read_cursor(self.after)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able values."""
@@ -44,8 +51,9 @@ class Query:
         }
 
     def check(self) -> None:
-        """Raise `QueryError` when an option is out of range."""
+        """Raise `QueryError` when an option is out of range, or the cursor cannot be read."""
         _check_options(self.k, self.diversity)
+        read_cursor(self.after)
         _check_weights(self.weights)
 
 
@@ -60,6 +68,7 @@ def make_query(
     diversity: float = 0.0,
     weights: Mapping[str, float] | None = None,
     explain: bool = True,
+    after: str | None = None,
 ) -> Query:
     """Return the arguments of `Recommender.recommend` as a query.
 
@@ -79,6 +88,7 @@ def make_query(
         diversity=diversity,
         weights=weights or {},
         explain=explain,
+        after=after,
     )
 
 

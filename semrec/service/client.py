@@ -122,6 +122,7 @@ class Client:
         diversity: float = 0.0,
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
+        after: str | None = None,
     ) -> RecommendationsOut:
         """Recommend items by text, by history, for a user, or by several of them.
 
@@ -143,14 +144,22 @@ class Client:
             diversity=diversity,
             weights=dict(weights or {}),
             explain=explain,
+            after=after,
         )
         return self._call(RecommendationsOut, "POST", "/recommend", body=query)
 
     def similar(
-        self, item_id: str, *, k: int = 10, where: Mapping[str, Any] | None = None, diversity: float = 0.0
+        self,
+        item_id: str,
+        *,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        diversity: float = 0.0,
+        after: str | None = None,
     ) -> RecommendationsOut:
         """Recommend the items that are most similar to one item."""
-        params = {"k": k, "diversity": diversity, "where": json.dumps(dict(where or {}))}
+        params: dict[str, Any] = {"k": k, "diversity": diversity, "where": json.dumps(dict(where or {}))}
+        params |= {"after": after} if after else {}
         return self._call(RecommendationsOut, "GET", f"/items/{_quoted(item_id)}/similar", params=params)
 
     def why_not(

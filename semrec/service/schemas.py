@@ -13,6 +13,7 @@ from semrec.ranking.query import MOST_RECOMMENDATIONS
 MAX_ID_LENGTH = 512
 MAX_TEXT_LENGTH = 10_000
 MAX_IDS = 1000
+MAX_CURSOR = 11_000
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00]*$")]
 """Any string without NUL characters, which databases cannot store."""
@@ -98,6 +99,11 @@ class RecommendIn(RequestModel):
     )
     k: int = Field(10, ge=1, le=MOST_RECOMMENDATIONS, description="Number of recommendations.")
     explain: bool = Field(True, description="Return reasons; answers without them are a little faster.")
+    after: str | None = Field(
+        None,
+        max_length=MAX_CURSOR,
+        description="The next page of the same query: `next` of the last response.",
+    )
 
 
 class ItemBody(RequestModel):
@@ -230,6 +236,7 @@ class RecommendationsOut(ResponseModel):
     interests: list[InterestOut] = []
     unknown_items: list[str] = Field([], description="Ids of the history that are not in the index.")
     notes: list[str] = Field([], description="Notes for the caller, for instance that a user has no events.")
+    next: str | None = Field(None, description="Give it as `after` for the next page; null: the last page.")
 
 
 class ItemOut(ResponseModel):

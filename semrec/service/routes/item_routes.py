@@ -15,6 +15,7 @@ from semrec.service.error_responses import ServiceError
 from semrec.service.routes.parameters import ItemId
 from semrec.service.routes.recommend_routes import recommendations_out, where_argument
 from semrec.service.schemas import (
+    MAX_CURSOR,
     MAX_IDS,
     ChangeOut,
     Id,
@@ -52,6 +53,7 @@ async def similar_items(
     k: Annotated[int, Query(ge=1, le=1000)] = 10,
     diversity: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)] = 0.0,
     where: Annotated[str, Query(max_length=4096, description="Filters as JSON, as in `/recommend`.")] = "{}",
+    after: Annotated[str | None, Query(max_length=MAX_CURSOR, description="As in `/recommend`.")] = None,
 ) -> RecommendationsOut:
     """Recommend the items that are most similar to one item."""
     answer = await state.ask(
@@ -60,6 +62,7 @@ async def similar_items(
         k=k,
         where=where_argument(_parse_where(where)),
         diversity=diversity,
+        after=after,
     )
     return recommendations_out(answer)
 

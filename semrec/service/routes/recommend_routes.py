@@ -22,7 +22,9 @@ router = APIRouter(tags=["recommend"], dependencies=[READ])
 async def recommend(query: RecommendIn, state: StateDep) -> RecommendationsOut:
     """Recommend items, best first, with reasons."""
     arguments = await query_arguments(query, state)
-    answer = await state.ask(state.recommender.recommend, **arguments, explain=query.explain)
+    answer = await state.ask(
+        state.recommender.recommend, **arguments, explain=query.explain, after=query.after
+    )
     state.metrics.record_answer(answer, cold=bool(set(answer.notes) - {state.recommender.stale}))
     return recommendations_out(answer)
 

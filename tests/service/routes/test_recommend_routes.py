@@ -158,3 +158,23 @@ def test_diversity_is_a_verdict(client):
 def test_invalid_why_not_queries(client):
     error(client.post("/why-not/r1", json={}), 422, "empty_profile")
     error(client.post("/why-not/r1", json={"text": "x", "where": {"color": "red"}}), 422, "unknown_field")
+
+
+@pytest.mark.parametrize("diversity", [0.0, 0.5])
+def test_pages_show_every_item_once(client, diversity):
+    query = {"text": "round", "k": 2, "diversity": diversity}
+    shown, after = [], None
+    for _ in range(3):
+        page = client.post("/recommend", json={**query, "after": after})
+        shown += ids(page)
+        after = page.json()["next"]
+    assert after is None
+    assert len(shown) == len(set(shown)) == 6
+    error(client.post("/recommend", json={**query, "after": "?"}), 422, "bad_query")
+
+
+def test_similar_items_have_pages(client):
+    first = client.get("/items/r1/similar", params={"k": 2})
+    second = client.get("/items/r1/similar", params={"k": 3, "after": first.json()["next"]})
+    assert len({*ids(first), *ids(second)}) == 5
+    assert second.json()["next"] is None
