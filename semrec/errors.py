@@ -11,11 +11,11 @@ The tree::
     │   ├── ItemRefusedError       an item that the store can never hold
     │   ├── StoreLockedError       another process owns the embedded index
     │   ├── StoreDamagedError      files are damaged; the message names commands that help
-    │   └── StoreUnavailableError  the server is down, or refuses the key
+    │   ├── StoreUnavailableError  the server is down, or refuses the key
+    │   └── NoEventLogError        there is no event log yet
     └── QueryError             a query that cannot be answered
         ├── UnknownItemError       an item id that the index does not hold
         ├── UnknownFieldError      a filter on a field that the index does not have
-        └── EmptyProfileError      no text, and no event with a weight in the history
 
 A message names what happened, to which id, and what to do.
 """
@@ -63,6 +63,10 @@ class StoreUnavailableError(StoreError):
     """The Qdrant server is down, or refuses the key."""
 
 
+class NoEventLogError(StoreError):
+    """There is no event log yet."""
+
+
 class QueryError(SemrecError):
     """A query cannot be answered."""
 
@@ -73,10 +77,6 @@ class UnknownItemError(QueryError):
 
 class UnknownFieldError(QueryError):
     """A filter names a field that the index does not have."""
-
-
-class EmptyProfileError(QueryError):
-    """There is no text, and no event of the history has a weight."""
 
 
 LONGEST_SHOWN = 80

@@ -193,8 +193,9 @@ class Recommender(Maintenance):
         ----------
         text : a description of the wanted items.
         history : item ids, `Event` objects, or dicts with the fields of `Event`, oldest first.
-        user : a user of the event log; the stored events come before `history`. A user without events that
-            count gets popular and, with `RankingSettings.freshness_field`, new items; the notes say so.
+        user : a user of the event log; the stored events come before `history`. Without a text and without
+            events that count, the answer is what is popular after `fit`, and new with
+            `RankingSettings.freshness_field`; else central items of its groups. The notes say which.
         k : number of recommendations, 1 to 1000.
         where : metadata filters, see `parse_where`.
         exclude : ids that are never recommended.
@@ -207,8 +208,6 @@ class Recommender(Maintenance):
 
         Raises
         ------
-        EmptyProfileError
-            There is no text, and no event of the history has a weight.
         UnknownItemError, UnknownFieldError, QueryError
             No item of the history is in the index; a filter or an option does not fit.
         EncoderError
@@ -342,8 +341,8 @@ class Recommender(Maintenance):
         output : the file: user_id, rank, item_id, score, and the share of every signal.
         k : recommendations for each user, 1 to 1000; fewer if the catalog or the filters leave fewer.
         where : metadata filters, see `parse_where`.
-        popular : recommend popular items to users without usable events; False: leave these users out.
-            Popularity is known after the first `fit`.
+        popular : recommend to users without usable events what `recommend` gives them: popular, new or
+            central items; False: leave these users out.
         progress : called with the number of finished users and the number of all users.
 
         Raises

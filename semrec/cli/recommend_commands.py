@@ -44,7 +44,8 @@ AllUsersOption = Annotated[
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", help="Parquet file for --all-users.")]
 PopularOption = Annotated[
-    bool, typer.Option(help="With --all-users: users without usable events get popular items.")
+    bool,
+    typer.Option(help="With --all-users: users without usable events get popular, new or typical items."),
 ]
 
 

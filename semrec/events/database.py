@@ -12,7 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from semrec.errors import StoreDamagedError, StoreError, StoreLockedError, StoreUnavailableError
+from semrec.errors import (
+    NoEventLogError,
+    StoreDamagedError,
+    StoreError,
+    StoreLockedError,
+    StoreUnavailableError,
+)
 
 _WRITER_LOCK = 0x73656D726563
 """Key of PostgreSQL's advisory lock for one writer at a time."""
@@ -159,10 +165,10 @@ def _shown(url: sa.URL) -> str:
     ).render_as_string()
 
 
-def missing_log(path: Path | None, name: str) -> StoreError:
+def missing_log(path: Path | None, name: str) -> NoEventLogError:
     """Return the error for a database without an event log, with the command that makes one."""
     workspace = f" --workspace {shlex.quote(str(path.parent))}" if path else ""
-    return StoreError(
+    return NoEventLogError(
         f"there is no event log at {path or name}; load events first: `semrec events EVENTS{workspace}`"
     )
 

@@ -44,8 +44,8 @@ class Batch:
     ----------
     k : recommendations for each user.
     where : conditions that the items must satisfy.
-    popular : users of whom nothing is known get what is popular and, where `Settings.freshness_field` names a
-        date, new; else they are left out.
+    popular : users of whom nothing is known get what `recommend` gives them: what is popular or new, or
+        central items; else they are left out.
     sizes : how much is done at a time.
     """
 
@@ -65,7 +65,7 @@ class BatchReport(Plain):
     generation : the one that answered.
     n_users : users of the event log.
     n_rows : recommendations in the file.
-    n_popular : users without events that say anything, who got what is popular or new.
+    n_popular : users without events that say anything, who got what is popular, new or central.
     n_skipped : such users who got nothing.
     n_resumed : users that an earlier run had done already.
     seconds : of this run.
@@ -151,19 +151,18 @@ def recommend_all(
         **counts,
         n_resumed=n_resumed,
         seconds=time.monotonic() - started,
-        notes=(*notes, *_remarks(len(users), counts, to_unknown, generation)),
+        notes=(*notes, *_remarks(len(users), counts, to_unknown)),
     )
 
 
-def _remarks(n_users: int, counts: dict[str, int], to_unknown: str, generation: Generation) -> list[str]:
+def _remarks(n_users: int, counts: dict[str, int], to_unknown: str) -> list[str]:
     remarks = []
     if not n_users:
         remarks.append("the event log has no users; the file has no rows.")
     if counts["n_popular"]:
         remarks.append(f"{counts['n_popular']:,} users without events that count got what is {to_unknown}.")
     if counts["n_skipped"]:
-        why = "" if generation.learned else "; before `semrec fit` nothing is known to be popular"
-        remarks.append(f"{counts['n_skipped']:,} users without events that count got nothing{why}.")
+        remarks.append(f"{counts['n_skipped']:,} users without events that count got nothing.")
     return remarks
 
 

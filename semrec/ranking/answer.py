@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from semrec.errors import EmptyProfileError, QueryError
+from semrec.errors import QueryError
 from semrec.events.counting import REASONS, listed_reasons, shown
 from semrec.ranking.cursor import MOST_SHOWN, write_cursor
 from semrec.ranking.explanation import Reasons, contributions, nearest_pair, reasons
@@ -137,8 +137,8 @@ def _history(asked: Asked, generation: Generation) -> tuple[History, tuple[str, 
 
     Raises
     ------
-    EmptyProfileError, UnknownItemError
-        Nothing can be answered.
+    UnknownItemError
+        The index holds no item of the given history.
     """
     query, index = asked.query, generation.index
     fields = (*generation.history_fields, *([PASSAGES] if query.explain else []))
@@ -153,20 +153,18 @@ def _history(asked: Asked, generation: Generation) -> tuple[History, tuple[str, 
         history = replace(no_history(generation), unknown=history.unknown, seen=history.seen)
     if not history.is_empty:
         return history, ()
-    if query.user is None:
-        if query.text:
-            return history, ()
-        raise EmptyProfileError("there is no text and no history that counts; give at least one of them.")
-    why = _why_nothing_counts(query.user, asked, history, generation)
+    why = _why_nothing_counts(asked, history, generation)
     if query.text:
-        return history, (why,)
-    if what := fallback_signals(generation, query.weights):
-        return history, (f"{why}: this is what is {what}",)
-    raise EmptyProfileError(f"there is no text, and {why}; give a text, or run `semrec fit` first.")
+        return history, (why,) if query.user else ()
+    what = fallback_signals(generation, query.weights)
+    return history, (f"{why}: this is what is {what}",) if what else ()
 
 
-def _why_nothing_counts(user: str, asked: Asked, history: History, generation: Generation) -> str:
-    """Return in words why the stored events of a user say nothing."""
+def _why_nothing_counts(asked: Asked, history: History, generation: Generation) -> str:
+    """Return in words why neither the question nor the stored events of its user say something."""
+    user = asked.query.user
+    if user is None:
+        return "no event of the history counts" if asked.query.history else "the question is empty"
     if not asked.stored:
         return f"user {shown(user)} has no events"
     if len(history.keys) and asked.preferences:

@@ -196,7 +196,9 @@ class CatalogScorer:
     ) -> None:
         self._generation = generation
         self.catalog = catalog
-        self._signals = [signal for signal in generation.signals if _scores_histories(signal, catalog)]
+        self._signals = [
+            signal for signal in generation.signals if _scores_histories(signal, generation, catalog)
+        ]
         self._n_sample = min(generation.settings.ranking.sample_items, len(catalog))
         self.block = sizes.block(generation.settings.ranking.sample_items)
         self._chunk_items = sizes.chunk(generation.settings.ranking.sample_items)
@@ -241,6 +243,7 @@ class CatalogScorer:
         generation, evidence = self._generation, self._evidence(rows)
         learned = generation.learned.weights if generation.learned else None
         buckets = learned.buckets(lengths) if learned else np.zeros(len(lengths), np.int64)
+        buckets = np.where(lengths == 0, -1, buckets)  # signals of last resort count for these only
         for bucket in np.unique(buckets):
             own = buckets == bucket
             weights = generation.weights({}, int(lengths[own][0]))
@@ -256,7 +259,9 @@ class CatalogScorer:
         return self._generation.evidence(stored @ np.asarray(request.query, np.float32))
 
 
-def _scores_histories(signal: Signal, catalog: MappedCatalog) -> bool:
+def _scores_histories(signal: Signal, generation: Generation, catalog: MappedCatalog) -> bool:
+    if signal.last_resort and not generation.weights({}, 0).is_active(signal.name):
+        return False
     none = Histories(csr_array((0, len(catalog)), dtype=np.float32))
     return signal.score_catalog(catalog, none, slice(0, min(1, len(catalog)))) is not None
 

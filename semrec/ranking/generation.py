@@ -81,7 +81,16 @@ class Generation:
         n_history : items of the history that count.
         """
         given = {**default_weights(), **self.settings.ranking.signal_weights}
-        return QuestionWeights(given, self.learned.weights if self.learned else None, asked, n_history)
+        weights = QuestionWeights(given, self.learned.weights if self.learned else None, asked, n_history)
+        if n_history == 0 and not any(weights.is_active(signal.name) for signal in self._fallbacks):
+            return weights
+        unused = {signal.name: 0.0 for signal in self.signals if signal.last_resort}
+        return replace(weights, given={**given, **unused})
+
+    @property
+    def _fallbacks(self) -> list[Signal]:
+        """Signals that have something for users without a history, besides those of last resort."""
+        return [signal for signal in self.signals if signal.fallback and not signal.last_resort]
 
 
 def open_generation(store: Store, number: int, settings: Settings) -> Generation:

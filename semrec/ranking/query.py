@@ -78,7 +78,7 @@ def make_query(
         An entry of the history cannot be read.
     """
     return Query(
-        text=text.strip() if text else None,
+        text=(text or "").strip() or None,
         user=user,
         history=read_history(history),
         k=k,

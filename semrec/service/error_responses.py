@@ -23,7 +23,6 @@ from semrec.errors import (
     LONGEST_SHOWN,
     CatalogError,
     ConfigError,
-    EmptyProfileError,
     EncoderError,
     ItemRefusedError,
     QueryError,
@@ -41,7 +40,6 @@ log = logging.getLogger("semrec.service")
 STATUSES: tuple[tuple[type[SemrecError], int, str], ...] = (
     (UnknownItemError, 404, "unknown_item"),
     (UnknownFieldError, 422, "unknown_field"),
-    (EmptyProfileError, 422, "empty_profile"),
     (QueryError, 422, "bad_query"),
     (ConfigError, 422, "bad_query"),
     (CatalogError, 422, "bad_item"),

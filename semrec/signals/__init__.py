@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from semrec.signals.bm25 import Bm25Signal
+from semrec.signals.central import CentralSignal
 from semrec.signals.collaborative import CollaborativeSignal
 from semrec.signals.freshness import FreshnessSignal
 from semrec.signals.item_item import ItemItemSignal
@@ -29,6 +30,7 @@ SIGNALS: list[type[Signal]] = [
     ItemItemSignal,
     PopularitySignal,
     FreshnessSignal,
+    CentralSignal,
 ]
 """All signals, in the order in which answers and reports name them."""
 

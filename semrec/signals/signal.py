@@ -196,6 +196,7 @@ class Signal(ABC):
     sentence : sentence about an item that has no other reason; empty: none.
     fallback : what users without a history get from it, one word ("popular"); empty: nothing.
     impersonal : every asker gets the same score.
+    last_resort : it counts only where no other signal has something for users without a history.
     default_weight : its weight where `fit` has learned none: for texts, and before the first fit.
     learns_weight : `fit` learns a weight for it, for questions with a history.
     warm_prior, cold_prior : expected weight for items with and without events, before validation.
@@ -213,6 +214,7 @@ class Signal(ABC):
     sentence: ClassVar[str] = ""
     fallback: ClassVar[str] = ""
     impersonal: ClassVar[bool] = False
+    last_resort: ClassVar[bool] = False
     default_weight: ClassVar[float] = 0.0
     learns_weight: ClassVar[bool] = True
     warm_prior: ClassVar[float] = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from semrec.errors import QueryError
+from semrec.errors import NoEventLogError, QueryError
 from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.types import Event
 from semrec.workspace.folder import find_workspace
@@ -18,14 +18,24 @@ if TYPE_CHECKING:
 
 
 def events_of(workspace: OpenWorkspace, user: str) -> list[Event]:
-    """Return the latest stored events of a user, oldest first; at most `EventSettings.max_user_events`."""
-    log = workspace.event_log(create=False)
+    """Return the latest stored events of a user, oldest first; at most `EventSettings.max_user_events`.
+
+    Empty also before there is an event log: a user without events can ask.
+    """
+    try:
+        log = workspace.event_log(create=False)
+    except NoEventLogError:
+        return []
     return log.history(user, limit=workspace.settings.events.max_user_events)
 
 
 def preferences_of(workspace: OpenWorkspace, user: str) -> dict[str, float]:
     """Return the weights that a user gave to interests, by an item of each interest."""
-    return _preferences_in(workspace.event_log(create=False)).of(user)
+    try:
+        log = workspace.event_log(create=False)
+    except NoEventLogError:
+        return {}
+    return _preferences_in(log).of(user)
 
 
 def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mapping[str, float]) -> None:

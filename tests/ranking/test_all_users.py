@@ -161,12 +161,14 @@ def test_before_the_first_fit_text_alone_speaks(loaded, tmp_path, pooling):
     with open_shop(loaded, ranking={"text_pooling": pooling}) as recommender:
         report = recommender.recommend_all(tmp_path / "recs.parquet", k=5)
         known = [user for user in users_of(shop_events()) if user.startswith("u") and user[1:].isdigit()]
-        check_equal(report.output, recommender, known, k=5)
-    assert (report.n_popular, report.n_skipped) == (0, 3)
-    assert "got nothing; before `semrec fit`" in " ".join(report.notes)
+        unknown = {"u-unknown-item", "u-unknown-kind", "u-neutral"}
+        check_equal(report.output, recommender, [*known, *unknown], k=5)
+    assert (report.n_popular, report.n_skipped) == (3, 0)
+    assert "got what is central in the groups of the catalog" in " ".join(report.notes)
     recs = pl.read_parquet(report.output)
-    assert recs.columns == ["user_id", "rank", "item_id", "score", "share_text"]
-    assert not set(recs["user_id"]) & {"u-unknown-item", "u-unknown-kind", "u-neutral"}
+    assert recs.columns == ["user_id", "rank", "item_id", "score", "share_text", "share_central"]
+    central = recs.filter(pl.col("share_central") > 0)
+    assert set(central["user_id"]) == unknown
 
 
 def test_filters(fitted, tmp_path):

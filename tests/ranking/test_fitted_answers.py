@@ -25,8 +25,10 @@ from club_shop import (
     stored_vectors,
 )
 
-from semrec.errors import ConfigError, EmptyProfileError
+from semrec.errors import ConfigError
 from semrec.ranking.sentences import reason_sentence
+
+CENTRAL = "central in the groups of the catalog"
 
 # -- items ---------------------------------------------------------------------------------------------
 
@@ -123,8 +125,8 @@ def test_a_user_without_an_opinion(own_unfitted):
 def test_a_user_before_the_first_fit(own_unfitted):
     with open_shop(own_unfitted) as shop:
         assert len(shop.recommend(user="u1", k=5)) == 5
-        with pytest.raises(EmptyProfileError, match="run `semrec fit` first"):
-            shop.recommend(user="unknown")
+        answer = shop.recommend(user="unknown", k=5)
+        assert answer.notes == ("user 'unknown' has no events: this is what is " + CENTRAL,)
 
 
 # -- new and popular -----------------------------------------------------------------------------------
@@ -175,8 +177,9 @@ def test_freshness_counts_only_where_nothing_else_is_known(dated):
         only_popular = shop.recommend(user="unknown", k=3, weights={"freshness": 0})
         assert only_popular.notes[0].endswith("this is what is popular")
         assert only_popular[0].signals == {"popularity": 1.0}
-        with pytest.raises(EmptyProfileError, match="user 'unknown' has no events"):
-            shop.recommend(user="unknown", weights={"freshness": 0, "popularity": 0})
+        neither = shop.recommend(user="unknown", weights={"freshness": 0, "popularity": 0})
+        assert neither.notes[0].endswith(CENTRAL)
+        assert neither[0].signals == {"central": 1.0}
 
 
 def test_before_the_first_fit_an_unknown_user_gets_what_is_new(own_unfitted):
@@ -186,6 +189,9 @@ def test_before_the_first_fit_an_unknown_user_gets_what_is_new(own_unfitted):
         assert answer.notes == ("user 'unknown' has no events: this is what is new",)
         assert [item.metadata["place"] % 4 for item in answer] == [0] * 10 + [1] * 10
         assert reason_sentence(answer[0]) == "It is new."
+        empty = shop.recommend(k=20, where={"place": {"lt": 40}})
+        assert empty.notes == ("the question is empty: this is what is new",)
+        assert [item.item_id for item in empty] == [item.item_id for item in answer]
 
 
 def test_freshness_by_a_field_that_is_not_there(dated):

@@ -69,8 +69,8 @@ def test_events_and_users(shop_client):
 
 
 def test_a_refusal_is_an_error_with_a_code(service, shop_client):
-    with pytest.raises(RefusedError, match=r"no text and no history.*\(empty_profile\)"):
-        shop_client.recommend()
+    with pytest.raises(RefusedError, match=r"no item of the history.*\(unknown_item\)"):
+        shop_client.recommend(history=["nowhere"])
     with pytest.raises(ValueError, match="diversity"):
         shop_client.recommend(text="red", diversity=2)
     with Client(service[0], "semrec_0_wrong") as other, pytest.raises(RefusedError) as refused:

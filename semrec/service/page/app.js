@@ -144,8 +144,7 @@ function showFailure() {
 function errorNotice(error, again) {
   const key = {
     unreachable: "unreachable", too_many_requests: "too_many_requests", timeout: "timeout", too_slow: "timeout",
-    nothing_indexed: "nothing_indexed", internal: "internal", empty_profile: "disliked",
-    unknown_item: "unknown",
+    nothing_indexed: "nothing_indexed", internal: "internal", unknown_item: "unknown",
   }[error.code] ?? (error.status >= 500 ? "unavailable" : "other");
   const detail = key === "unavailable" && error.message;
   return h("div", { class: "notice bad", role: "alert" },

@@ -49,7 +49,6 @@ def test_excluded_and_seen_items_are_left_out(client):
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        ({}, "empty_profile"),
         ({"text": "x", "k": 0}, "bad_request"),
         ({"text": "x", "diversity": 2}, "bad_request"),
         ({"text": "x", "colour": "red"}, "bad_request"),
@@ -156,7 +155,6 @@ def test_diversity_is_a_verdict(client):
 
 
 def test_invalid_why_not_queries(client):
-    error(client.post("/why-not/r1", json={}), 422, "empty_profile")
     error(client.post("/why-not/r1", json={"text": "x", "where": {"color": "red"}}), 422, "unknown_field")
 
 
