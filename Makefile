@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
+# Two processes; the tests of one file stay together, because they share what is slow to make.
+IN_TWO := --numprocesses 2 --dist loadfile
+
 .PHONY: install demo serve test test-all check bench clean
 
 install: .venv/installed
@@ -35,7 +38,7 @@ demo-shop/current: | .venv/core
 	$(BIN)/semrec demo
 
 test: install
-	$(BIN)/python -m pytest -m "not slow and not multilingual"
+	$(BIN)/python -m pytest -m "not slow and not multilingual" $(IN_TWO)
 
 test-all: install
 	$(BIN)/python -m pytest
