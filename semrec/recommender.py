@@ -19,7 +19,7 @@ from semrec.ranking.query import Query, make_query
 from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.ranking.why_not import WhyNot
 from semrec.store import Record, Store
-from semrec.types import ChangeReport, Event, Float1D, Float2D, Item, Recommendations, item_keys
+from semrec.types import ChangeReport, Event, Float1D, Float2D, Item, ItemPatch, Recommendations, item_keys
 from semrec.workspace.queries import answer_query, explain_absence, profile_of, recommend_to_all
 from semrec.workspace.session import OpenWorkspace
 from semrec.workspace.shared import share_workspace
@@ -163,6 +163,30 @@ class Recommender(Maintenance):
 
         return put_items(self._workspace, items)
 
+    def patch_items(self, patches: Iterable[ItemPatch | Mapping[str, Any]]) -> ChangeReport:
+        """Change metadata of items, such as a price; texts stay, so nothing is encoded.
+
+        Parameters
+        ----------
+        patches : `ItemPatch` objects, or dicts with `id` and `metadata`: new values by field. None removes
+            the field; fields that are not named stay.
+
+        Returns
+        -------
+        ChangeReport
+            Also the ids that are not in the index.
+
+        Raises
+        ------
+        CatalogError
+            A value does not fit its field, or the field is part of the encoded text. Nothing was written.
+        WorkspaceError
+            Nothing is indexed yet.
+        """
+        from semrec.workspace.indexing import patch_items
+
+        return patch_items(self._workspace, patches)
+
     def delete_items(self, item_ids: Iterable[str]) -> ChangeReport:
         """Delete items from the index that answers; the report also lists the unknown ids."""
         from semrec.workspace.indexing import delete_items
@@ -217,6 +241,27 @@ class Recommender(Maintenance):
             text, history, user, k, where, exclude, exclude_seen, diversity, weights, explain, after
         )
         return answer_query(self._workspace, query, text_vector)
+
+    def recommend_many(
+        self,
+        users: Sequence[str],
+        *,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        exclude: Sequence[str] = (),
+        diversity: float = 0.0,
+        explain: bool = False,
+    ) -> list[Recommendations]:
+        """Recommend to some users; see `recommend` for one user, and `recommend_all` for all of them.
+
+        Returns
+        -------
+        One answer for each user, in the order given: what `recommend(user=...)` returns.
+        """
+        return [
+            self.recommend(user=u, k=k, where=where, exclude=exclude, diversity=diversity, explain=explain)
+            for u in users
+        ]
 
     def similar(
         self,

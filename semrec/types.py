@@ -122,6 +122,20 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemPatch:
+    """Other metadata for an item; its text, its title and all other fields stay.
+
+    Parameters
+    ----------
+    item_id : the item.
+    metadata : new values by field; None removes the field.
+    """
+
+    item_id: str
+    metadata: Mapping[str, Value | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One action of a user on an item.
 

@@ -19,6 +19,7 @@ from semrec.cli.options import (
 )
 from semrec.cli.printing import err, out, print_append_report, print_json, print_notes
 from semrec.errors import ConfigError
+from semrec.events.dates import iso_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,9 @@ KindOption = Annotated[
     str | None, typer.Option("--kind", help="Column with the kind. With --list and --delete: a kind.")
 ]
 ValueColumnOption = Annotated[str | None, typer.Option("--value", help="Column with a rating or a count.")]
-TimeColumnOption = Annotated[str | None, typer.Option("--time", help="Column with the time.")]
+TimeColumnOption = Annotated[
+    str | None, typer.Option("--time", help="Column with the time. With --list and --delete: a time.")
+]
 ListOption = Annotated[bool, typer.Option("--list", help="List stored events; nothing is changed.")]
 DeleteOption = Annotated[bool, typer.Option("--delete", help="Delete stored events.")]
 LeftOutOption = Annotated[
@@ -77,9 +80,9 @@ def events(
         if bool(sources) + list_them + delete != 1:
             raise ConfigError("give files with events, or --list, or --delete: one of the three.")
         if not sources:
-            if value or time or source_format or strict:
-                raise ConfigError("--value, --time, --format and --strict are for files with events.")
-            choice = EventChoice(user, item, kind, left_out)
+            if value or source_format or strict:
+                raise ConfigError("--value, --format and --strict are for files with events.")
+            choice = EventChoice(user, item, kind, _seconds(time), left_out)
             if delete:
                 print_deleted(recommender.delete_events(choice), as_json)
             else:
@@ -89,6 +92,25 @@ def events(
             raise ConfigError("--left-out is for --list and --delete.")
         mapping = EventMapping(user=user, item=item, kind=kind, value=value, time=time)
         add(recommender, sources, mapping, source_format, strict, as_json)
+
+
+def _seconds(time: str | None) -> float | None:
+    """Return the unix seconds that an option names.
+
+    Raises
+    ------
+    ConfigError
+        It is neither a number nor a date.
+    """
+    if time is None:
+        return None
+    try:
+        seconds: float | None = float(time)
+    except ValueError:
+        seconds = iso_seconds(time)
+    if seconds is None:
+        raise ConfigError(f"--time {time!r} is neither unix seconds nor a date, such as 2026-01-31T12:00:00")
+    return seconds
 
 
 def add(

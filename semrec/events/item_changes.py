@@ -14,16 +14,16 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
 from semrec.events.log import EventLog
 from semrec.files.locks import WAIT_S
 from semrec.store.owner import held
-from semrec.types import Item, from_plain, to_plain
+from semrec.types import Item, ItemPatch, from_plain, to_plain
 
 _APPLYING_LOCK = 0x73656D726564
 """Key of PostgreSQL's advisory lock for one process at a time that makes changes."""
@@ -34,13 +34,19 @@ _IN_ROWS = 500
 _DIGEST = "digest"
 """Key of a stored item: digest of all other values."""
 
+_PATCH = "patch"
+"""The first key of a stored patch; its value is the `ItemPatch`."""
+
+Put: TypeAlias = Item | ItemPatch
+"""What is written of an item; a patch is for an item that the generation has."""
+
 _metadata = sa.MetaData()
 _changes = sa.Table(
     "semrec_changes",
     _metadata,
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("item_id", sa.Text, nullable=False),
-    sa.Column("item", sa.Text),  # JSON; NULL: the item was deleted
+    sa.Column("item", sa.Text),  # JSON of an item or of a patch; NULL: the item was deleted
 )
 
 
@@ -51,11 +57,13 @@ class Changed:
     Parameters
     ----------
     put : the items as they are now.
+    patched : new metadata of items that were put before this part.
     deleted : ids of deleted items.
     until : number of the last change.
     """
 
     put: tuple[Item, ...]
+    patched: tuple[ItemPatch, ...]
     deleted: tuple[str, ...]
     until: int
 
@@ -73,9 +81,11 @@ class ChangeJournal:
 
     def put(self, items: Sequence[Item]) -> int:
         """Note that items are put; return the number of the last change."""
-        plain = [to_plain(item) for item in items]
-        texts = [json.dumps({**values, _DIGEST: _digest(values)}, allow_nan=False) for values in plain]
-        return self._append(list(zip([item.item_id for item in items], texts, strict=True)))
+        return self._append([(item.item_id, _stored(item)) for item in items])
+
+    def patch(self, patches: Sequence[ItemPatch]) -> int:
+        """Note that the metadata of items is changed; return the number of the last change."""
+        return self._append([(patch.item_id, _stored(patch)) for patch in patches])
 
     def delete(self, item_ids: Sequence[str]) -> int:
         """Note that items are deleted; return the number of the last change."""
@@ -91,10 +101,14 @@ class ChangeJournal:
         query = sa.select(_changes).where(_changes.c.seq > number).order_by(_changes.c.seq)
         with self._log.transaction() as connection:
             rows = connection.execute(query).all() if _is_there(connection) else []
-        latest = {row.item_id: row.item for row in rows}
+        latest: dict[str, Put | None] = {}
+        for row in rows:
+            latest[row.item_id] = self._after(latest.get(row.item_id), row)
+        changes = latest.values()
         return Changed(
-            tuple(self._read(item_id, item) for item_id, item in latest.items() if item is not None),
-            tuple(item_id for item_id, item in latest.items() if item is None),
+            tuple(change for change in changes if isinstance(change, Item)),
+            tuple(change for change in changes if isinstance(change, ItemPatch)),
+            tuple(item_id for item_id, change in latest.items() if change is None),
             rows[-1].seq if rows else number,
         )
 
@@ -117,11 +131,15 @@ class ChangeJournal:
             return connection.execute(old).rowcount
 
     def compact(self) -> int:
-        """Remove the changes of items that changed again later; return how many there were."""
+        """Remove the changes of items that changed again later; return how many there were.
+
+        A patch changes a part of an item: it is merged with what it changes, and takes its place.
+        """
         newest = sa.select(sa.func.max(_changes.c.seq)).group_by(_changes.c.item_id)
         with self._log.transaction(write=True) as connection:
             if not _is_there(connection):
                 return 0
+            self._merge_patches(connection)
             n_removed = connection.execute(sa.delete(_changes).where(_changes.c.seq.not_in(newest))).rowcount
         self._log.shrink()
         return n_removed
@@ -172,13 +190,41 @@ class ChangeJournal:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPLYING_LOCK)))
             yield
 
-    def _read(self, item_id: str, stored: str) -> Item:
-        """Return an item that was put."""
+    def _merge_patches(self, connection: sa.Connection) -> None:
+        """Let the last change of every patched item hold all that its earlier changes say."""
+        changes = _changes.c
+        is_patch = changes.item.startswith(f'{{"{_PATCH}"', autoescape=True)
+        patched = sa.select(changes.item_id).where(is_patch).distinct()
+        rows = connection.execute(
+            sa.select(_changes).where(changes.item_id.in_(patched)).order_by(changes.seq)
+        ).all()
+        latest: dict[str, Put | None] = {}
+        last: dict[str, int] = {}
+        for row in rows:
+            latest[row.item_id] = self._after(latest.get(row.item_id), row)
+            last[row.item_id] = row.seq
+        for item_id, change in latest.items():
+            if change is not None:
+                merged = sa.update(_changes).where(changes.seq == last[item_id])
+                connection.execute(merged.values(item=_stored(change)))
+
+    def _after(self, before: Put | None, row: Any) -> Put | None:
+        """Return what is known of an item after one more of its changes; None: it is deleted."""
+        change = None if row.item is None else self._read(row.item_id, row.item)
+        if before is None or not isinstance(change, ItemPatch):
+            return change
+        merged = {**before.metadata, **change.metadata}
+        if isinstance(before, ItemPatch):
+            return ItemPatch(before.item_id, merged)
+        return replace(before, metadata={name: value for name, value in merged.items() if value is not None})
+
+    def _read(self, item_id: str, stored: str) -> Put:
+        """Return an item that was put, or a patch."""
         try:
             values = json.loads(stored)
             if values.pop(_DIGEST, None) not in (None, _digest(values)):  # None: an older one
                 raise ValueError("its digest is wrong")
-            return from_plain(Item, values)
+            return from_plain(ItemPatch, values[_PATCH]) if _PATCH in values else from_plain(Item, values)
         except (ValueError, AttributeError, TypeError) as error:
             raise self._log.damaged(f"the journal's change of item {item_id!r} cannot be read") from error
 
@@ -194,6 +240,12 @@ class ChangeJournal:
             ]
             connection.execute(sa.insert(_changes), rows)
             return first + len(rows) - 1
+
+
+def _stored(change: Put) -> str:
+    """Return an item or a patch as it is stored, with its digest."""
+    values = {_PATCH: to_plain(change)} if isinstance(change, ItemPatch) else to_plain(change)
+    return json.dumps({**values, _DIGEST: _digest(values)}, allow_nan=False)
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -25,12 +25,14 @@ class EventChoice:
     Parameters
     ----------
     user, item, kind : as stored.
+    time : unix seconds, as stored.
     left_out : only events that do not count, by the rules of the log.
     """
 
     user: str | None = None
     item: str | None = None
     kind: str | None = None
+    time: float | None = None
     left_out: bool = False
 
 
@@ -85,6 +87,8 @@ def _chosen(log: EventLog, choice: EventChoice) -> Iterator[pl.DataFrame]:
     """Yield the events that are meant, with the columns `SEQ` and `LEFT_OUT`."""
     rules = log.rules() if log.rules else None
     for frame in log.rows(user_id=choice.user, item_id=choice.item, kinds=choice.kind and [choice.kind]):
+        if choice.time is not None:
+            frame = frame.filter(pl.col(TIME) == choice.time)
         reason = pl.coalesce(FAULT, pl.col(LEFT_OUT).replace(REASONS)).alias(LEFT_OUT)
         found = judged(frame, rules).with_columns(reason)
         yield found.filter(pl.col(LEFT_OUT).is_not_null()) if choice.left_out else found

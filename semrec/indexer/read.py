@@ -238,10 +238,24 @@ def check_item(item: Item, template: str, max_text_bytes: int) -> None:
         raise MisfitError("nothing to encode: every encoded column is empty")
     _check_size("text", item.text, max_text_bytes)
     _check_size("title", item.title, max_text_bytes)
-    for name, value in item.metadata.items():
+    check_metadata(item.item_id, item.metadata, max_text_bytes)
+    if fault := item_fault(item.item_id, (item.title, item.text), item.metadata):
+        raise MisfitError(fault)
+
+
+def check_metadata(item_id: str, metadata: Mapping[str, Value], max_text_bytes: int) -> None:
+    """Raise `MisfitError` for metadata that is too long, or that no store takes.
+
+    Parameters
+    ----------
+    item_id : the item.
+    metadata : with converted values.
+    max_text_bytes : longest value, in UTF-8.
+    """
+    for name, value in metadata.items():
         for part in value if isinstance(value, tuple) else (value,):
             _check_size(f'"{name}"', str(part), max_text_bytes)
-    if fault := item_fault(item.item_id, (item.title, item.text), item.metadata):
+    if fault := item_fault(item_id, (), metadata):
         raise MisfitError(fault)
 
 

@@ -82,10 +82,11 @@ def _read_item(place: int, item: Any) -> Item:
         text = to_text(parts["text"])
     except MisfitError as fault:
         raise CatalogError(f'item {shown(item_id)} (entry {place}): "{name}" {fault}') from None
-    return Item(read_id, title, text, _checked_metadata(read_id, parts["metadata"]))
+    return Item(read_id, title, text, read_metadata(read_id, parts["metadata"]))
 
 
-def _checked_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
+def read_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
+    """Return metadata whose fields have possible names; raise `CatalogError` for any other."""
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, Mapping):
         raise CatalogError(f"item {shown(item_id)}: metadata is a {type(metadata).__name__}, not a dict")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import get_args
 
@@ -17,13 +18,14 @@ from semrec.encoder.encoder import Encoder
 from semrec.errors import CatalogError, shown
 from semrec.indexer.compare import BATCH_ITEMS, ChangeKind, Compared, compare, find_records, still_set_aside
 from semrec.indexer.item_points import item_points, split_items, with_learned_vectors
+from semrec.indexer.patch import patched
 from semrec.indexer.read_items import new_fields, read_ids
 from semrec.indexer.streams import in_batches
 from semrec.store import EditableIndex, Manifest, Point, Record
 from semrec.store.item_limits import passages_fault
 from semrec.store.payload_indexes import indexed_fields
 from semrec.store.points import by_name, check_points
-from semrec.types import ChangeReport, Item, item_keys
+from semrec.types import ChangeReport, Item, ItemPatch, item_keys
 
 UNCOUNTED = 0
 """Number of passages in the manifest of a generation while a catalog is written into it."""
@@ -66,22 +68,48 @@ def write_items(
     for batch in in_batches(items, BATCH_ITEMS):
         compared = compare(batch, index, manifest)
         points = _encoded([one for one in compared if one.needs_encoding], index, manifest, encoder)
-        records = _with_other_metadata(compared)
-        check_points([*points, *(Point(record, {}) for record in records)], by_name(manifest.vectors))
-        before_write(batch)
-        if fields := new_fields(batch, manifest.fields):
-            index.add_fields(indexed_fields(fields, manifest.fields))
-            manifest = replace(manifest, fields={**manifest.fields, **fields})
-        if records:
-            index.update_records(records)
-        if points:
-            index.upsert(points)
+        manifest = _write(compared, points, index, manifest, partial(before_write, batch))
         n_passages += sum(len(point.record.passages) for point in points)
         n_passages -= sum(len(one.record.passages) for one in compared if one.needs_encoding and one.record)
         for one in compared:
             ids[one.kind].append(one.item.item_id)
     report = ChangeReport(**{kind: tuple(of_kind) for kind, of_kind in ids.items()})
     return Written(_counted(manifest, index, report, n_passages), report)
+
+
+def patch_items(
+    index: EditableIndex,
+    manifest: Manifest,
+    patches: Iterable[ItemPatch],
+    before_write: Callable[[Sequence[ItemPatch]], object] = lambda batch: None,
+) -> Written:
+    """Change metadata of items in an open generation; nothing is encoded.
+
+    The caller stores the manifest of the result.
+
+    Parameters
+    ----------
+    index, manifest : the generation.
+    patches : as returned by `read_patches`.
+    before_write : called with the patches of known items, batch by batch, after all checks and before any of
+        the batch is written.
+
+    Raises
+    ------
+    ItemRefusedError
+        No store can hold an item. Its batch was not written.
+    """
+    ids: dict[str, list[str]] = defaultdict(list)
+    for batch in in_batches(patches, BATCH_ITEMS):
+        records = find_records(index, item_keys(patch.item_id for patch in batch))
+        known = [patch for patch, record in zip(batch, records, strict=True) if record]
+        compared = patched(known, [record for record in records if record])
+        manifest = _write(compared, (), index, manifest, partial(before_write, known))
+        for one in compared:
+            ids[one.kind].append(one.item.item_id)
+        ids["unknown"] += [p.item_id for p, record in zip(batch, records, strict=True) if not record]
+    report = ChangeReport(**{kind: tuple(of_kind) for kind, of_kind in ids.items()})
+    return Written(_counted(manifest, index, report, 0), report)
 
 
 def delete_items(index: EditableIndex, manifest: Manifest, item_ids: Iterable[str]) -> Written:
@@ -111,6 +139,34 @@ def recount(index: EditableIndex, manifest: Manifest) -> Manifest:
     keys = index.sample(index.count())
     records = chain.from_iterable(index.records(np.array(batch)) for batch in in_batches(keys, BATCH_ITEMS))
     return replace(manifest, n_items=len(keys), n_passages=sum(len(record.passages) for record in records))
+
+
+def _write(
+    compared: Sequence[Compared],
+    points: Sequence[Point],
+    index: EditableIndex,
+    manifest: Manifest,
+    before_write: Callable[[], object],
+) -> Manifest:
+    """Write items of one batch, all or none; return the manifest with their new fields.
+
+    Parameters
+    ----------
+    compared : the items.
+    points : of those with a new text.
+    before_write : called after all checks.
+    """
+    records = _with_other_metadata(compared)
+    check_points([*points, *(Point(record, {}) for record in records)], by_name(manifest.vectors))
+    before_write()
+    if fields := new_fields([one.item for one in compared], manifest.fields):
+        index.add_fields(indexed_fields(fields, manifest.fields))
+        manifest = replace(manifest, fields={**manifest.fields, **fields})
+    if records:
+        index.update_records(records)
+    if points:
+        index.upsert(points)
+    return manifest
 
 
 def _with_other_metadata(compared: Sequence[Compared]) -> list[Record]:

@@ -21,6 +21,7 @@ from semrec.service.auth import Authenticator
 from semrec.service.error_responses import add_error_handlers
 from semrec.service.middleware import RequestMiddleware
 from semrec.service.prometheus_metrics import Metrics
+from semrec.service.response_models import ErrorBody
 from semrec.service.routes import (
     event_routes,
     health_routes,
@@ -29,7 +30,6 @@ from semrec.service.routes import (
     recommend_routes,
     user_routes,
 )
-from semrec.service.schemas import ErrorBody
 from semrec.service.static_page import add_page
 from semrec.tracing import Watch
 from semrec.version import __version__

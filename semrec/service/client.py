@@ -21,22 +21,29 @@ import httpx
 from pydantic import BaseModel
 
 from semrec.errors import SemrecError
-from semrec.service.schemas import (
-    ChangeOut,
-    DeletedUserOut,
-    ErrorBody,
+from semrec.service.request_models import (
     EventIn,
     EventsIn,
-    EventsOut,
     HistoryEvent,
     InterestsIn,
     ItemIn,
-    ItemOut,
+    ItemPatchesIn,
+    ItemPatchIn,
     ItemsIn,
+    RecommendIn,
+    RecommendManyIn,
+)
+from semrec.service.response_models import (
+    ChangeOut,
+    DeletedEventsOut,
+    DeletedUserOut,
+    ErrorBody,
+    EventsOut,
+    ItemOut,
     ItemsOut,
+    ManyRecommendationsOut,
     ReadyOut,
     RecommendationsOut,
-    RecommendIn,
     ResponseModel,
     UserOut,
     WhyNotOut,
@@ -148,6 +155,27 @@ class Client:
         )
         return self._call(RecommendationsOut, "POST", "/recommend", body=query)
 
+    def recommend_many(
+        self,
+        users: Sequence[str],
+        *,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        exclude: Sequence[str] = (),
+        diversity: float = 0.0,
+        explain: bool = False,
+    ) -> list[RecommendationsOut]:
+        """Recommend to several users, at most 100; one answer for each, in their order."""
+        query = RecommendManyIn(
+            users=list(users),
+            k=k,
+            where=dict(where or {}),
+            exclude=list(exclude),
+            diversity=diversity,
+            explain=explain,
+        )
+        return self._call(ManyRecommendationsOut, "POST", "/recommend/many", body=query).answers
+
     def similar(
         self,
         item_id: str,
@@ -203,6 +231,11 @@ class Client:
         body = ItemsIn(items=[ItemIn.model_validate(item) for item in items])
         return self._call(ChangeOut, "PUT", "/items", body=body)
 
+    def patch_items(self, patches: Iterable[ItemPatchIn | Mapping[str, Any]]) -> ChangeOut:
+        """Change metadata of items; their texts stay, so nothing is encoded."""
+        body = ItemPatchesIn(items=[ItemPatchIn.model_validate(patch) for patch in patches])
+        return self._call(ChangeOut, "PATCH", "/items", body=body)
+
     def delete_items(self, item_ids: Sequence[str]) -> ChangeOut:
         """Delete items."""
         return self._call(ChangeOut, "DELETE", "/items", params={"ids": list(item_ids)})
@@ -223,6 +256,21 @@ class Client:
         body = EventsIn(events=[EventIn.model_validate(event) for event in events])
         headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
         return self._call(EventsOut, "POST", "/events", body=body, headers=headers)
+
+    def delete_events(
+        self, user_id: str, item_id: str, *, kind: str | None = None, time: float | None = None
+    ) -> int:
+        """Delete events of a user on an item, and return how many there were.
+
+        Parameters
+        ----------
+        user_id, item_id : the user and the item.
+        kind : None: events of all kinds.
+        time : unix seconds, as stored; None: any time.
+        """
+        named = {"user_id": user_id, "item_id": item_id, "kind": kind, "time": time}
+        params = {name: value for name, value in named.items() if value is not None}
+        return self._call(DeletedEventsOut, "DELETE", "/events", params=params).deleted
 
     def user(self, user_id: str) -> UserOut:
         """Return the profile of a user: interests and the latest events."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from semrec.catalog_map.map import CatalogMap
 from semrec.service.error_responses import ServiceError
-from semrec.service.schemas import MapOut
+from semrec.service.response_models import MapOut
 from semrec.service.worker_pool import WorkerPool
 
 MAX_AGE_S = 60

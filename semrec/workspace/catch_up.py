@@ -23,10 +23,11 @@ from semrec.errors import (
     shown,
 )
 from semrec.events.item_changes import ChangeJournal
+from semrec.indexer.patch import read_patches
 from semrec.indexer.read_items import read_items
-from semrec.indexer.upsert import UNCOUNTED, delete_items, recount, write_items
+from semrec.indexer.upsert import UNCOUNTED, delete_items, patch_items, recount, write_items
 from semrec.store import EditableIndex, Manifest, Store
-from semrec.types import Item, item_keys
+from semrec.types import Item, ItemPatch, item_keys
 
 log = logging.getLogger("semrec")
 
@@ -63,6 +64,7 @@ def catch_up(
     deleted = delete_items(index, manifest, missed.deleted)
     replay = _Replay(index, deleted.manifest, encoder, max_text_bytes)
     replay.write(missed.put)
+    replay.patch(missed.patched)
     manifest = replace(replay.manifest, journal=missed.until)
     if deleted.report.unknown or replay.has_unchanged:
         # A process that was killed may have written these, and not the counts.
@@ -121,6 +123,23 @@ class _Replay:
     def write(self, items: Sequence[Item]) -> None:
         """Write items; those that cannot be written are set aside."""
         self._write(self._fitting(items))
+
+    def patch(self, patches: Sequence[ItemPatch]) -> None:
+        """Change metadata of items; patches that do not fit are set aside, those of unknown items ignored."""
+        try:
+            self._patch(patches)
+        except (CatalogError, ItemRefusedError):
+            for patch in patches:
+                try:
+                    self._patch([patch])
+                except (CatalogError, ItemRefusedError) as error:
+                    self.set_aside(patch.item_id, str(error))
+
+    def _patch(self, patches: Sequence[ItemPatch]) -> None:
+        read = read_patches(patches, self.manifest, self._max_text_bytes)
+        written = patch_items(self._index, self.manifest, read)
+        self.manifest = written.manifest
+        self.has_unchanged = self.has_unchanged or bool(written.report.unchanged)
 
     def _fitting(self, items: Sequence[Item]) -> list[Item]:
         """Return the items that fit the fields of this generation; they were checked against another one."""

@@ -13,14 +13,16 @@ from semrec.errors import StoreLockedError
 from semrec.indexer.drafts import updated_manifest
 from semrec.indexer.full_build import index_catalog
 from semrec.indexer.index_report import IndexReport
+from semrec.indexer.patch import read_patches
 from semrec.indexer.read import DEFAULT_TEMPLATE, Catalog, FieldMapping, open_catalog
 from semrec.indexer.read_items import is_item_id, read_ids, read_items
 from semrec.indexer.sources.source_files import regular_files
 from semrec.indexer.update import Current, update_catalog
 from semrec.indexer.upsert import delete_items as delete_from
+from semrec.indexer.upsert import patch_items as patch_in
 from semrec.indexer.upsert import write_items
 from semrec.store import Manifest
-from semrec.types import ChangeReport, Item, to_plain
+from semrec.types import ChangeReport, Item, ItemPatch, to_plain
 from semrec.workspace.last_run import FileRun
 from semrec.workspace.session import Change, OpenWorkspace
 
@@ -126,10 +128,11 @@ def _update(
     )
     load = partial(encoders.share, other) if other else partial(encoders.of, before)
     with _current(workspace, last_change) as current, LazyEncoder(load, settings) as encoder:
+        now = current.manifest  # changes that came after `before` may have added fields
         report = update_catalog(
             catalog,
             current,
-            replace(draft, journal=min(last_change, current.manifest.journal)),
+            replace(draft, journal=min(last_change, now.journal), fields={**now.fields, **draft.fields}),
             encoder,
             workspace.store(),
             rejects=workspace.rejects,
@@ -184,6 +187,17 @@ def put_items(workspace: OpenWorkspace, items: Iterable[Item | Mapping[str, Any]
     workspace.follow_change(change)
     workspace.tidy(len(read))
     return replace(written.report, notes=encoder.loaded.notes if encoder.loaded else ())
+
+
+def patch_items(workspace: OpenWorkspace, patches: Iterable[ItemPatch | Mapping[str, Any]]) -> ChangeReport:
+    """Change metadata of items in the index that answers; see `Recommender.patch_items`."""
+    with workspace.change() as change:
+        read = read_patches(patches, change.manifest, workspace.settings.index.max_text_bytes)
+        written = patch_in(change.index, change.manifest, read, change.journal.patch)
+        change.commit(replace(written.manifest, journal=change.journal.last()))
+    workspace.follow_change(change)
+    workspace.tidy(len(read))
+    return written.report
 
 
 def delete_items(workspace: OpenWorkspace, item_ids: Iterable[str]) -> ChangeReport:

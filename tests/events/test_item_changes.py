@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from semrec.errors import StoreDamagedError
 from semrec.events.item_changes import ChangeJournal
 from semrec.events.log import EventLog
-from semrec.types import Item
+from semrec.types import Item, ItemPatch
 
 ITEMS = [
     Item("r", "red thing", "red red", {"size": 1}),
@@ -43,6 +43,44 @@ def test_the_last_change_of_an_item_counts(journal):
     assert journal.since(last).until == last
     assert journal.forget(first) == 3
     assert journal.since(0).put == (changed,)
+
+
+def test_a_patch_changes_a_part_of_what_was_put(journal):
+    journal.put(ITEMS)
+    journal.patch([ItemPatch("r", {"size": 9, "new": True}), ItemPatch("g", {"size": None})])
+    last = journal.patch([ItemPatch("r", {"new": None, "price": 0.5}), ItemPatch("before", {"size": 4})])
+    now = journal.since(0)
+    assert {item.item_id: item.metadata for item in now.put} == {
+        "r": {"size": 9, "price": 0.5},
+        "g": {},
+        "b": {"size": 3},
+    }
+    assert now.patched == (ItemPatch("before", {"size": 4}),)
+    assert now.until == last
+
+
+def test_patches_of_an_older_item_are_merged(journal):
+    put = journal.put(ITEMS)
+    journal.patch([ItemPatch("r", {"size": 9, "old": 1})])
+    journal.patch([ItemPatch("r", {"old": None}), ItemPatch("g", {"size": 5})])
+    merged = (ItemPatch("r", {"size": 9, "old": None}), ItemPatch("g", {"size": 5}))
+    assert journal.since(put).patched == merged
+
+
+def test_patches_are_kept_by_compaction(journal):
+    put = journal.put(ITEMS)
+    journal.patch([ItemPatch("r", {"size": 9})])
+    journal.patch([ItemPatch("r", {"price": 0.5}), ItemPatch("before", {"size": 4})])
+    journal.delete(["b"])
+    journal.patch([ItemPatch("before", {"size": 5})])
+    before = journal.since(0)
+    assert journal.compact() == 4  # two of r, one of b, one of before
+    after = journal.since(0)
+    assert sorted(after.put, key=str) == sorted(before.put, key=str)
+    assert (after.patched, after.deleted, after.until) == (before.patched, before.deleted, before.until)
+    assert journal.compact() == 0
+    reader = journal.since(put)  # a generation that has the item gets it again, with all its values
+    assert {item.item_id: item.metadata for item in reader.put} == {"r": {"size": 9, "price": 0.5}}
 
 
 def test_only_the_last_change_of_each_item_is_kept(journal):

@@ -59,6 +59,13 @@ def test_what_was_found_is_deleted(odd):
     assert delete_events(odd, EventChoice(item="b")) == 0
 
 
+def test_one_event_is_found_by_its_time_and_deleted(odd):
+    assert found(odd, user="ann", time=1.6e9) == [("ann", "a", None)]
+    assert found(odd, user="ann", time=1.6e9 + 1) == []
+    assert delete_events(odd, EventChoice(user="ann", item="a", kind="view", time=1.6e9)) == 1
+    assert odd.count() == 4
+
+
 def test_all_events_are_not_deleted_by_mistake(odd):
     with pytest.raises(QueryError, match="all events would be deleted"):
         delete_events(odd, EventChoice())

@@ -16,10 +16,11 @@ from toy import WORDS as COLOURS
 
 from semrec.config import Settings
 from semrec.errors import CatalogError, ItemRefusedError
+from semrec.indexer.read import FieldMapping
 from semrec.store import item_limits
 from semrec.store.edge import EdgeStore
 from semrec.store.server import ServerStore
-from semrec.types import Item
+from semrec.types import Item, ItemPatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
 
@@ -29,6 +30,10 @@ CATALOG = [
     Item("b", "Brick", "red square", {"kind": "stone", "price": 2}),
     Item("c", "Pea", "green round", {"kind": "fruit", "price": 3}),
 ]
+
+
+def metadata(shop, *item_ids):
+    return [record.metadata for record in shop.items(item_ids)]
 
 
 def new_store(engine, folder):
@@ -51,6 +56,61 @@ def open_shop(engine, items, folder, built):
 def shop(request, tmp_path, built):
     with open_shop(request.param, CATALOG, tmp_path, built) as opened:
         yield opened
+
+
+# -- patching --------------------------------------------------------------------------------------
+
+
+def test_a_price_is_changed_without_the_text(shop):
+    report = shop.patch_items(
+        [{"id": "a", "metadata": {"price": 9}}, ItemPatch("b", {"kind": None, "new": True})]
+    )
+    assert report.metadata == ("a", "b")
+    assert shop.encoder.texts == []
+    assert metadata(shop, "a", "b") == [{"kind": "fruit", "price": 9}, {"price": 2, "new": True}]
+    assert [item.item_id for item in shop.recommend(text="red", where={"price": {"gte": 9}})] == ["a"]
+    assert [item.item_id for item in shop.recommend(text="red", where={"new": True})] == ["b"]
+    assert shop.recommend(text="red round", k=1)[0].title == "Apple"
+
+
+def test_the_report_of_patches_names_every_item_once(shop):
+    report = shop.patch_items(
+        [
+            {"id": "a", "metadata": {"price": 5}},
+            {"id": "a", "metadata": {"price": 6, "kind": None}},
+            {"id": "b", "metadata": {"price": 2}},
+            {"id": "nowhere", "metadata": {"price": 2}},
+        ]
+    )
+    assert (report.metadata, report.unchanged, report.unknown) == (("a",), ("b",), ("nowhere",))
+    assert metadata(shop, "a") == [{"price": 6}]
+
+
+@pytest.mark.parametrize(
+    ("patch", "reason"),
+    [
+        ({"id": "a", "title": "x"}, "the patch of item 'a' has \"title\""),
+        ({"id": "", "metadata": {}}, '"id" is missing'),
+        ({"id": "a", "metadata": {"price": "cheap"}}, "item 'a': \"price\""),
+        ({"id": "a", "metadata": {"title": "x"}}, "cannot be the name of a field"),
+        ({"id": "a", "metadata": {"note": "x" * 2_000_000}}, "item 'a': \"note\""),
+        ({"id": "a", "metadata": [1]}, "metadata is a list"),
+        ("a", "give an ItemPatch or a dict"),
+    ],
+)
+def test_a_patch_that_does_not_fit_is_refused(shop, patch, reason):
+    with pytest.raises(CatalogError) as error:
+        shop.patch_items([{"id": "b", "metadata": {"price": 7}}, patch])
+    assert reason in str(error.value)
+    assert metadata(shop, "a", "b") == [CATALOG[0].metadata, CATALOG[1].metadata]
+
+
+def test_a_field_of_the_encoded_text_needs_the_whole_item(tmp_path):
+    with Shop(tmp_path / "own", Settings(), encoder=Counting()) as own:
+        own.index(CATALOG, mapping=FieldMapping(template="{title} {kind}"))
+        with pytest.raises(CatalogError, match='"kind" is part of the text that is encoded'):
+            own.patch_items([{"id": "a", "metadata": {"kind": "x"}}])
+        assert own.patch_items([{"id": "a", "metadata": {"price": 4}}]).metadata == ("a",)
 
 
 # -- putting ---------------------------------------------------------------------------------------

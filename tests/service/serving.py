@@ -16,7 +16,7 @@ from semrec import Item, Recommender
 from semrec.config import Settings
 from semrec.service.app import create_app
 from semrec.service.head_timeout import HeadTimeoutProtocol
-from semrec.service.schemas import ErrorBody
+from semrec.service.response_models import ErrorBody
 
 READY_TIMEOUT_S = 60
 

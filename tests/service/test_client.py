@@ -49,6 +49,11 @@ def test_changes_of_items(shop_client):
     changed = shop_client.put_items([{"item_id": "x/1?#", "title": "red new", "metadata": {"size": 9}}])
     assert changed.added == ["x/1?#"]
     assert shop_client.item("x/1?#").metadata == {"size": 9}
+    patch = {"item_id": "x/1?#", "metadata": {"size": 10, "sale": True}}
+    assert shop_client.patch_items([patch, {"item_id": "nowhere", "metadata": {"size": 1}}]).unknown == [
+        "nowhere"
+    ]
+    assert shop_client.item("x/1?#").metadata == {"size": 10, "sale": True}
     assert shop_client.delete_items(["x/1?#", "nowhere"]).unknown == ["nowhere"]
     with pytest.raises(RefusedError) as refused:
         shop_client.item("x/1?#")
@@ -63,6 +68,12 @@ def test_events_and_users(shop_client):
     assert shop_client.add_events([event], idempotency_key="k1").again
     assert shop_client.recommend(user="ann/é", k=1).recommendations[0].item_id == "r2"
     assert shop_client.user("ann/é").recent[0].item_id == "r1"
+    assert shop_client.delete_events("ann/é", "r1", kind="buy") == 0
+    assert shop_client.add_events([{**event, "time": 1.6e9}]).added == 1
+    assert shop_client.delete_events("ann/é", "r1", time=1.6e9) == 1
+    one = shop_client.recommend(user="ann/é", k=2)
+    many = shop_client.recommend_many(["ann/é", "ann/é"], k=2, explain=True)
+    assert [answer.recommendations for answer in many] == [one.recommendations] * 2
     assert shop_client.set_interests("ann/é", {"r1": 0.5}).interests[0].weight == 0.5
     assert shop_client.delete_user("ann/é").events == 1
     assert shop_client.user("ann/é").recent == []

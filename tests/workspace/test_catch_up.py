@@ -39,6 +39,35 @@ def found(shop, *item_ids):
     return {record.item_id: record.title for record in shop.items(item_ids)}
 
 
+def metadata_of(shop, *item_ids):
+    return {record.item_id: record.metadata for record in shop.items(item_ids)}
+
+
+def test_patches_reach_the_generations_that_missed_them(shop):
+    shop.index([*ITEMS, Item("y", "yellow")], rebuild=True)
+    shop.patch_items([{"id": "r", "metadata": {"size": 9}}, {"id": "y", "metadata": {"new": True}}])
+    shop.patch_items([{"id": "g", "metadata": {"size": None}}])
+    now = {"r": {"size": 9}, "g": {}, "b": {"size": 3}}
+    assert metadata_of(shop, "r", "g", "b") == now
+    shop.rollback()
+    assert metadata_of(shop, "r", "g", "b", "y") == now  # y is not in the older generation
+    shop.index([*ITEMS[1:], Item("n", "new")])  # a catalog wins over the patches before it
+    assert metadata_of(shop, "r", "g", "b") == {"r": {"size": 9}, "g": {"size": 2}, "b": {"size": 3}}
+
+
+def test_a_patch_during_a_build_is_made_in_the_new_index(shop, tmp_path):
+    def catalog():
+        yield from ITEMS
+        shop.patch_items([{"id": "r", "metadata": {"size": 9, "new": True}}])
+        yield Item("y", "yellow")
+
+    assert len(found(shop, "r")) == 1
+    with Recommender(tmp_path / "shop", Settings(), encoder=ToyEncoder()) as builder:
+        builder.index(catalog())
+    shop.follow()
+    assert metadata_of(shop, "r", "y") == {"r": {"size": 9, "new": True}, "y": {}}
+
+
 def test_changes_during_a_build_are_made_in_the_new_index(shop, tmp_path):
     """As when another process builds: this one changes items in the old index, then finds a new one."""
     assert len(found(shop, "r", "g", "b")) == 3

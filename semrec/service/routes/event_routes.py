@@ -1,4 +1,4 @@
-"""`POST /events`: store events; they count in the next answer."""
+"""`/events`: store events, which count in the next answer, and delete some of them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import hashlib
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 
 from semrec.events.batches import EventRow, Post
+from semrec.events.stored_events import EventChoice
 from semrec.service.app_state import StateDep
 from semrec.service.auth import WRITE
 from semrec.service.error_responses import ServiceError
-from semrec.service.schemas import EventsIn, EventsOut
+from semrec.service.request_models import EventsIn, Id, Name
+from semrec.service.response_models import DeletedEventsOut, EventsOut
 
 router = APIRouter(tags=["events"], dependencies=[WRITE])
 
@@ -53,3 +55,16 @@ async def post_events(
         state.metrics.events.labels("rejected").inc(sum(report.rejected.values()))
         state.metrics.events.labels("left_out").inc(sum(report.left_out.values()))
     return EventsOut(**report.to_dict(), again=result.again)
+
+
+@router.delete("/events")
+async def delete_events(
+    state: StateDep,
+    user_id: Annotated[Id, Query(description="The user of the events.")],
+    item_id: Annotated[Id, Query(description="The item of the events.")],
+    kind: Annotated[Name | None, Query(description="None: events of all kinds.")] = None,
+    time: Annotated[float | None, Query(description="Unix seconds, as stored. None: any time.")] = None,
+) -> DeletedEventsOut:
+    """Delete events of a user on an item, and return how many there were; the next answer uses the rest."""
+    choice = EventChoice(user_id, item_id, kind, time)
+    return DeletedEventsOut(deleted=await state.change(state.recommender.delete_events, choice))

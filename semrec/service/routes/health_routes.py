@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from semrec.service.app_state import StateDep
 from semrec.service.auth import READ
-from semrec.service.schemas import HealthOut, ReadyOut, SignalOut
+from semrec.service.response_models import HealthOut, ReadyOut, SignalOut
 from semrec.signals import Signal, signal_named
 from semrec.version import __version__
 

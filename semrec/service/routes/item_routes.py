@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import TypeAdapter, ValidationError
@@ -12,23 +12,21 @@ from pydantic import TypeAdapter, ValidationError
 from semrec.service.app_state import AppState, StateDep
 from semrec.service.auth import READ, WRITE
 from semrec.service.error_responses import ServiceError
-from semrec.service.routes.parameters import ItemId
-from semrec.service.routes.recommend_routes import recommendations_out, where_argument
-from semrec.service.schemas import (
+from semrec.service.request_models import (
     MAX_CURSOR,
     MAX_IDS,
-    ChangeOut,
     Id,
     ItemBody,
     ItemIn,
-    ItemOut,
+    ItemPatchesIn,
     ItemsIn,
-    ItemsOut,
-    RecommendationsOut,
-    Scalar,
+    MetadataValue,
     Where,
 )
-from semrec.types import Item, Value
+from semrec.service.response_models import ChangeOut, ItemOut, ItemsOut, RecommendationsOut
+from semrec.service.routes.parameters import ItemId
+from semrec.service.routes.recommend_routes import recommendations_out, where_argument
+from semrec.types import Item, ItemPatch
 
 router = APIRouter(tags=["items"])
 
@@ -88,6 +86,16 @@ async def put_item(item_id: ItemId, item: ItemBody, state: StateDep) -> ChangeOu
     return await _put([ItemIn(item_id=item_id, **dict(item))], state)
 
 
+@router.patch("/items", dependencies=[WRITE])
+async def patch_items(patches: ItemPatchesIn, state: StateDep) -> ChangeOut:
+    """Change metadata of items, such as a price; nothing is encoded. Unknown ids are listed."""
+    read = [
+        ItemPatch(patch.item_id, {name: _metadata_value(value) for name, value in patch.metadata.items()})
+        for patch in patches.items
+    ]
+    return ChangeOut.model_validate(await state.change(state.recommender.patch_items, read))
+
+
 @router.delete("/items", dependencies=[WRITE])
 async def delete_items(
     state: StateDep, ids: Annotated[list[Id], Query(min_length=1, max_length=MAX_IDS)]
@@ -118,7 +126,8 @@ async def _put(bodies: Sequence[ItemIn], state: AppState) -> ChangeOut:
     return ChangeOut.model_validate(await state.change(state.recommender.put_items, items))
 
 
-def _metadata_value(value: Scalar | list[str]) -> Value:
+def _metadata_value(value: MetadataValue | None) -> Any:
+    """Return a value as the library takes it."""
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -11,7 +11,8 @@ from fastapi.responses import Response
 from semrec.service.app_state import StateDep
 from semrec.service.auth import READ
 from semrec.service.map_cache import DECIMALS, MAX_AGE_S, no_map
-from semrec.service.schemas import MapOut, PlacesIn, PlacesOut
+from semrec.service.request_models import PlacesIn
+from semrec.service.response_models import MapOut, PlacesOut
 
 router = APIRouter(tags=["map"], dependencies=[READ])
 

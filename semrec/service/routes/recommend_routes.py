@@ -11,8 +11,9 @@ from semrec.ranking.sentences import reason_sentence
 from semrec.service.app_state import AppState, StateDep
 from semrec.service.auth import READ
 from semrec.service.error_responses import ServiceError
+from semrec.service.request_models import Bounds, RecommendIn, RecommendManyIn
+from semrec.service.response_models import ManyRecommendationsOut, RecommendationsOut, WhyNotOut
 from semrec.service.routes.parameters import ItemId
-from semrec.service.schemas import Bounds, RecommendationsOut, RecommendIn, WhyNotOut
 from semrec.types import Event, Float1D, Recommendations, to_plain
 
 router = APIRouter(tags=["recommend"], dependencies=[READ])
@@ -27,6 +28,21 @@ async def recommend(query: RecommendIn, state: StateDep) -> RecommendationsOut:
     )
     state.metrics.record_answer(answer, cold=bool(set(answer.notes) - {state.recommender.stale}))
     return recommendations_out(answer)
+
+
+@router.post("/recommend/many")
+async def recommend_many(query: RecommendManyIn, state: StateDep) -> ManyRecommendationsOut:
+    """Recommend to several users of the event log, each as `/recommend` does."""
+    answers = await state.ask(
+        state.recommender.recommend_many,
+        query.users,
+        k=query.k,
+        where=where_argument(query.where),
+        exclude=query.exclude,
+        diversity=query.diversity,
+        explain=query.explain,
+    )
+    return ManyRecommendationsOut(answers=[recommendations_out(answer) for answer in answers])
 
 
 @router.post("/why-not/{item_id:path}")

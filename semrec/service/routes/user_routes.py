@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 
 from semrec.service.app_state import StateDep
 from semrec.service.auth import ADMIN, READ, WRITE
+from semrec.service.request_models import InterestsIn
+from semrec.service.response_models import DeletedUserOut, UserOut
 from semrec.service.routes.parameters import UserId
-from semrec.service.schemas import DeletedUserOut, InterestsIn, UserOut
 
 router = APIRouter(tags=["users"])
 

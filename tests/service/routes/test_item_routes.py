@@ -142,6 +142,24 @@ def test_changes_need_the_scope_write(serve, api_keys, headers):
     check_change(client.delete("/items/r3", headers=headers["write"]), deleted=["r3"])
 
 
+def test_a_patch_changes_metadata_alone(serve, shop):
+    client = serve()
+    patches = [
+        {"item_id": "r1", "metadata": {"size": 7, "sale": True}},
+        {"item_id": "r2", "metadata": {"size": None}},
+        {"item_id": "nowhere", "metadata": {"size": 1}},
+    ]
+    answer = client.patch("/items", json={"items": patches})
+    check_change(answer, metadata=["r1", "r2"], unknown=["nowhere"])
+    assert client.get("/items/r1").json()["metadata"] == {"colour": "red", "size": 7, "sale": True}
+    assert client.get("/items/r2").json()["metadata"] == {"colour": "red"}
+    wrong = {"items": [{"item_id": "r1", "title": "x", "metadata": {"size": 1}}]}
+    error(client.patch("/items", json=wrong), 422, "bad_request")
+    client.__exit__(None, None, None)
+    with open_shop(shop) as recommender:
+        assert recommender.items(["r1"])[0].metadata["size"] == 7
+
+
 def test_changes_stay_after_a_restart(serve, shop):
     client = serve()
     client.put("/items/r3", json={"title": "red three"})

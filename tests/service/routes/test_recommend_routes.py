@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from serving import error, ids, open_shop
 
-from semrec.service.schemas import RecommendationsOut
+from semrec.service.response_models import RecommendationsOut
 
 
 def test_answers_are_those_of_the_library(shop, client):

@@ -1,4 +1,4 @@
-"""Requests and responses as JSON. Every number and every list has a bound; unknown fields are refused."""
+"""Responses as JSON. Later versions can add fields, so clients must ignore unknown ones."""
 
 from __future__ import annotations
 
@@ -6,189 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from semrec.config import MOST_WEIGHT
-from semrec.events.counting import MOST_VALUE
-from semrec.ranking.query import MOST_RECOMMENDATIONS
-
-MAX_ID_LENGTH = 512
-MAX_TEXT_LENGTH = 10_000
-MAX_IDS = 1000
-MAX_CURSOR = 11_000
-
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00]*$")]
-"""Any string without NUL characters, which databases cannot store."""
-Name = Annotated[str, Field(min_length=1, max_length=128)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Amount = Annotated[float, Field(allow_inf_nan=False, ge=-MOST_VALUE, le=MOST_VALUE)]
-Word = Annotated[str, Field(max_length=MAX_ID_LENGTH)]
-Scalar = bool | int | Finite | Word
-
-
-class RequestModel(BaseModel):
-    """A request body; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
 
 class ResponseModel(BaseModel):
     """A response body. Later versions can add fields, so clients must ignore unknown ones."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
-
-
-# -- requests ------------------------------------------------------------------------------------------
-
-
-class HistoryEvent(RequestModel):
-    """An event of a session; it is never stored."""
-
-    item_id: Id
-    kind: Name = "view"
-    value: Amount | None = Field(None, description="A rating or a count.")
-    time: Finite | None = Field(None, description="Unix seconds, UTC.")
-
-
-class Bounds(RequestModel):
-    """A range of numbers."""
-
-    gte: Finite | None = None
-    gt: Finite | None = None
-    lte: Finite | None = None
-    lt: Finite | None = None
-
-
-Filter = Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_IDS)] | Bounds
-Where = Annotated[dict[Name, Filter], Field(max_length=32)]
-
-
-class RecommendIn(RequestModel):
-    """A query by text, by history, for a user, or by several of them: "like these, but about X"."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"text": "draw charts", "k": 5, "where": {"categories": "python"}},
-                {"history": ["python3-numpy", "python3-scipy"], "k": 5, "diversity": 0.3},
-                {
-                    "user": "alice",
-                    "history": [{"item_id": "python3-numpy", "kind": "click"}],
-                    "weights": {"text": 1.0, "popularity": 0.5},
-                },
-            ]
-        }
-    )
-
-    text: str | None = Field(None, max_length=MAX_TEXT_LENGTH, description="Query text.")
-    history: list[Id | HistoryEvent] = Field(
-        [],
-        description="Item ids or events of a session, oldest first; used for this answer, never stored.",
-    )
-    user: Id | None = Field(
-        None, description="A user of the event log; the stored history comes before the given history."
-    )
-    where: Where = Field(
-        {}, description="Metadata filters: a value, a list of values (any of them), or bounds."
-    )
-    exclude: list[Id] = Field([], max_length=10_000, description="Item ids that are never recommended.")
-    exclude_seen: bool = Field(True, description="Leave out what the user has used.")
-    diversity: float = Field(
-        0.0, ge=0, le=1, allow_inf_nan=False, description="0: the best items. 1: the most different items."
-    )
-    weights: dict[Name, Annotated[float, Field(ge=0, le=MOST_WEIGHT, allow_inf_nan=False)]] = Field(
-        {}, max_length=16, description="Weight of a signal; replaces the learned weight."
-    )
-    k: int = Field(10, ge=1, le=MOST_RECOMMENDATIONS, description="Number of recommendations.")
-    explain: bool = Field(True, description="Return reasons; answers without them are a little faster.")
-    after: str | None = Field(
-        None,
-        max_length=MAX_CURSOR,
-        description="The next page of the same query: `next` of the last response.",
-    )
-
-
-class ItemBody(RequestModel):
-    """An item without its id."""
-
-    title: str = Field("", max_length=10_000)
-    text: str = Field("", max_length=1_000_000, description="The long description.")
-    metadata: dict[Name, Scalar | Annotated[list[Word], Field(max_length=MAX_IDS)]] = Field(
-        {}, max_length=64, description="Fields for filters."
-    )
-
-
-class ItemIn(ItemBody):
-    """An item."""
-
-    item_id: Id
-
-
-class ItemsIn(RequestModel):
-    """One item or several."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "items": [
-                        {
-                            "item_id": "A17",
-                            "title": "Warm winter jacket",
-                            "text": "Down, with a hood.",
-                            "metadata": {"brand": "Acme", "year": 2026},
-                        }
-                    ]
-                }
-            ]
-        }
-    )
-
-    items: list[ItemIn] = Field(min_length=1, max_length=MAX_IDS)
-
-
-class EventIn(RequestModel):
-    """An event: what a user did with an item."""
-
-    user_id: Id
-    item_id: Id = Field(description="It can be unknown to the index: the event counts once it is indexed.")
-    kind: Name = Field("view", description="view, click, buy, rate, dislike, …")
-    value: Amount | None = Field(None, description="A rating or a count.")
-    time: Finite | None = Field(None, description="Unix seconds, UTC; null: now.")
-
-
-class EventsIn(RequestModel):
-    """One event or several."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"events": [{"user_id": "alice", "item_id": "python3-numpy", "kind": "click"}]},
-                {"events": [{"user_id": "bob", "item_id": "r-base", "kind": "rate", "value": 4.5}]},
-            ]
-        }
-    )
-
-    events: list[EventIn] = Field(min_length=1, max_length=10_000)
-
-
-class InterestsIn(RequestModel):
-    """Weights of interests."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"weights": {"python3-numpy": 0.0}}]})
-
-    weights: dict[Id, Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]] = Field(
-        min_length=1,
-        max_length=64,
-        description="Weight by an item of each interest. 0: muted. 1: normal. 2: counts double.",
-    )
-
-
-class PlacesIn(RequestModel):
-    """Items to find on the map."""
-
-    item_ids: list[Id] = Field(max_length=MAX_IDS)
-
-
-# -- responses -----------------------------------------------------------------------------------------
 
 
 class BecauseOut(ResponseModel):
@@ -237,6 +59,12 @@ class RecommendationsOut(ResponseModel):
     unknown_items: list[str] = Field([], description="Ids of the history that are not in the index.")
     notes: list[str] = Field([], description="Notes for the caller, for instance that a user has no events.")
     next: str | None = Field(None, description="Give it as `after` for the next page; null: the last page.")
+
+
+class ManyRecommendationsOut(ResponseModel):
+    """One answer for each user, in the order of the request."""
+
+    answers: list[RecommendationsOut]
 
 
 class ItemOut(ResponseModel):
@@ -293,6 +121,12 @@ class DeletedUserOut(ResponseModel):
     user_id: str
     events: int
     preferences: int
+
+
+class DeletedEventsOut(ResponseModel):
+    """How many events were deleted; 0: there was none."""
+
+    deleted: int
 
 
 class StandingOut(ResponseModel):

@@ -1,0 +1,102 @@
+"""Patches: other metadata for items whose text stays, so that nothing is encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from semrec.errors import CatalogError, shown
+from semrec.indexer.columns import quoted
+from semrec.indexer.compare import Compared
+from semrec.indexer.read import check_metadata, typed_metadata
+from semrec.indexer.read_items import new_fields, read_metadata
+from semrec.indexer.template import template_names
+from semrec.plain_values import MisfitError, is_missing, to_id
+from semrec.store import FieldType, Manifest, Record
+from semrec.types import Item, ItemPatch
+
+
+def read_patches(
+    patches: Iterable[ItemPatch | Mapping[str, Any]], manifest: Manifest, max_text_bytes: int
+) -> list[ItemPatch]:
+    """Return patches that can be written, one for each item: of several values of a field the last counts.
+
+    Parameters
+    ----------
+    patches : `ItemPatch`es, or dicts with `id` and `metadata`.
+    manifest : of the generation; its template and the types of its fields are used.
+    max_text_bytes : longest metadata value, in UTF-8.
+
+    Raises
+    ------
+    CatalogError
+        A patch cannot be written; the message names the item and the reason.
+    """
+    if isinstance(patches, (ItemPatch, Mapping, str, bytes)):
+        raise CatalogError("give a list of patches, even for a single one")
+    merged: dict[str, dict[str, Any]] = {}
+    for place, patch in enumerate(patches, 1):
+        read = _read_patch(place, patch)
+        merged.setdefault(read.item_id, {}).update(read.metadata)
+    encoded = set(template_names(manifest.template))
+    items = [Item(item_id, metadata=_set_values(values)) for item_id, values in merged.items()]
+    fields = {**new_fields(items, manifest.fields), **manifest.fields}
+    return [
+        _fitted(ItemPatch(item_id, values), fields, encoded, max_text_bytes)
+        for item_id, values in merged.items()
+    ]
+
+
+def patched(patches: Sequence[ItemPatch], records: Sequence[Record]) -> list[Compared]:
+    """Return items after their patches, compared with their records, which the index holds."""
+    return [_patched(patch, record) for patch, record in zip(patches, records, strict=True)]
+
+
+def _read_patch(place: int, patch: Any) -> ItemPatch:
+    """Return a patch with a checked id and checked names of fields; values are converted later."""
+    metadata: Any
+    if isinstance(patch, ItemPatch):
+        item_id, metadata, others = patch.item_id, patch.metadata, []
+    elif isinstance(patch, Mapping):
+        item_id = patch.get("id", patch.get("item_id"))
+        metadata = patch.get("metadata")
+        others = [name for name in patch if name not in ("id", "item_id", "metadata")]
+    else:
+        raise CatalogError(f"entry {place} is a {type(patch).__name__}; give an ItemPatch or a dict")
+    if others:
+        raise CatalogError(
+            f"the patch of item {shown(item_id)} has {quoted(map(str, others))}; "
+            "a patch has id and metadata. To change a title or a text, put the whole item"
+        )
+    try:
+        read_id = to_id(item_id)
+    except MisfitError as fault:
+        raise CatalogError(f'item {shown(item_id)} (entry {place}): "id" {fault}') from None
+    values = read_metadata(read_id, metadata)
+    return ItemPatch(read_id, {name: None if is_missing(value) else value for name, value in values.items()})
+
+
+def _fitted(
+    patch: ItemPatch, fields: Mapping[str, FieldType], encoded: set[str], max_text_bytes: int
+) -> ItemPatch:
+    """Return a patch with the types of the fields; a value of None stays, it removes the field."""
+    try:
+        if clash := sorted(encoded & patch.metadata.keys()):
+            raise MisfitError(f"{quoted(clash)} is part of the text that is encoded; put the whole item")
+        typed = typed_metadata(_set_values(patch.metadata), fields, parse=False)
+        check_metadata(patch.item_id, typed, max_text_bytes)
+    except MisfitError as fault:
+        raise CatalogError(f"item {shown(patch.item_id)}: {fault}") from None
+    return replace(patch, metadata={name: typed.get(name) for name in patch.metadata})
+
+
+def _set_values(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that a patch sets, without those that it removes."""
+    return {name: value for name, value in metadata.items() if value is not None}
+
+
+def _patched(patch: ItemPatch, record: Record) -> Compared:
+    kept = {name: value for name, value in record.metadata.items() if name not in patch.metadata}
+    item = Item(patch.item_id, record.title, "", {**kept, **_set_values(patch.metadata)})
+    return Compared(item, "", record, "unchanged" if item.metadata == record.metadata else "metadata")

@@ -1,0 +1,210 @@
+"""Requests as JSON. Every number and every list has a bound; unknown fields are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semrec.config import MOST_WEIGHT
+from semrec.events.counting import MOST_VALUE
+from semrec.ranking.query import MOST_RECOMMENDATIONS
+
+MAX_ID_LENGTH = 512
+MAX_TEXT_LENGTH = 10_000
+MAX_IDS = 1000
+MAX_CURSOR = 11_000
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00]*$")]
+"""Any string without NUL characters, which databases cannot store."""
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Amount = Annotated[float, Field(allow_inf_nan=False, ge=-MOST_VALUE, le=MOST_VALUE)]
+Word = Annotated[str, Field(max_length=MAX_ID_LENGTH)]
+Scalar = bool | int | Finite | Word
+MetadataValue = Scalar | Annotated[list[Word], Field(max_length=MAX_IDS)]
+
+
+class RequestModel(BaseModel):
+    """A request body; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HistoryEvent(RequestModel):
+    """An event of a session; it is never stored."""
+
+    item_id: Id
+    kind: Name = "view"
+    value: Amount | None = Field(None, description="A rating or a count.")
+    time: Finite | None = Field(None, description="Unix seconds, UTC.")
+
+
+class Bounds(RequestModel):
+    """A range of numbers."""
+
+    gte: Finite | None = None
+    gt: Finite | None = None
+    lte: Finite | None = None
+    lt: Finite | None = None
+
+
+Filter = Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_IDS)] | Bounds
+Where = Annotated[dict[Name, Filter], Field(max_length=32)]
+
+
+class RecommendIn(RequestModel):
+    """A query by text, by history, for a user, or by several of them: "like these, but about X"."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": "draw charts", "k": 5, "where": {"categories": "python"}},
+                {"history": ["python3-numpy", "python3-scipy"], "k": 5, "diversity": 0.3},
+                {
+                    "user": "alice",
+                    "history": [{"item_id": "python3-numpy", "kind": "click"}],
+                    "weights": {"text": 1.0, "popularity": 0.5},
+                },
+            ]
+        }
+    )
+
+    text: str | None = Field(None, max_length=MAX_TEXT_LENGTH, description="Query text.")
+    history: list[Id | HistoryEvent] = Field(
+        [],
+        description="Item ids or events of a session, oldest first; used for this answer, never stored.",
+    )
+    user: Id | None = Field(
+        None, description="A user of the event log; the stored history comes before the given history."
+    )
+    where: Where = Field(
+        {}, description="Metadata filters: a value, a list of values (any of them), or bounds."
+    )
+    exclude: list[Id] = Field([], max_length=10_000, description="Item ids that are never recommended.")
+    exclude_seen: bool = Field(True, description="Leave out what the user has used.")
+    diversity: float = Field(
+        0.0, ge=0, le=1, allow_inf_nan=False, description="0: the best items. 1: the most different items."
+    )
+    weights: dict[Name, Annotated[float, Field(ge=0, le=MOST_WEIGHT, allow_inf_nan=False)]] = Field(
+        {}, max_length=16, description="Weight of a signal; replaces the learned weight."
+    )
+    k: int = Field(10, ge=1, le=MOST_RECOMMENDATIONS, description="Number of recommendations.")
+    explain: bool = Field(True, description="Return reasons; answers without them are a little faster.")
+    after: str | None = Field(
+        None,
+        max_length=MAX_CURSOR,
+        description="The next page of the same query: `next` of the last response.",
+    )
+
+
+class RecommendManyIn(RequestModel):
+    """The same options for several users."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"users": ["alice", "bob"], "k": 5}]})
+
+    users: list[Id] = Field(min_length=1, max_length=100)
+    k: int = Field(10, ge=1, le=MOST_RECOMMENDATIONS, description="Recommendations for each user.")
+    where: Where = Field({}, description="Metadata filters, as in `/recommend`.")
+    exclude: list[Id] = Field([], max_length=10_000, description="Item ids that are never recommended.")
+    diversity: float = Field(0.0, ge=0, le=1, allow_inf_nan=False, description="As in `/recommend`.")
+    explain: bool = Field(False, description="Return reasons; answers without them are a little faster.")
+
+
+class ItemBody(RequestModel):
+    """An item without its id."""
+
+    title: str = Field("", max_length=10_000)
+    text: str = Field("", max_length=1_000_000, description="The long description.")
+    metadata: dict[Name, MetadataValue] = Field({}, max_length=64, description="Fields for filters.")
+
+
+class ItemIn(ItemBody):
+    """An item."""
+
+    item_id: Id
+
+
+class ItemsIn(RequestModel):
+    """One item or several."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "item_id": "A17",
+                            "title": "Warm winter jacket",
+                            "text": "Down, with a hood.",
+                            "metadata": {"brand": "Acme", "year": 2026},
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[ItemIn] = Field(min_length=1, max_length=MAX_IDS)
+
+
+class ItemPatchIn(RequestModel):
+    """New values of metadata fields of an item; its text and all other fields stay."""
+
+    item_id: Id
+    metadata: dict[Name, MetadataValue | None] = Field(
+        min_length=1, max_length=64, description="New values by field; null removes the field."
+    )
+
+
+class ItemPatchesIn(RequestModel):
+    """Patches of one item or several."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [{"item_id": "A17", "metadata": {"price": 79.5}}]}]}
+    )
+
+    items: list[ItemPatchIn] = Field(min_length=1, max_length=MAX_IDS)
+
+
+class EventIn(RequestModel):
+    """An event: what a user did with an item."""
+
+    user_id: Id
+    item_id: Id = Field(description="It can be unknown to the index: the event counts once it is indexed.")
+    kind: Name = Field("view", description="view, click, buy, rate, dislike, …")
+    value: Amount | None = Field(None, description="A rating or a count.")
+    time: Finite | None = Field(None, description="Unix seconds, UTC; null: now.")
+
+
+class EventsIn(RequestModel):
+    """One event or several."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"events": [{"user_id": "alice", "item_id": "python3-numpy", "kind": "click"}]},
+                {"events": [{"user_id": "bob", "item_id": "r-base", "kind": "rate", "value": 4.5}]},
+            ]
+        }
+    )
+
+    events: list[EventIn] = Field(min_length=1, max_length=10_000)
+
+
+class InterestsIn(RequestModel):
+    """Weights of interests."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"weights": {"python3-numpy": 0.0}}]})
+
+    weights: dict[Id, Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]] = Field(
+        min_length=1,
+        max_length=64,
+        description="Weight by an item of each interest. 0: muted. 1: normal. 2: counts double.",
+    )
+
+
+class PlacesIn(RequestModel):
+    """Items to find on the map."""
+
+    item_ids: list[Id] = Field(max_length=MAX_IDS)
