@@ -26,7 +26,7 @@ from semrec.evaluation.splits import Split
 from semrec.events.append_report import AppendReport
 from semrec.events.counting import MOST_VALUE
 from semrec.events.event_keys import with_keys
-from semrec.events.frame import frame_of
+from semrec.events.frame import SCHEMA
 from semrec.events.log import insert_events
 from semrec.mathematics.ndcg import ndcg
 from semrec.recommender import Recommender
@@ -60,7 +60,8 @@ def hostile_events(n_events: int, split: Split) -> Iterator[pl.DataFrame]:
         is_possible = event.value in (MOST_VALUE, -MOST_VALUE)
         user = f"new-{place % 7}" if is_possible else split.users[choose.integers(len(split.users))]
         item = (event.item_id and f"{event.item_id}{place}") or split.items[choose.integers(len(split.items))]
-        yield frame_of(user, [Event(item, event.kind, event.value, event.time)])
+        row = (user, item, event.kind, event.value, event.time)
+        yield pl.DataFrame([row], schema=SCHEMA, orient="row")
 
 
 def store(folder: Path, split: Split, n_hostile: int) -> AppendReport:

@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import EvaluationResult
     from semrec.events.append_report import AppendReport
     from semrec.events.cleaning import CleaningReport
+    from semrec.events.event_columns import EventMapping
     from semrec.events.log import EventLog
     from semrec.events.stored_events import EventChoice, StoredEvent
-    from semrec.indexer.event_mapping import EventMapping
     from semrec.indexer.index_report import IndexReport
     from semrec.indexer.mapping import FieldMapping
     from semrec.indexer.rejects import Reject
@@ -165,7 +165,7 @@ _NAMES = {
     "semrec.events.cleaning": ("CleaningReport",),
     "semrec.events.log": ("EventLog",),
     "semrec.events.stored_events": ("EventChoice", "StoredEvent"),
-    "semrec.indexer.event_mapping": ("EventMapping",),
+    "semrec.events.event_columns": ("EventMapping",),
     "semrec.indexer.index_report": ("IndexReport",),
     "semrec.indexer.mapping": ("FieldMapping",),
     "semrec.indexer.rejects": ("Reject",),

@@ -29,7 +29,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from semrec.errors import ConfigError
 
-KIND_WEIGHTS = {"view": 1.0, "click": 1.0, "buy": 3.0, "rate": 1.0, "dislike": -1.0}
+KIND_WEIGHTS = {
+    "view": 1.0, "click": 1.0, "like": 2.0, "cart": 2.0, "buy": 3.0, "rate": 1.0, "dislike": -1.0
+}  # fmt: skip
 
 SHOWN_KINDS = ("impression", "exposure", "shown", "display")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from semrec.catalog_map.map import CatalogMap, draw_map, place_items
 from semrec.config import Settings
 from semrec.encoder import Encoder
+from semrec.events.kinds import KindNames
 from semrec.maintenance import Maintenance
 from semrec.ranking.answer import impersonal_signals
 from semrec.ranking.generation import Generation
@@ -27,7 +28,7 @@ from semrec.workspace.shared import share_workspace
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import EvaluationResult
     from semrec.events.append_report import AppendReport
-    from semrec.indexer.event_mapping import EventMapping
+    from semrec.events.event_columns import EventMapping
     from semrec.indexer.index_report import IndexReport
     from semrec.indexer.read import FieldMapping
     from semrec.indexer.rejects import Reject
@@ -237,8 +238,9 @@ class Recommender(Maintenance):
         EncoderError
             The index was built with another encoder.
         """
+        kinds = KindNames.of(self.settings.events)
         query = make_query(
-            text, history, user, k, where, exclude, exclude_seen, diversity, weights, explain, after
+            text, history, user, k, where, exclude, exclude_seen, diversity, weights, explain, after, kinds
         )
         return answer_query(self._workspace, query, text_vector)
 
@@ -306,7 +308,10 @@ class Recommender(Maintenance):
         QueryError
             As in `recommend`. An item that is not in the index is no error: the answer says so.
         """
-        query = make_query(text, history, user, k, where, exclude, exclude_seen, diversity, weights)
+        kinds = KindNames.of(self.settings.events)
+        query = make_query(
+            text, history, user, k, where, exclude, exclude_seen, diversity, weights, kinds=kinds
+        )
         return explain_absence(self._workspace, item_id, query, text_vector)
 
     def encode_texts(self, texts: Sequence[str]) -> Float2D:

@@ -19,13 +19,14 @@ from semrec.cli.options import (
 )
 from semrec.cli.printing import err, out, print_append_report, print_json, print_notes
 from semrec.errors import ConfigError
-from semrec.events.dates import iso_seconds
+from semrec.events.times import TimeFormat
+from semrec.plain_values import MisfitError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from semrec.events.event_columns import EventMapping
     from semrec.events.stored_events import StoredEvent
-    from semrec.indexer.event_mapping import EventMapping
     from semrec.recommender import Recommender
 
 OptionalSourcesArgument = Annotated[
@@ -44,6 +45,21 @@ ValueColumnOption = Annotated[str | None, typer.Option("--value", help="Column w
 TimeColumnOption = Annotated[
     str | None, typer.Option("--time", help="Column with the time. With --list and --delete: a time.")
 ]
+DurationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--duration", help="Column with the length of the item, in the unit of --value: the value is a share."
+    ),
+]
+TimeFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--time-format", help="s, ms, us, ns (unix time), position (an order), or a pattern like %d/%m/%Y."
+    ),
+]
+UnratedOption = Annotated[
+    float | None, typer.Option("--unrated", help='Rating that means "not rated": the event is a view.')
+]
 ListOption = Annotated[bool, typer.Option("--list", help="List stored events; nothing is changed.")]
 DeleteOption = Annotated[bool, typer.Option("--delete", help="Delete stored events.")]
 LeftOutOption = Annotated[
@@ -60,6 +76,9 @@ def events(
     kind: KindOption = None,
     value: ValueColumnOption = None,
     time: TimeColumnOption = None,
+    time_format: TimeFormatOption = None,
+    duration: DurationOption = None,
+    unrated: UnratedOption = None,
     source_format: FormatOption = None,
     strict: StrictOption = False,
     list_them: ListOption = False,
@@ -74,14 +93,17 @@ def events(
     An event that is already stored changes nothing.
     """
     with opened_workspace(workspace, debug) as recommender:
+        from semrec.events.event_columns import EventMapping
         from semrec.events.stored_events import EventChoice
-        from semrec.indexer.event_mapping import EventMapping
 
         if bool(sources) + list_them + delete != 1:
             raise ConfigError("give files with events, or --list, or --delete: one of the three.")
         if not sources:
-            if value or source_format or strict:
-                raise ConfigError("--value, --format and --strict are for files with events.")
+            if any((value, time_format, duration, unrated is not None, source_format, strict)):
+                raise ConfigError(
+                    "--value, --time-format, --duration, --unrated, --format and --strict are for files with "
+                    "events."
+                )
             choice = EventChoice(user, item, kind, _seconds(time), left_out)
             if delete:
                 print_deleted(recommender.delete_events(choice), as_json)
@@ -90,27 +112,26 @@ def events(
             return
         if left_out:
             raise ConfigError("--left-out is for --list and --delete.")
-        mapping = EventMapping(user=user, item=item, kind=kind, value=value, time=time)
+        mapping = EventMapping(
+            user, item, kind, value, time, duration, time_format=time_format, unrated=unrated
+        )
         add(recommender, sources, mapping, source_format, strict, as_json)
 
 
 def _seconds(time: str | None) -> float | None:
-    """Return the unix seconds that an option names.
+    """Return the unix seconds, or the position, that an option names.
 
     Raises
     ------
     ConfigError
-        It is neither a number nor a date.
+        It is no time.
     """
     if time is None:
         return None
     try:
-        seconds: float | None = float(time)
-    except ValueError:
-        seconds = iso_seconds(time)
-    if seconds is None:
-        raise ConfigError(f"--time {time!r} is neither unix seconds nor a date, such as 2026-01-31T12:00:00")
-    return seconds
+        return TimeFormat().seconds(time)
+    except MisfitError as fault:
+        raise ConfigError(f"--time {time!r} {fault}") from fault
 
 
 def add(

@@ -62,6 +62,7 @@ def print_append_report(report: AppendReport, rejects: Path) -> None:
     print_rejects(report.rejected, rejects)
     for reason, count in report.left_out.items():
         print_warning(f"stored, but not counted, {count:,}: {reason}; first {report.examples[reason]}")
+    print_notes(report.notes, "yellow")
     err.print(f"added {report.added:,} events; {report.repeated:,} were already stored.")
 
 

@@ -29,6 +29,7 @@ class AppendReport(Plain):
     left_out : number of added and repeated events that do not count now, by reason. They are in the log,
         and their items count as seen.
     examples : the first row of each of these reasons, in words.
+    notes : what was guessed, and what needs attention, in words.
     """
 
     added: int = 0
@@ -36,6 +37,7 @@ class AppendReport(Plain):
     rejected: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -49,6 +51,7 @@ class AppendReport(Plain):
             dict(Counter(self.rejected) + Counter(other.rejected)),
             dict(Counter(self.left_out) + Counter(other.left_out)),
             {**other.examples, **self.examples},
+            tuple(dict.fromkeys((*self.notes, *other.notes))),
         )
 
 

@@ -13,7 +13,16 @@ import numpy as np
 import polars as pl
 
 from semrec.events.counting import REASONS, SECONDS_A_DAY, CleaningRules
-from semrec.events.frame import ITEM, KIND, USER, is_blank, is_impossible_time, is_impossible_value, is_long
+from semrec.events.frame import (
+    ITEM,
+    KIND,
+    USER,
+    has_position,
+    is_blank,
+    is_impossible_time,
+    is_impossible_value,
+    is_long,
+)
 from semrec.events.rating_scale import COMMON_SCALES, RatingScale, guess_scale
 from semrec.types import Plain
 
@@ -136,7 +145,8 @@ class Sieve:
 
         Events without a time are the oldest. Of two events of the same user, item and kind, the earlier one
         is left out if the next follows within `burst_s` seconds; if neither has a time, if their values are
-        equal; and always if they are ratings. For one user and one item, with `burst_s` = 10:
+        equal; and always if they are ratings. Positions are no seconds. For one user and one item, with
+        `burst_s` = 10:
 
         ===  ====  =====  ====  ==================================================
         row  kind  value  time
@@ -160,7 +170,8 @@ class Sieve:
         is_followed = pl.all_horizontal(
             pl.col(name) == pl.col(name).shift(-1) for name in ("user", "item", "kind")
         )
-        self.drop("burst", is_followed & (pl.col("time").shift(-1) - pl.col("time") <= rules.burst_s))
+        is_soon = pl.col("time").shift(-1) - pl.col("time") <= rules.burst_s
+        self.drop("burst", is_followed & is_soon & ~has_position())
         self.drop("superseded", IS_RATING & is_followed)
         self.events = self.events.sort("user", "item", "time", "row")
 
@@ -190,7 +201,7 @@ def by_user(events: pl.DataFrame, part_events: int) -> Iterator[pl.DataFrame]:
 
 def _bots(events: pl.DataFrame, rules: CleaningRules) -> pl.Series:
     in_all = events.group_by("user").len().filter(pl.col("len") > rules.max_user_events)
-    is_timed = pl.col("time").is_not_null()
+    is_timed = pl.col("time").is_not_null() & ~has_position()
     days = events.filter(is_timed).group_by("user", pl.col("time") // SECONDS_A_DAY).len()
     in_a_day = days.filter(pl.col("len") > rules.max_user_events_a_day)
     return pl.concat([in_all["user"], in_a_day["user"]]).unique()

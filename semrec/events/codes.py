@@ -8,7 +8,8 @@ import polars as pl
 
 from semrec.events.cleaning import Row, Sieve
 from semrec.events.counting import CleaningRules, in_words
-from semrec.events.frame import ITEM, KIND, RATE, TIME, USER, VALUE
+from semrec.events.frame import ITEM, KIND, TIME, USER, VALUE
+from semrec.events.kinds import RATE
 from semrec.types import Event
 
 NO_EVENTS = pl.DataFrame(

@@ -6,14 +6,15 @@ The event log, `fit` and questions use these rules. Nothing heavy is imported: a
 from __future__ import annotations
 
 import math
-import numbers
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from semrec.config import EventSettings
+from semrec.config import SHOWN_KINDS, EventSettings
+from semrec.events.kinds import KindNames
+from semrec.events.times import is_position
 from semrec.types import Event
 
 SECONDS_A_DAY = 86_400.0
@@ -73,19 +74,26 @@ class CountingRules:
     kind_weights : weight of each kind.
     rating_scale : the lowest and the highest rating; None: not known yet, so every rating counts.
     earliest, latest : unix seconds; other times are impossible.
+    shown_kinds : kinds that tell what was shown.
     """
 
     kind_weights: Mapping[str, float]
     rating_scale: tuple[float, float] | None
     earliest: float
     latest: float
+    shown_kinds: tuple[str, ...] = SHOWN_KINDS
 
     @classmethod
     def of(cls, settings: EventSettings, rating_scale: tuple[float, float] | None) -> CountingRules:
         """Return the rules of these settings at this moment."""
         rules = CleaningRules()
         latest = time.time() + rules.max_ahead_s
-        return cls(settings.kind_weights, rating_scale, rules.earliest, latest)
+        return cls(settings.kind_weights, rating_scale, rules.earliest, latest, settings.shown_kinds)
+
+    @property
+    def kind_names(self) -> KindNames:
+        """The names of kinds, for events that come in."""
+        return KindNames((*self.kind_weights, *self.shown_kinds))
 
     def reason(self, event: Event) -> str | None:
         """Return why an event is left out, a key of `REASONS`; None if it counts.
@@ -93,7 +101,7 @@ class CountingRules:
         An event of weight 0 counts here: it says something about earlier events on its item.
         """
         value, seconds = event.value, event.time
-        if seconds is not None and not self.earliest <= seconds <= self.latest:
+        if seconds is not None and not (self.earliest <= seconds <= self.latest or is_position(seconds)):
             return "impossible_time"
         if value is not None and not -MOST_VALUE <= value <= MOST_VALUE:
             return "impossible_value"
@@ -175,22 +183,3 @@ def value_fault(value: float) -> str | None:
     if value != value or value in (math.inf, -math.inf):
         return "is NaN or infinite"
     return f"is too large: the limit is {MOST_VALUE:,.0f}"
-
-
-def event_fault(event: Event) -> str | None:
-    """Return why something cannot be an event, in words; None if it can: its item may be unknown."""
-    for name, text in (("item_id", event.item_id), ("kind", event.kind)):
-        if not isinstance(text, str):
-            return f"{name} should be a text, got {glimpse(text)}"
-    for name, number in (("value", event.value), ("time", event.time)):
-        if number is not None and not _is_number(number):
-            return f"{name} should be a number, got {glimpse(number)}"
-    if event.value is not None and (fault := value_fault(event.value)):
-        return f"value {fault}"
-    if event.time is not None and not abs(event.time) < math.inf:
-        return "time is NaN or infinite"
-    return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)

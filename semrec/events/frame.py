@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 import polars as pl
 
 from semrec.errors import CatalogError
-from semrec.events.counting import LONGEST_ID, MOST_VALUE, REASONS, CountingRules, event_fault, shown
+from semrec.events.counting import LONGEST_ID, MOST_VALUE, REASONS, CountingRules, shown
+from semrec.events.event_reader import read_event
+from semrec.events.kinds import RATE, VIEW, KindNames
+from semrec.events.times import POSITIONS
+from semrec.plain_values import MisfitError
 from semrec.types import Event
 
 USER = "user_id"
@@ -28,11 +32,6 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     TIME: pl.Float64,
 }
 """value: a rating or a count, null is 1; time: unix seconds, UTC, null if unknown."""
-
-RATE = "rate"
-"""The kind whose value is a rating on a scale."""
-VIEW = "view"
-"""The kind of an event without one."""
 
 _REASONS: dict[str, Callable[[], pl.Expr]] = {
     "no user id": lambda: is_blank(USER),
@@ -75,22 +74,27 @@ def as_event_frames(events: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[p
         yield event_frame(frame)
 
 
-def frame_of(user_id: str, events: Iterable[Event]) -> pl.DataFrame:
+def frame_of(user_id: str, events: Iterable[Event], kinds: KindNames | None = None) -> pl.DataFrame:
     """Return the event frame of one user's events, in their order.
+
+    Parameters
+    ----------
+    kinds : the names of kinds; None: a kind stays as it is given.
 
     Raises
     ------
     CatalogError
-        An id is no text, or a value or a time is no number.
+        Something is no event; the message names its place.
     """
-    given = list(events)
-    rows = [(user_id, event.item_id, event.kind, event.value, event.time) for event in given]
-    try:
-        return pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
-        faults = ((place, event_fault(event)) for place, event in enumerate(given))
-        where = next((f"events[{place}]: {fault}" for place, fault in faults if fault), str(error))
-        raise CatalogError(f"cannot store the events of user {shown(str(user_id))}: {where}") from error
+    rows = []
+    for place, event in enumerate(events):
+        fields = {USER: user_id, ITEM: event.item_id, KIND: event.kind, VALUE: event.value, TIME: event.time}
+        try:
+            rows.append(read_event(fields, kinds, with_user=True))
+        except MisfitError as fault:
+            where = f"events[{place}]: {fault}"
+            raise CatalogError(f"cannot store the events of user {shown(str(user_id))}: {where}") from None
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 def fault_of_row() -> pl.Expr:
@@ -119,8 +123,14 @@ def reason_left_out(rules: CountingRules) -> pl.Expr:
 
 
 def is_impossible_time(earliest: float, latest: float) -> pl.Expr:
-    """Return an expression: whether a time is NaN or outside these unix seconds."""
-    return ~pl.col(TIME).is_between(earliest, latest) | pl.col(TIME).is_nan()
+    """Return an expression: whether a time is NaN, or neither in these unix seconds nor a position."""
+    is_possible = pl.col(TIME).is_between(earliest, latest) | has_position()
+    return ~is_possible | pl.col(TIME).is_nan()
+
+
+def has_position() -> pl.Expr:
+    """Return an expression: whether a time is a position, see `semrec.events.times.is_position`."""
+    return pl.col(TIME).is_between(*POSITIONS, closed="left")
 
 
 def is_impossible_value() -> pl.Expr:

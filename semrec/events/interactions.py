@@ -16,7 +16,7 @@ from semrec.errors import ConfigError
 from semrec.events.cleaning import IS_RATING, CleaningReport, Sieve, by_user
 from semrec.events.codes import NO_EVENTS, EventCodes, Vocabulary
 from semrec.events.counting import REASONS, SECONDS_A_DAY, CleaningRules, shown
-from semrec.events.frame import as_event_frames
+from semrec.events.frame import as_event_frames, has_position
 from semrec.events.rating_scale import Neutral, RatingScale, check_scale, opinion
 
 PART_EVENTS = 500_000
@@ -180,10 +180,11 @@ def _weight(
 
 
 def _decay(half_life_days: float | None) -> pl.Expr:
-    """Return the factor for the age of an event at the user's newest event; 1 for unknown times."""
+    """Return the factor for the age of an event at the user's newest one; 1 where there is no clock."""
     if half_life_days is None:
         return pl.lit(1.0, pl.Float32)
-    age_days = (pl.col("time").max().over("user") - pl.col("time")) / SECONDS_A_DAY
+    seconds = pl.when(~has_position()).then(pl.col("time"))
+    age_days = (seconds.max().over("user") - seconds) / SECONDS_A_DAY
     return (0.5 ** (age_days / half_life_days)).fill_null(1.0).cast(pl.Float32)
 
 

@@ -173,8 +173,14 @@ class EventLog:
         return report
 
     def record(self, user_id: str, events: Iterable[Event]) -> AppendReport:
-        """Store the events of one user, in the order given."""
-        return self.append(frame_of(user_id, events))
+        """Store the events of one user, in the order given; a value may have any usual spelling.
+
+        Raises
+        ------
+        CatalogError
+            Something is no event; nothing is stored.
+        """
+        return self.append(frame_of(user_id, events, self.rules().kind_names if self.rules else None))
 
     def count(self) -> int:
         """Return the number of events."""

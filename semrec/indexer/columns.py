@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from semrec.errors import LONGEST_SHOWN, CatalogError
+from semrec.events.event_columns import folded
 
 SHOWN_COLUMNS = 30
 """Column names in a message; a table may have thousands."""
@@ -46,12 +46,12 @@ def assign_columns(
     -------
     The column of every role; None where no column has a usual name.
     """
-    by_name = {_folded(name): name for name in reversed(free)}
+    by_name = {folded(name): name for name in reversed(free)}
     assigned: dict[str, str | None] = {}
     for name, role in roles.items():
         assigned[name] = given.get(name)
         if assigned[name] is None:
-            usual = (_folded(usual_name) for usual_name in role.usual_names.split())
+            usual = (folded(usual_name) for usual_name in role.usual_names.split())
             assigned[name] = found = next((by_name.pop(name) for name in usual if name in by_name), None)
             notes.append(_guess_in_words(role, found))
     return assigned
@@ -72,21 +72,12 @@ def require_columns(names: Iterable[str], columns: Sequence[str], source: str) -
         raise CatalogError(f"{source}: there is no column {quoted(absent)}. Columns: {quoted(columns)}")
 
 
-def has_usual_name(column: str, names: Iterable[str]) -> bool:
-    """Return whether the column has one of these names, apart from case, spaces, hyphens and underscores."""
-    return _folded(column) in map(_folded, names)
-
-
 def quoted(columns: Iterable[str]) -> str:
     """Return column names for a message, at most `SHOWN_COLUMNS`, long ones cut; "none" for no columns."""
     names = [f'"{name if len(name) <= LONGEST_SHOWN else name[:LONGEST_SHOWN] + "…"}"' for name in columns]
     shown = ", ".join(names[:SHOWN_COLUMNS])
     n_more = len(names) - SHOWN_COLUMNS
     return f"{shown} and {n_more} more" if n_more > 0 else shown or "none"
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name).casefold()
 
 
 def _guess_in_words(role: Role, column: str | None) -> str:

@@ -2,134 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import median
-from typing import Any, Literal, TypeAlias, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from semrec.errors import ConfigError
-from semrec.events.frame import RATE, VIEW
-from semrec.indexer.columns import Role, assign_columns, has_usual_name, missing_role, require_columns
-from semrec.plain_values import as_number
+from semrec.events.event_columns import (
+    DURATION_NAMES,
+    MONEY_NAMES,
+    USUAL_NAMES,
+    VAGUE_KIND_NAMES,
+    WATCHED_NAMES,
+    EventMapping,
+    folded,
+    has_usual_name,
+)
+from semrec.events.kinds import KindNames
+from semrec.events.times import TimeFormat, guess_time_format
+from semrec.indexer.columns import Role, assign_columns, missing_role, quoted, require_columns
 
-TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns"]
-
-ROLES = {
-    "user": Role(
-        "user",
-        "--user",
-        "user_id user uid customer_id customer client_id account_id member_id visitor_id session_id "
-        "reviewer_id reader_id profile_id 用户 用户编号 用户id",
-    ),
-    "item": Role(
-        "item",
-        "--item",
-        "item_id item product_id product sku asin parent_asin article_id article movie_id book_id "
-        "track_id song_id video_id news_id doc_id document_id isbn 物品 商品 物品编号 商品编号 物品id 商品id",
-    ),
-    "kind": Role(
-        "kind",
-        "--kind",
-        "kind event event_type event_name type action action_type behavior behaviour interaction 行为 类型",
-    ),
-    "value": Role(
-        "value",
-        "--value",
-        "value rating rate score stars overall quantity count amount weight 评分 数值",
-    ),
-    "time": Role(
-        "time",
-        "--time",
-        "time timestamp ts unix_timestamp unix_review_time unix_time datetime date event_time created_at "
-        "created review_date review_time 时间 日期",
-    ),
-}
-RATING_NAMES = ("rating", "rate", "score", "stars", "overall", "评分")
-"""Names of a value column whose rows are ratings."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventMapping:
-    """Which column of a source is what; None is guessed.
-
-    Parameters
-    ----------
-    user, item, kind, value, time : columns.
-    default_kind : kind of the rows that have none; None: "rate" for rows with a value in a column that is
-        named like a rating, else "view".
-    time_unit : unit of times that are numbers; None is guessed from their size.
-    """
-
-    user: str | None = None
-    item: str | None = None
-    kind: str | None = None
-    value: str | None = None
-    time: str | None = None
-    default_kind: str | None = None
-    time_unit: TimeUnit | None = None
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns that are named."""
-        return [name for name in (self.user, self.item, self.kind, self.value, self.time) if name is not None]
-
-    @property
-    def kind_with_value(self) -> str:
-        """The kind of rows with a value and without a kind."""
-        is_rating = self.value is not None and has_usual_name(self.value, RATING_NAMES)
-        return self.default_kind or (RATE if is_rating else VIEW)
-
-    @property
-    def kind_without_value(self) -> str:
-        """The kind of rows without a value and without a kind."""
-        return self.default_kind or VIEW
+ROLES = {name: Role(name, f"--{name}", usual) for name, usual in USUAL_NAMES.items()}
 
 
 def resolve_events(
     mapping: EventMapping,
     columns: Sequence[str],
-    sample: Iterable[Mapping[str, Any]],
+    sample: Sequence[Mapping[str, Any]],
     source: str,
-) -> tuple[EventMapping, list[str]]:
-    """Return the mapping with every column named, and the guesses in words.
+    kinds: KindNames,
+) -> tuple[EventMapping, TimeFormat, list[str]]:
+    """Return the mapping with every column named, how its times are written, and the guesses in words.
 
     Parameters
     ----------
     mapping : as given.
     columns : of the source.
-    sample : its first rows, for the unit of times.
+    sample : its first rows.
     source : its name, for messages.
+    kinds : the names of kinds.
 
     Raises
     ------
     CatalogError
         A column does not exist, or no column looks like the user or the item.
     ConfigError
-        The time unit is unknown.
+        The time format is unknown, or the times can be read in two ways.
     """
-    if mapping.time_unit is not None and mapping.time_unit not in get_args(TimeUnit):
-        units = ", ".join(get_args(TimeUnit))
-        raise ConfigError(f"unknown time unit {mapping.time_unit!r}; there are {units}")
+    given_times = None if mapping.time_format is None else TimeFormat.of(mapping.time_format)
     require_columns(mapping.columns, columns, source)
     notes: list[str] = []
     given = {name: getattr(mapping, name) for name in ROLES}
     free = [name for name in columns if name not in mapping.columns]
-    assigned = assign_columns(ROLES, given, free, notes)
+    if mapping.kind is None:
+        given["kind"], free = _kind_column(free, sample, kinds, notes)
+    duration = mapping.duration
+    if mapping.value is None:
+        given["value"], duration = _watched_columns(free, duration, notes)
+    assigned = assign_columns(ROLES, given, [name for name in free if name != duration], notes)
     for name in ("user", "item"):
         if assigned[name] is None:
             raise missing_role(ROLES[name], columns, source)
-    found = EventMapping(**assigned, default_kind=mapping.default_kind, time_unit=mapping.time_unit)
+    roles: dict[str, Any] = {**assigned}
+    found = replace(mapping, **roles, duration=duration)
     if found.kind is None:
         notes.append(f'kind: "{found.kind_with_value}" for all rows with a value')
-    if found.time is not None and found.time_unit is None:
-        numbers = [as_number(row.get(found.time)) for row in sample]
-        found = replace(found, time_unit=_guess_unit([abs(time) for time in numbers if time is not None]))
-        if any(time is not None for time in numbers):
-            notes.append(f"time: numbers are unix time in {found.time_unit} (guessed)")
-    return found, notes
+    if given_times is not None or found.time is None:
+        return found, given_times or TimeFormat(), notes
+    times, guesses = guess_time_format([row.get(found.time) for row in sample], found.time)
+    return found, times, [*notes, *guesses]
 
 
-def _guess_unit(times: Sequence[float]) -> TimeUnit:
-    """Return the unit in which most times lie between the years 1973 and 5138."""
-    size = median(times) if times else 0.0
-    return "s" if size < 1e11 else "ms" if size < 1e14 else "us" if size < 1e17 else "ns"
+def _kind_column(
+    free: Sequence[str], sample: Sequence[Mapping[str, Any]], kinds: KindNames, notes: list[str]
+) -> tuple[str | None, list[str]]:
+    """Return the column of the kind if its values tell, and the columns that are still free.
+
+    Of several columns that can hold the kind, as `event` and `type`, it is the one with most usual kinds. A
+    vague name without any usual kind is no kind: its values can be types of items.
+    """
+    usual = [folded(name) for name in USUAL_NAMES["kind"].split()]
+    candidates = sorted(
+        (name for name in free if folded(name) in usual), key=lambda n: usual.index(folded(n))
+    )
+    n_known = {name: sum(_is_kind(row.get(name), kinds) for row in sample) for name in candidates}
+    best = max(candidates, key=n_known.__getitem__, default=None)
+    if best is not None and n_known[best]:
+        notes.append(f'kind: column "{best}" (guessed)')
+        return best, [name for name in free if name not in candidates]
+    vague = [name for name in candidates if has_usual_name(name, VAGUE_KIND_NAMES)]
+    if sample and vague:
+        notes.append(f"kind: {quoted(vague)} holds no usual kind; name it with --kind if it is one")
+        return None, [name for name in free if name not in vague]
+    return None, list(free)
+
+
+def _is_kind(value: Any, kinds: KindNames) -> bool:
+    return isinstance(value, str) and kinds.find(value) is not None
+
+
+def _watched_columns(
+    free: Sequence[str], duration: str | None, notes: list[str]
+) -> tuple[str | None, str | None]:
+    """Return the columns with how long an item was used, and how long it is; none beside a usual value."""
+    if any(has_usual_name(name, USUAL_NAMES["value"].split()) for name in free):
+        return None, duration
+    watched = next((name for name in free if has_usual_name(name, WATCHED_NAMES.split())), None)
+    if watched is None:
+        if money := [name for name in free if has_usual_name(name, MONEY_NAMES)]:
+            notes.append(
+                f"value: {quoted(money)} is money, which is no weight; name it with --value to use it"
+            )
+        return None, duration
+    length = duration or next((name for name in free if has_usual_name(name, DURATION_NAMES.split())), None)
+    what = "how long it was used" if length is None else f'as the share of "{length}", from 0 to 1'
+    notes.append(f'value: column "{watched}", {what} (guessed)')
+    return watched, length

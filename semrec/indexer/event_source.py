@@ -14,10 +14,12 @@ from typing import Any
 
 import polars as pl
 
-from semrec.events.frame import SCHEMA
+from semrec.events.event_columns import EventMapping
+from semrec.events.event_reader import EventReader, EventRow
+from semrec.events.frame import ITEM, KIND, SCHEMA
+from semrec.events.kinds import USUAL_KIND_NAMES, KindNames, renamed_in_words
 from semrec.indexer.columns import require_columns
-from semrec.indexer.event_mapping import EventMapping, resolve_events
-from semrec.indexer.event_rows import EventRow, MakeEvent, event_maker
+from semrec.indexer.event_mapping import resolve_events
 from semrec.indexer.rejects import Reject, kind_of_reason, reject
 from semrec.indexer.sources.sampled import SAMPLE_ROWS, SampledTables
 from semrec.indexer.sources.tables import open_tables
@@ -35,13 +37,17 @@ class EventSource:
     ----------
     tables : the sources.
     mapping : which column is what; the rest is guessed from the first source.
+    kinds : the names of kinds.
     on_reject : called with each row that cannot be used.
     batch_rows : most events of one frame.
 
     Attributes
     ----------
-    mapping : every column named, and the unit of time.
+    mapping : every column named.
+    times : how times are written.
     notes : every guess, in words.
+    kinds : kind -> number of events so far.
+    items : different items so far.
     rejected : reason -> number of rows that could not be used so far.
     examples : reason -> the first such row, in words.
     n_rows : None if unknown before reading.
@@ -51,6 +57,7 @@ class EventSource:
         self,
         tables: SampledTables,
         mapping: EventMapping,
+        kinds: KindNames,
         on_reject: Callable[[Reject], None] | None = None,
         batch_rows: int = BATCH_ROWS,
     ) -> None:
@@ -60,8 +67,11 @@ class EventSource:
         first = tables.first
         sample = [row.values for row in tables.sample(SAMPLE_ROWS) if row.fault is None]
         columns = first.columns or tuple(dict.fromkeys(chain.from_iterable(sample)))
-        self.mapping, guesses = resolve_events(mapping, columns, sample, first.name)
+        self.mapping, self.times, guesses = resolve_events(mapping, columns, sample, first.name, kinds)
+        self._reader = EventReader(self.mapping, kinds, self.times)
         self.notes = [*tables.notes, *guesses]
+        self.kinds: Counter[str] = Counter()
+        self.items: set[str] = set()
         self.rejected: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
         self.n_rows = tables.n_rows
@@ -70,19 +80,26 @@ class EventSource:
                 require_columns(self.mapping.columns, table.columns, table.name)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        make_event = event_maker(self.mapping)
         for table in self._tables:
             rows = self._tables.rows(table, None if table.columns is None else self.mapping.columns)
             while batch := list(islice(rows, self._batch_rows)):
-                events = [event for row in batch if (event := self._convert(table.name, row, make_event))]
-                yield pl.DataFrame(events, schema=SCHEMA, orient="row")
+                events = [event for row in batch if (event := self._convert(table.name, row))]
+                frame = pl.DataFrame(events, schema=SCHEMA, orient="row")
+                self.kinds.update(dict(frame[KIND].value_counts().iter_rows()))
+                self.items.update(frame[ITEM].unique())
+                yield frame
 
-    def _convert(self, source: str, row: RawRow, make_event: MakeEvent) -> EventRow | None:
+    @property
+    def renamed(self) -> tuple[str, ...]:
+        """Which kinds were taken for another one so far, in words."""
+        return renamed_in_words(self._reader.renamed)
+
+    def _convert(self, source: str, row: RawRow) -> EventRow | None:
         """Return the event of a row; None for a row that cannot be used."""
         try:
             if row.fault is not None:
                 raise MisfitError(row.fault)
-            return make_event(row.values)
+            return self._reader.read(row.values)
         except MisfitError as fault:
             rejected, reason = reject(source, row, str(fault)), kind_of_reason(str(fault))
             self.rejected[reason] += 1
@@ -97,6 +114,7 @@ def open_events(
     mapping: EventMapping | None = None,
     *,
     format: str | None = None,  # noqa: A002
+    kinds: KindNames = USUAL_KIND_NAMES,
     on_reject: Callable[[Reject], None] | None = None,
     batch_rows: int = BATCH_ROWS,
 ) -> EventSource:
@@ -108,6 +126,7 @@ def open_events(
         frame, an Arrow table, or an iterable of dicts.
     mapping : which column is what; the rest is guessed from the first source, see `EventSource.notes`.
     format : csv, tsv, jsonl or parquet, if it is not clear from the file name.
+    kinds : the names of kinds.
     on_reject : called with each row that cannot be used.
     batch_rows : most events of one frame.
 
@@ -117,4 +136,4 @@ def open_events(
         A source cannot be read, a column does not exist, or no column looks like the user or the item.
     """
     tables = SampledTables(open_tables(sources, format))
-    return EventSource(tables, mapping or EventMapping(), on_reject, batch_rows)
+    return EventSource(tables, mapping or EventMapping(), kinds, on_reject, batch_rows)

@@ -83,8 +83,10 @@ def history_of(
     read : reads the items of the history.
     given : events that came with the question, after the stored ones.
     """
-    known = known_history([*counting_events(stored, generation), *given], generation, read)
-    history = replace(known, seen=seen_items([*stored, *given], generation.settings.events))
+    settings = generation.settings.events
+    chosen = [event for event in given if not is_shown(event.kind, settings)]
+    known = known_history([*counting_events(stored, generation), *chosen], generation, read)
+    history = replace(known, seen=seen_items([*stored, *given], settings))
     if not preferences:
         return history
     interests = interests_of(history, generation)
@@ -101,13 +103,17 @@ def rules_of(generation: Generation) -> CountingRules:
     return CountingRules.of(generation.settings.events, generation.rating_scale)
 
 
+def is_shown(kind: str, settings: EventSettings) -> bool:
+    """Return whether a kind only tells what was shown, see `EventSettings.shown_kinds`."""
+    return kind.lower() in map(str.lower, settings.shown_kinds)
+
+
 def seen_items(events: Sequence[Event], settings: EventSettings) -> tuple[str, ...]:
     """Return the items of all events but those of `EventSettings.shown_kinds`, each once.
 
     An event tells that its item was used, also if it has no weight, or an impossible value or time.
     """
-    names = {kind.lower() for kind in settings.shown_kinds}
-    shown = {kind for kind in {event.kind for event in events} if kind.lower() in names}
+    shown = {kind for kind in {event.kind for event in events} if is_shown(kind, settings)}
     return tuple(dict.fromkeys(event.item_id for event in events if event.kind not in shown))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from semrec.errors import ConfigError
 from semrec.events.counting import SECONDS_A_DAY, CountingRules
+from semrec.events.times import is_position
 from semrec.types import Event, Float1D, Float2D
 
 SAME_INTEREST = 0.12
@@ -44,7 +45,7 @@ def event_weights(
     ConfigError
         An event is of a kind without a weight, or its value or time is no finite number.
     """
-    newest = max((event.time for event in events if event.time is not None), default=0.0)
+    newest = max((seconds for event in events if (seconds := _seconds(event)) is not None), default=0.0)
     weights = np.empty(len(events), np.float32)
     for place, event in enumerate(events):
         if event.kind not in kind_weights:
@@ -55,8 +56,8 @@ def event_weights(
         if event.time is not None and not math.isfinite(event.time):
             raise ConfigError(f"the event on item {event.item_id!r} has the time {event.time}; give seconds.")
         weight = kind_weights[event.kind] * _strength(event, rating_scale)
-        if half_life_days is not None and event.time is not None:
-            weight *= 0.5 ** ((newest - event.time) / SECONDS_A_DAY / half_life_days)
+        if half_life_days is not None and (seconds := _seconds(event)) is not None:
+            weight *= 0.5 ** ((newest - seconds) / SECONDS_A_DAY / half_life_days)
         weights[place] = weight
     return weights
 
@@ -123,11 +124,16 @@ def usable_events(events: Sequence[Event], rules: CountingRules, *, burst_s: flo
             repeats = said in untimed
             untimed.add(said)
         else:
-            repeats = next_time.get(what, math.inf) - event.time <= burst_s
+            repeats = not is_position(event.time) and next_time.get(what, math.inf) - event.time <= burst_s
             next_time[what] = event.time
         if not repeats:
             usable.append(event)
     return usable[::-1]
+
+
+def _seconds(event: Event) -> float | None:
+    """Return the time of an event in unix seconds; None if it is unknown or a position."""
+    return None if event.time is None or is_position(event.time) else event.time
 
 
 def _strength(event: Event, rating_scale: tuple[float, float]) -> float:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numbers
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from semrec.config import MOST_WEIGHT
 from semrec.errors import QueryError
-from semrec.events.counting import CleaningRules, event_fault, glimpse
+from semrec.events.counting import CleaningRules, glimpse
+from semrec.events.event_reader import read_event
+from semrec.events.kinds import USUAL_KIND_NAMES, KindNames
+from semrec.events.times import is_position
+from semrec.plain_values import MisfitError
 from semrec.ranking.cursor import read_cursor
 from semrec.types import Event, Keys
 
@@ -69,8 +73,13 @@ def make_query(
     weights: Mapping[str, float] | None = None,
     explain: bool = True,
     after: str | None = None,
+    kinds: KindNames = USUAL_KIND_NAMES,
 ) -> Query:
     """Return the arguments of `Recommender.recommend` as a query.
+
+    Parameters
+    ----------
+    kinds : the names of kinds.
 
     Raises
     ------
@@ -80,7 +89,7 @@ def make_query(
     return Query(
         text=(text or "").strip() or None,
         user=user,
-        history=read_history(history),
+        history=read_history(history, kinds),
         k=k,
         where=where or {},
         exclude=tuple(exclude),
@@ -110,8 +119,10 @@ def _check_weights(weights: Mapping[str, float]) -> None:
             )
 
 
-def read_history(history: Sequence[str | Event | Mapping[str, Any]]) -> tuple[Event, ...]:
-    """Return a history as events: item ids, `Event`s, or dicts with the fields of `Event`.
+def read_history(
+    history: Sequence[str | Event | Mapping[str, Any]], kinds: KindNames = USUAL_KIND_NAMES
+) -> tuple[Event, ...]:
+    """Return a history as events: item ids, `Event`s, or dicts with usual names of fields.
 
     Raises
     ------
@@ -120,28 +131,28 @@ def read_history(history: Sequence[str | Event | Mapping[str, Any]]) -> tuple[Ev
     """
     if isinstance(history, str):
         raise QueryError(f"a history is a list of items, not one string; write history=[{history!r}].")
-    events = tuple(_event(entry) for entry in history)
     latest = time.time() + CleaningRules().max_ahead_s
-    for place, event in enumerate(events):
-        if fault := event_fault(event) or _time_fault(event.time, latest):
-            raise QueryError(f"history[{place}], item {glimpse(event.item_id)}: {fault}.")
-    return events
+    events = []
+    for place, entry in enumerate(history):
+        try:
+            events.append(_event(entry, kinds))
+        except MisfitError as fault:
+            raise QueryError(f"history[{place}]: {fault}.") from None
+        if fault_of_time := _time_fault(events[-1].time, latest):
+            raise QueryError(f"history[{place}], item {glimpse(events[-1].item_id)}: {fault_of_time}.")
+    return tuple(events)
 
 
 def _time_fault(seconds: float | None, latest: float) -> str | None:
-    if seconds is None or CleaningRules().earliest <= seconds <= latest:
+    if seconds is None or is_position(seconds) or CleaningRules().earliest <= seconds <= latest:
         return None
     return f"the time {seconds:.16g} is not in unix seconds, from 1990 to tomorrow"
 
 
-def _event(entry: str | Event | Mapping[str, Any]) -> Event:
+def _event(entry: str | Event | Mapping[str, Any], kinds: KindNames) -> Event:
     if isinstance(entry, Event):
-        return entry
-    if isinstance(entry, str):
-        return Event(entry)
-    try:
-        return Event(**entry)
-    except TypeError as error:
-        raise QueryError(
-            f"cannot read the history entry {entry!r}: give an item id, or item_id with kind, value and time."
-        ) from error
+        fields: Mapping[str, Any] = asdict(entry)
+    else:
+        fields = entry if isinstance(entry, Mapping) else {"item_id": entry}
+    row = read_event(fields, kinds)
+    return Event(row.item, row.kind, row.value, row.time)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from semrec.config import MOST_WEIGHT
-from semrec.events.counting import MOST_VALUE
+from semrec.events.counting import LONGEST_ID, MOST_VALUE
+from semrec.events.event_reader import read_event
+from semrec.plain_values import MisfitError
 from semrec.ranking.query import MOST_RECOMMENDATIONS
 
 MAX_ID_LENGTH = 512
@@ -25,6 +29,32 @@ Scalar = bool | int | Finite | Word
 MetadataValue = Scalar | Annotated[list[Word], Field(max_length=MAX_IDS)]
 
 
+VALUE = "A rating or a count; below 0: taken back, for instance a return."
+TIME = "Unix time in s, ms, µs or ns; or a date, UTC without a zone; or a position, such as 0, 1, 2."
+
+EventId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00]*$")]
+"""An id of an event, or its kind; as long as files can have it."""
+Time = Annotated[Finite, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
+
+
+def event_fields(given: Any, *, with_user: bool) -> Any:
+    """Return the fields of an event under their own names; their values are read as those of files.
+
+    Raises
+    ------
+    PydanticCustomError
+        It is no event.
+    """
+    if not isinstance(given, Mapping):
+        return given  # pydantic refuses it
+    try:
+        row = read_event(given, with_user=with_user)
+    except MisfitError as fault:
+        raise PydanticCustomError("event", "{fault}", {"fault": str(fault)}) from None
+    fields = {"item_id": row.item, "kind": row.kind, "value": row.value, "time": row.time}
+    return {"user_id": row.user, **fields} if with_user else fields
+
+
 class RequestModel(BaseModel):
     """A request body; unknown fields are refused."""
 
@@ -34,10 +64,15 @@ class RequestModel(BaseModel):
 class HistoryEvent(RequestModel):
     """An event of a session; it is never stored."""
 
-    item_id: Id
-    kind: Name = "view"
-    value: Amount | None = Field(None, description="A rating or a count.")
-    time: Finite | None = Field(None, description="Unix seconds, UTC.")
+    item_id: EventId
+    kind: EventId = "view"
+    value: Amount | None = Field(None, description=VALUE)
+    time: Time | None = Field(None, description=TIME)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, given: Any) -> Any:
+        return event_fields(given, with_user=False)
 
 
 class Bounds(RequestModel):
@@ -168,13 +203,22 @@ class ItemPatchesIn(RequestModel):
 
 
 class EventIn(RequestModel):
-    """An event: what a user did with an item."""
+    """An event: what a user did with an item. The usual names of columns are understood, too."""
 
-    user_id: Id
-    item_id: Id = Field(description="It can be unknown to the index: the event counts once it is indexed.")
-    kind: Name = Field("view", description="view, click, buy, rate, dislike, …")
-    value: Amount | None = Field(None, description="A rating or a count.")
-    time: Finite | None = Field(None, description="Unix seconds, UTC; null: now.")
+    user_id: EventId
+    item_id: EventId = Field(
+        description="It can be unknown to the index: the event counts once it is indexed."
+    )
+    kind: EventId = Field(
+        "view", description="view, click, like, cart, buy, rate, dislike, impression, or a usual name."
+    )
+    value: Amount | None = Field(None, description=VALUE)
+    time: Time | None = Field(None, description=f"{TIME} null: now.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, given: Any) -> Any:
+        return event_fields(given, with_user=True)
 
 
 class EventsIn(RequestModel):

@@ -179,6 +179,7 @@ class EventsOut(ResponseModel):
     examples: dict[str, str] = Field(
         {}, description="The first event of each of these reasons: its place in the request, and its fields."
     )
+    notes: list[str] = Field([], description="What was guessed, in words.")
     again: bool = Field(False, description="The post with this idempotency key was already stored.")
 
 

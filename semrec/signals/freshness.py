@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semrec.errors import ConfigError
-from semrec.events.dates import iso_seconds
+from semrec.events.dates import date_seconds
+from semrec.plain_values import MisfitError
 from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import standard
 from semrec.store.protocol import TEXT, FieldType, Search
@@ -44,13 +45,15 @@ FEWEST_RECENT = 8
 
 
 def seconds_of(value: Value | None) -> float:
-    """Return the unix seconds of an ISO 8601 text, of a year (its first second), or of unix seconds.
+    """Return the unix seconds of a date in a usual spelling, of a year (its first second), or as they are.
 
     NaN when the value is none of these.
     """
     if isinstance(value, str):
-        seconds = iso_seconds(f"{value}-01-01" if YEAR.fullmatch(value) else value)
-        return np.nan if seconds is None else seconds
+        try:
+            return date_seconds(f"{value}-01-01" if YEAR.fullmatch(value) else value)
+        except MisfitError:
+            return np.nan
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LAST_SECOND:
         return np.nan
     if 1 <= value <= LAST_YEAR:

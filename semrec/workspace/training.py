@@ -12,12 +12,14 @@ from semrec.config import EventSettings
 from semrec.errors import ConfigError
 from semrec.events.append_report import AppendReport
 from semrec.events.counting import REASONS, CleaningRules, listed_reasons
+from semrec.events.event_columns import EventMapping
 from semrec.events.interactions import Interactions, build_interactions
-from semrec.indexer.event_mapping import EventMapping
+from semrec.events.kinds import KindNames
 from semrec.indexer.event_source import EventSource, open_events
 from semrec.indexer.rejects import Reject
 from semrec.store.protocol import TEXT
 from semrec.workspace.folder import find_workspace
+from semrec.workspace.loading_notes import loading_notes
 from semrec.workspace.session import OpenWorkspace
 
 if TYPE_CHECKING:
@@ -35,11 +37,13 @@ def add_events(
 ) -> AppendReport:
     """Add events to the event log; see `Recommender.add_events`."""
     find_workspace(workspace.folder)
-    events = open_events(source, mapping or EventMapping(), format=format, on_reject=on_reject)
+    kinds = KindNames.of(workspace.settings.events)
+    events = open_events(source, mapping, format=format, kinds=kinds, on_reject=on_reject)
     if announce:
         announce(events)
     stored = workspace.event_log().append(events)
-    return stored + AppendReport(rejected=dict(events.rejected), examples=events.examples)
+    notes = loading_notes(workspace, events)
+    return stored + AppendReport(rejected=dict(events.rejected), examples=events.examples, notes=notes)
 
 
 def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] | None) -> FitReport:
@@ -77,7 +81,7 @@ def evaluate(
         catalog = catalog_items(index)
         texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
         vectors = stored_vectors(index, manifest, catalog)
-    events = open_events(source, mapping or EventMapping())
+    events = open_events(source, mapping, kinds=KindNames.of(workspace.settings.events))
     interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
     if interactions.shortage:
         raise ConfigError(f"nothing can be learned: {interactions.shortage}.")

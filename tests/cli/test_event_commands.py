@@ -21,7 +21,7 @@ def test_events_are_added_once(bare, files):
 def test_events_as_json(bare, files):
     status, out, _ = invoke("events", files / "events.csv", "-w", bare, "--json")
     assert status == 0
-    nothing = {"rejected": {}, "left_out": {}, "examples": {}}
+    nothing = {"rejected": {}, "left_out": {}, "examples": {}, "notes": []}
     assert json.loads(out) == {"added": N_EVENTS, "repeated": 0, **nothing}
 
 
@@ -66,7 +66,7 @@ def test_invalid_rows_are_counted_and_listed(bare, tmp_path, strict, expected):
         'rejected 1: "item" is missing',
         'rejected 2: "rating" is NaN or infinite',
         'rejected 1: "rating" is not a number',
-        'rejected 1: "time" is neither unix time nor an ISO date',
+        'rejected 1: "time" is neither a unix time nor a date in a usual spelling',
     ):
         assert reason in one_line(err)
     assert "rejected-events.jsonl" in one_line(err)
@@ -109,7 +109,7 @@ def test_a_missing_source(bare, tmp_path):
 
 ODD = """user,item,kind,value,time
 mallory,1-1,buy,2,1600000000
-mallory,1-2,purchase,,1600000000
+mallory,1-2,sniff,,1600000000
 ann,1-1,view,,1e300
 ann,1-2,view,,1600000000
 """
@@ -130,14 +130,64 @@ def users_and_items(events):
 def test_what_does_not_count_is_told_at_once(bare, tmp_path):
     _, _, err = invoke("events", write(tmp_path, ODD), "-w", bare)
     assert (
-        "stored, but not counted, 1: kind has no weight; first user 'mallory', item '1-2', kind 'purchase', "
-        "time 1600000000 [kinds with a weight: buy, click, dislike, rate, view]"
+        "stored, but not counted, 1: kind has no weight; first user 'mallory', item '1-2', kind 'sniff', "
+        "time 1600000000 [kinds with a weight: buy, cart, click, dislike, like, rate, view]"
     ) in one_line(err)
     assert (
         "stored, but not counted, 1: time is not in unix seconds, from 1990 to tomorrow; first user 'ann', "
         "item '1-1', kind 'view', time 1e+300"
     ) in one_line(err)
     assert "added 4 events" in one_line(err)
+
+
+RETAIL_ROCKET = """timestamp,visitorid,event,itemid,transactionid
+1433221332117,257597,view,1-1,
+1433224214164,992329,addtocart,1-2,
+1433221999827,111016,transaction,gone,4000
+1433221955914,483717,sniff,gone,
+"""
+
+
+def test_kinds_are_taken_by_their_usual_names_and_unknown_ones_get_a_line_that_works(
+    bare, tmp_path, monkeypatch
+):
+    source = write(tmp_path, RETAIL_ROCKET)
+    report = as_json("events", source, "-w", bare)
+    renamed, unknown, items = report["notes"][:2], report["notes"][2], report["notes"][3]
+    assert renamed == [
+        'kind "addtocart" is taken as "cart": 1 events',
+        'kind "transaction" is taken as "buy": 1 events',
+    ]
+    assert 'kinds without a weight do not count: "sniff" (1 events). This gives them one: export ' in unknown
+    assert items == "1 of 3 items are not in the catalog: their events count once they are indexed."
+    assert one_line(unknown) in one_line(invoke("events", source, "-w", bare)[2])
+    name, _, value = unknown.partition("export ")[2].partition("=")
+    monkeypatch.setenv(name, value.strip("'"))
+    assert as_json("events", "--list", "--left-out", "-w", bare)["events"] == []
+
+
+def test_items_that_are_all_unknown_point_to_the_id_column(bare, tmp_path):
+    source = write(tmp_path, "user,item\na,x\nb,y\nc,z\n")
+    assert as_json("events", source, "-w", bare)["notes"] == [
+        "3 of 3 items are not in the catalog: wrong id column?"
+    ]
+
+
+def test_dates_in_two_ways_are_refused_with_advice_that_works(bare, tmp_path):
+    source = write(tmp_path, "user,item,date\na,1-1,03/04/2022\n")
+    status, _, err = invoke("events", source, "-w", bare)
+    assert status == 2
+    assert "--time-format '%d/%m/%Y'" in one_line(err)
+    assert invoke("events", source, "-w", bare, "--time-format", "%d/%m/%Y")[0] == 0
+    (event,) = as_json("events", "--list", "-w", bare)["events"]
+    assert event["time"] == 1_648_944_000.0
+
+
+def test_a_rating_can_mean_not_rated(bare, tmp_path):
+    source = write(tmp_path, "user,item,rating\na,1-1,0\na,1-2,8\n")
+    assert invoke("events", source, "-w", bare, "--unrated", "0")[0] == 0
+    events = as_json("events", "--list", "-w", bare)["events"]
+    assert [(event["kind"], event["value"]) for event in events] == [("view", None), ("rate", 8.0)]
 
 
 def test_a_value_that_is_too_large_is_a_rejected_row(bare, tmp_path):
@@ -165,7 +215,7 @@ def test_stored_events_are_listed(odd):
         {
             "user_id": "mallory",
             "item_id": "1-2",
-            "kind": "purchase",
+            "kind": "sniff",
             "value": None,
             "time": 1.6e9,
             "left_out": "kind has no weight",

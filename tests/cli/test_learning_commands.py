@@ -249,7 +249,7 @@ def test_nothing_to_evaluate_is_one_line(bare, tmp_path, rows, reason):
 
 def test_evaluate_tells_what_it_leaves_out(loaded, tmp_path):
     rows = [(user, item, "view", "", at) for user, item, at in event_rows()]
-    rows += [("mallory", "1-1", "buy", "1e20", START), ("ann", "1-1", "purchase", "", START)]
+    rows += [("mallory", "1-1", "buy", "1e20", START), ("ann", "1-1", "sniff", "", START)]
     source = write(tmp_path, events_text(rows, "user,item,kind,value,time"))
     status, _, err = invoke("evaluate", source, "-w", loaded, "--no-baselines")
     assert status == 0

@@ -11,9 +11,10 @@ VIEW, RATE = 1, 0
 
 
 def coded(*rows):
-    """Return coded events of one user and one item from rows of kind, value and time."""
+    """Return coded events of one user and one item from rows of kind, value and seconds after a start."""
     schema = {"kind": pl.Int32, "value": pl.Float32, "time": pl.Float64}
     frame = pl.DataFrame(rows, schema=schema, orient="row").with_row_index("row")
+    frame = frame.with_columns(pl.col("time") + 1.6e9)
     return frame.with_columns(user=pl.lit(0, pl.Int32), item=pl.lit(0, pl.Int32))
 
 

@@ -149,7 +149,7 @@ def test_a_later_event_of_the_other_sign_takes_earlier_ones_back():
 def test_impossible_times_and_values_are_counted():
     nan = float("nan")
     found = build(
-        ("a", "x", "view", None, nan), ("a", "x", "view", None, -5.0), ("a", "x", "view", None, 5.0),
+        ("a", "x", "view", None, nan), ("a", "x", "view", None, -5.0), ("a", "x", "view", None, 5e8),
         ("a", "x", "view", None, NOW + 2 * DAY), ("a", "x", "view", nan), ("a", "x", "view", float("inf")),
         ("a", "y", "view", None, NOW + DAY / 2), (None, "x"), ("a", ""),
     )  # fmt: skip

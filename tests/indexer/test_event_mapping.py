@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from semrec.errors import CatalogError, ConfigError
-from semrec.indexer.event_mapping import EventMapping, resolve_events
+from semrec.events.event_columns import EventMapping
+from semrec.events.kinds import USUAL_KIND_NAMES
+from semrec.indexer.event_mapping import resolve_events
 
 
 def resolved(columns, rows=(), **given):
-    return resolve_events(EventMapping(**given), columns, rows, "x.csv")
+    mapping, _, notes = resolve_events(EventMapping(**given), columns, rows, "x.csv", USUAL_KIND_NAMES)
+    return mapping, notes
 
 
 @pytest.mark.parametrize(
@@ -41,34 +44,65 @@ def test_the_kind_of_rows_without_one(column, default_kind, kinds):
 
 
 @pytest.mark.parametrize(
-    ("times", "unit"),
+    ("columns", "rows", "kind"),
     [
-        ([1_600_000_000], "s"),
-        ([99_999_999_999], "s"),
-        ([1_600_000_000_000], "ms"),
-        ([99_999_999_999_999], "ms"),
-        ([1_600_000_000_000_000], "us"),
-        ([1_600_000_000_000_000_000], "ns"),
-        ([0, 1_600_000_000_000, 1_600_000_000_001], "ms"),
-        (["1600000000000"], "ms"),
-        ([-1_600_000_000_000], "ms"),
+        (("user", "item", "event", "type"), [{"event": "Order Completed", "type": "track"}], "event"),
+        (("user", "item", "event", "type"), [{"event": "interaction", "type": "click"}], "type"),
+        (("USER_ID", "ITEM_ID", "EVENT_TYPE"), [{"EVENT_TYPE": "Watch"}], "EVENT_TYPE"),
+        (("FeedbackType", "UserId", "ItemId"), [{"FeedbackType": "read"}], "FeedbackType"),
+        (("user", "item", "type"), [{"type": "paperback"}], None),
+        (("user", "item", "behavior"), [{"behavior": "1"}], "behavior"),
     ],
 )
-def test_the_unit_of_times_is_guessed_from_the_median(times, unit):
-    mapping, notes = resolved(("user", "item", "time"), [{"time": time} for time in times])
-    assert mapping.time_unit == unit
-    assert f"time: numbers are unix time in {unit} (guessed)" in notes
+def test_the_kind_is_the_column_with_usual_kinds(columns, rows, kind):
+    mapping, notes = resolved(columns, rows)
+    assert mapping.kind == kind
+    assert kind or 'kind: "type" holds no usual kind; name it with --kind if it is one' in notes
 
 
-def test_dates_need_no_unit():
-    mapping, notes = resolved(("user", "item", "time"), [{"time": "2020-09-13"}])
-    assert mapping.time_unit == "s"
-    assert not any("unix time" in note for note in notes)
+@pytest.mark.parametrize(
+    ("columns", "item", "value"),
+    [
+        (("USER_ID", "ITEM_ID", "EVENT_VALUE"), "ITEM_ID", "EVENT_VALUE"),
+        (("user_id", "asin", "parent_asin", "rating"), "parent_asin", "rating"),
+        (("customer_id", "product_id", "quantity", "price"), "product_id", "quantity"),
+    ],
+)
+def test_items_and_values_of_known_layouts(columns, item, value):
+    mapping, _ = resolved(columns)
+    assert (mapping.item, mapping.value) == (item, value)
 
 
-def test_a_given_unit_stays():
-    mapping, _ = resolved(("user", "item", "time"), [{"time": 1_600_000_000_000}], time_unit="s")
-    assert mapping.time_unit == "s"
+@pytest.mark.parametrize("money", ["amount", "price", "Revenue", "total_price"])
+def test_money_is_no_value_unless_it_is_named(money):
+    mapping, notes = resolved(("user", "item", money))
+    assert mapping.value is None
+    assert f'value: "{money}" is money, which is no weight; name it with --value to use it' in notes
+    assert resolved(("user", "item", money), value=money)[0].value == money
+
+
+def test_seconds_watched_are_a_share_where_the_duration_is_known():
+    mapping, notes = resolved(("user", "video_id", "play_duration", "video_duration"))
+    assert (mapping.value, mapping.duration) == ("play_duration", "video_duration")
+    assert 'value: column "play_duration", as the share of "video_duration", from 0 to 1 (guessed)' in notes
+    mapping, notes = resolved(("user", "item", "dwell_time"))
+    assert (mapping.value, mapping.duration) == ("dwell_time", None)
+    assert resolved(("user", "item", "rating", "duration"))[0].duration is None
+
+
+def test_how_times_are_written_is_guessed_from_the_column():
+    rows = [{"time": time} for time in range(3)]
+    _, times, notes = resolve_events(EventMapping(), ("user", "item", "time"), rows, "x", USUAL_KIND_NAMES)
+    assert times.unit == "position"
+    assert "time: numbers are positions, which give an order without a clock (guessed)" in notes
+
+
+def test_a_given_format_stays():
+    given = EventMapping(time_format="ms")
+    rows = [{"time": 1_600_000_000}]
+    _, times, notes = resolve_events(given, ("user", "item", "time"), rows, "x", USUAL_KIND_NAMES)
+    assert times.unit == "ms"
+    assert not any("unix" in note for note in notes)
 
 
 def test_missing_columns_and_unknown_units_are_an_error():
@@ -76,5 +110,5 @@ def test_missing_columns_and_unknown_units_are_an_error():
         resolved(("user", "thing"))
     with pytest.raises(CatalogError, match='there is no column "c"'):
         resolved(("user", "item"), time="c")
-    with pytest.raises(ConfigError, match="unknown time unit 'days'; there are s, ms, us, ns"):
-        resolved(("user", "item"), time_unit="days")
+    with pytest.raises(ConfigError, match="unknown time format 'days'; there are s, ms, us, ns, position"):
+        resolved(("user", "item"), time_format="days")

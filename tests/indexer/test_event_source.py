@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from semrec.errors import CatalogError, ConfigError
+from semrec.events.event_columns import EventMapping
 from semrec.events.log import AppendReport, EventLog
-from semrec.indexer.event_mapping import EventMapping
 from semrec.indexer.event_source import open_events
 
 ROWS = [
@@ -80,7 +80,7 @@ def test_columns_can_be_named(tmp_path):
     mapping = EventMapping(user="who", item="what", kind="how", value="n", time="at")
     found, source = read(path, mapping)
     assert found == [("u", "i", "click", 3.0, 1.6e9)]
-    assert source.mapping.time_unit == "ms"
+    assert "time: numbers are unix time in ms (guessed)" in source.notes
     assert read(path, EventMapping("who", "what", default_kind="buy"))[0] == [("u", "i", "buy", None, None)]
 
 
@@ -158,8 +158,8 @@ def test_missing_columns_are_an_error(tmp_path):
     other.write_text("user,item\n1,2\n")
     with pytest.raises(CatalogError, match='there is no column "user", "item"'):
         open_events([other, path])
-    with pytest.raises(ConfigError, match="unknown time unit"):
-        open_events(other, EventMapping(time_unit="days"))
+    with pytest.raises(ConfigError, match="unknown time format"):
+        open_events(other, EventMapping(time_format="days"))
 
 
 def test_an_iterator_is_read_once():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 
 from semrec.events.batches import EventRow, Post
+from semrec.events.kinds import KindNames, renamed_in_words
 from semrec.events.stored_events import EventChoice
 from semrec.service.app_state import StateDep
 from semrec.service.auth import WRITE
@@ -38,9 +40,14 @@ async def post_events(
 
     An event without a time gets the time of its arrival. An event that is already stored changes nothing.
     """
-    now = time.time()
+    now, kinds = time.time(), KindNames.of(state.settings.events)
     rows: list[EventRow] = [
-        (event.user_id, event.item_id, event.kind, event.value, now if event.time is None else event.time)
+        (
+            event.user_id,
+            event.item_id,
+            *kinds.apply(event.kind, event.value),
+            now if event.time is None else event.time,
+        )
         for event in body.events
     ]
     digest = hashlib.blake2b(await request.body(), digest_size=16).hexdigest()
@@ -54,7 +61,8 @@ async def post_events(
         state.metrics.events.labels("repeated").inc(report.repeated)
         state.metrics.events.labels("rejected").inc(sum(report.rejected.values()))
         state.metrics.events.labels("left_out").inc(sum(report.left_out.values()))
-    return EventsOut(**report.to_dict(), again=result.again)
+    notes = renamed_in_words(kinds.renamed(event.kind for event in body.events))
+    return EventsOut(**replace(report, notes=notes).to_dict(), again=result.again)
 
 
 @router.delete("/events")

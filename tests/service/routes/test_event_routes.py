@@ -36,6 +36,7 @@ def test_an_event_counts_in_the_next_answer_of_its_user(serve):
             "rejected": {},
             "left_out": {},
             "examples": {},
+            "notes": [],
             "again": False,
         }
         assert like_it in ids(client.post("/recommend", json={"user": "ann", "k": 2}))
@@ -119,16 +120,28 @@ def test_a_value_that_is_too_large_is_refused_with_its_place(serve, shop, value)
     client = serve()
     refused = post(client, event("ann", "r1"), event("mallory", "r1", kind="buy", value=value))
     message = error(refused, 422, "bad_request")
-    assert "events.1.value" in message
-    assert "1000000" in message
+    assert 'events.1: "value" is too large: the limit is 1,000,000' in message
     history = [{"item_id": "r1", "value": value}]
     message = error(client.post("/recommend", json={"history": history}), 422, "bad_request")
     assert "history.0" in message
-    history = ["r1", {"item_id": "r1", "time": 1.6e12}]
+    history = ["r1", {"item_id": "r1", "time": 5e8}]
     message = error(client.post("/recommend", json={"history": history}), 422, "bad_query")
-    assert "history[1], item 'r1': the time 1600000000000 is not in unix seconds" in message
+    assert "history[1], item 'r1': the time 500000000 is not in unix seconds" in message
     with EventLog.open(shop) as log:
         assert log.count() == 0
+
+
+def test_events_have_the_names_and_values_that_files_have(serve, shop):
+    client = serve()
+    odd = {"user": 7, "sku": "r1", "event": "Purchase", "quantity": "2", "timestamp": 1_600_000_000_000}
+    answer = post(client, odd, event("7", "r1", kind="buy", value=2, time="2020-09-13T12:26:40Z")).json()
+    assert (answer["added"], answer["repeated"]) == (1, 1)
+    assert answer["notes"] == ['kind "Purchase" is taken as "buy": 1 events']
+    with EventLog.open(shop) as log:
+        assert log.history("7") == [Event("r1", "buy", 2.0, 1.6e9)]
+    history = [{"item": "r1", "event": "purchase"}, {"item_id": "g1", "kind": "Impression"}]
+    assert "r2" in ids(client.post("/recommend", json={"history": history, "k": 1}))
+    error(post(client, event("a", "r1", usr="b")), 422, "bad_request")
 
 
 def test_events_that_do_not_count_are_reported_at_once(serve):
@@ -136,8 +149,8 @@ def test_events_that_do_not_count_are_reported_at_once(serve):
     answer = post(
         client,
         event("ann", "r1", time=1.6e9),
-        event("ann", "r1", kind="Click", time=1.6e9),
-        event("ann", "r1", time=1.6e12),
+        event("ann", "r1", kind="Sniff", time=1.6e9),
+        event("ann", "r1", time=5e8),
     ).json()
     assert (answer["added"], answer["rejected"]) == (3, {})
     assert answer["left_out"] == {
@@ -145,16 +158,17 @@ def test_events_that_do_not_count_are_reported_at_once(serve):
         "time is not in unix seconds, from 1990 to tomorrow": 1,
     }
     assert answer["examples"]["kind has no weight"] == (
-        "events.1: kind 'Click', time 1600000000 [kinds with a weight: buy, click, dislike, rate, view]"
+        "events.1: kind 'sniff', time 1600000000 "
+        "[kinds with a weight: buy, cart, click, dislike, like, rate, view]"
     )
     assert "events.2: " in answer["examples"]["time is not in unix seconds, from 1990 to tomorrow"]
 
 
 def test_a_user_without_events_that_count_is_told_why(serve):
     client = serve()
-    post(client, event("ann", "r1", kind="purchase"))
+    post(client, event("ann", "r1", kind="sniff"))
     note = note_for(client, "ann")
-    assert "kind has no weight: 1, for instance item 'r1', kind 'purchase'" in note
+    assert "kind has no weight: 1, for instance item 'r1', kind 'sniff'" in note
     assert client.get("/users/ann").json()["left_out"] == {"kind has no weight": 1}
 
 
