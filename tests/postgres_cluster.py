@@ -17,7 +17,13 @@ import sqlalchemy as sa
 from semrec.events.log import EventLog
 
 VARIABLE = "SEMREC_TEST_POSTGRES_URL"
-TABLES = ("semrec_events", "semrec_receipts", "semrec_preferences", "semrec_changes")
+TABLES = (
+    "semrec_events",
+    "semrec_receipts",
+    "semrec_preferences",
+    "semrec_changes",
+    "semrec_deleted_items",
+)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from semrec.encoder.encoder import Encoder
+from semrec.events.deleted_items import DeletedItems
 from semrec.indexer.build_steps import AHEAD, build_generation
 from semrec.indexer.compare import BATCH_ITEMS, CatalogComparison, Compared
 from semrec.indexer.deletion import keys_to_delete
@@ -54,6 +55,7 @@ class Change(Protocol):
 
     index: EditableIndex
     manifest: Manifest
+    memory: DeletedItems
 
     def commit(self, manifest: Manifest) -> None:
         """Store the manifest after the change."""
@@ -186,9 +188,11 @@ class _Update:
             index.add_fields(indexed_fields(new_fields, manifest.fields))
             manifest = replace(manifest, fields={**manifest.fields, **new_fields})
         if len(differing):
-            manifest = write_items(index, manifest, self.encoder, differing).manifest
+            written = write_items(index, manifest, self.encoder, differing, memory=change.memory)
+            manifest = written.manifest
         if len(deleted):
-            manifest = delete_items(index, manifest, _item_ids(index, deleted)).manifest
+            ids = _item_ids(index, deleted)
+            manifest = delete_items(index, manifest, ids, change.memory).manifest
         change.commit(manifest)
         return self._report(self.current.number, manifest, len(deleted))
 

@@ -16,8 +16,10 @@ import numpy as np
 
 from semrec.encoder.encoder import Encoder
 from semrec.errors import CatalogError, shown
+from semrec.events.deleted_items import DeletedItems
 from semrec.indexer.compare import BATCH_ITEMS, ChangeKind, Compared, compare, find_records, still_set_aside
 from semrec.indexer.item_points import item_points, split_items, with_learned_vectors
+from semrec.indexer.learned_vectors import keep_learned, with_kept_vectors
 from semrec.indexer.patch import patched
 from semrec.indexer.read_items import new_fields, read_ids
 from semrec.indexer.streams import in_batches
@@ -45,6 +47,7 @@ def write_items(
     encoder: Callable[[], Encoder],
     items: Iterable[Item],
     before_write: Callable[[Sequence[Item]], object] = lambda batch: None,
+    memory: DeletedItems | None = None,
 ) -> Written:
     """Write items into an open generation; unchanged items are not written.
 
@@ -57,6 +60,7 @@ def write_items(
     encoder : loads the encoder of the manifest; called only if there is a text to encode.
     items : as returned by `read_items`.
     before_write : called with each batch of items, after all checks and before any of them is written.
+    memory : items that were deleted since the fit get back what the models knew of them; None: they are new.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def write_items(
     n_passages = 0
     for batch in in_batches(items, BATCH_ITEMS):
         compared = compare(batch, index, manifest)
-        points = _encoded([one for one in compared if one.needs_encoding], index, manifest, encoder)
+        points = _encoded([one for one in compared if one.needs_encoding], index, manifest, encoder, memory)
         manifest = _write(compared, points, index, manifest, partial(before_write, batch))
         n_passages += sum(len(point.record.passages) for point in points)
         n_passages -= sum(len(one.record.passages) for one in compared if one.needs_encoding and one.record)
@@ -112,15 +116,27 @@ def patch_items(
     return Written(_counted(manifest, index, report, 0), report)
 
 
-def delete_items(index: EditableIndex, manifest: Manifest, item_ids: Iterable[str]) -> Written:
-    """Delete items from an open generation; the caller stores the manifest of the result."""
+def delete_items(
+    index: EditableIndex, manifest: Manifest, item_ids: Iterable[str], memory: DeletedItems | None = None
+) -> Written:
+    """Delete items from an open generation; the caller stores the manifest of the result.
+
+    Parameters
+    ----------
+    index, manifest : the generation.
+    item_ids : of the items; some may be unknown.
+    memory : keeps what the models of `fit` know of the items; None: it is not kept.
+    """
     ids = read_ids(item_ids)
     deleted: dict[str, None] = {}
     n_passages = 0
     for batch in in_batches(ids, BATCH_ITEMS):
         records = [record for record in find_records(index, item_keys(batch)) if record]
         if records:
-            index.delete(item_keys(record.item_id for record in records))
+            keys = item_keys(record.item_id for record in records)
+            if memory:
+                keep_learned(memory, index.points(keys), manifest)
+            index.delete(keys)
             deleted |= dict.fromkeys(record.item_id for record in records)
             n_passages += sum(len(record.passages) for record in records)
     unknown = tuple(item_id for item_id in ids if item_id not in deleted)
@@ -179,7 +195,11 @@ def _with_other_metadata(compared: Sequence[Compared]) -> list[Record]:
 
 
 def _encoded(
-    compared: Sequence[Compared], index: EditableIndex, manifest: Manifest, encoder: Callable[[], Encoder]
+    compared: Sequence[Compared],
+    index: EditableIndex,
+    manifest: Manifest,
+    encoder: Callable[[], Encoder],
+    memory: DeletedItems | None,
 ) -> list[Point]:
     """Return the points of items with a new text.
 
@@ -196,7 +216,9 @@ def _encoded(
             raise CatalogError(f"item {shown(item.item_id)}: {fault}")
     vectors = encoder().encode_documents(batch.flat_passages)
     points = item_points(batch, vectors, manifest)
-    return with_learned_vectors(points, manifest, [one.record for one in compared], index)
+    records = [one.record for one in compared]
+    points = with_learned_vectors(points, manifest, records, index)
+    return with_kept_vectors(memory, points, records, manifest) if memory else points
 
 
 def _counted(manifest: Manifest, index: EditableIndex, report: ChangeReport, n_passages: int) -> Manifest:

@@ -182,7 +182,9 @@ def put_items(workspace: OpenWorkspace, items: Iterable[Item | Mapping[str, Any]
         read = read_items(items, change.manifest, workspace.settings.index.max_text_bytes)
         load = partial(workspace.encoders.of, change.manifest)
         with LazyEncoder(load, workspace.settings) as encoder:
-            written = write_items(change.index, change.manifest, encoder, read, change.journal.put)
+            written = write_items(
+                change.index, change.manifest, encoder, read, change.journal.put, change.memory
+            )
         change.commit(replace(written.manifest, journal=change.journal.last()))
     workspace.follow_change(change)
     workspace.tidy(len(read))
@@ -206,7 +208,7 @@ def delete_items(workspace: OpenWorkspace, item_ids: Iterable[str]) -> ChangeRep
     possible = [item_id for item_id in ids if is_item_id(item_id)]
     with workspace.change() as change:
         until = change.journal.delete(possible)
-        deleted = delete_from(change.index, change.manifest, ids)
+        deleted = delete_from(change.index, change.manifest, ids, change.memory)
         change.commit(replace(deleted.manifest, journal=until))
     workspace.follow_change(change)
     workspace.tidy(len(ids))

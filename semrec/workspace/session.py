@@ -37,6 +37,7 @@ from semrec.workspace.own_store import open_own_store, wanted_workspace
 from semrec.workspace.renewal import Renewal
 
 if TYPE_CHECKING:
+    from semrec.events.deleted_items import DeletedItems
     from semrec.events.item_changes import ChangeJournal
     from semrec.events.log import EventLog
 
@@ -267,6 +268,7 @@ class OpenWorkspace:
     @contextmanager
     def change(self) -> Iterator[Change]:
         """Change items of the generation that answers, after the changes it has missed; one at a time."""
+        from semrec.events.deleted_items import DeletedItems
         from semrec.events.item_changes import ChangeJournal
 
         self.remove_dead_builds()
@@ -276,7 +278,8 @@ class OpenWorkspace:
                 handle.generation.index.require_writable()  # before the journal takes a change
                 index = WriteGate(self.live_index, handle)
                 manifest = self.catch_up(journal, index, handle.generation.number)
-                change = Change(handle, index, manifest, journal, self.store(), self.settings)
+                memory = DeletedItems(self.event_log())
+                change = Change(handle, index, manifest, journal, self.store(), self.settings, memory)
                 change.commit(manifest)
                 yield change
 
@@ -365,6 +368,7 @@ class Change:
     index : where to write; each write waits for the reads of answers.
     manifest : as it is stored.
     journal : where to note a change before it is made.
+    memory : what the models of `fit` know of deleted items.
     """
 
     handle: IndexHandle
@@ -373,6 +377,7 @@ class Change:
     journal: ChangeJournal
     store: Store
     settings: Settings
+    memory: DeletedItems
 
     def commit(self, manifest: Manifest) -> None:
         """Store the manifest after a change, and read again what answers keep in memory of the items."""

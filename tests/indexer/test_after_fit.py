@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from club_shop import club_catalog, ids, open_shop, predicted_factors, stored
 from toy import ToyEncoder
 
@@ -43,6 +44,50 @@ def test_a_new_item_gets_the_factors_of_its_text_and_a_changed_one_keeps_its_own
         np.testing.assert_array_equal(changed["collaborative"], own["collaborative"])
         np.testing.assert_array_equal(changed["popularity"], own["popularity"])
         assert not np.array_equal(changed["text"], own["text"])
+
+
+def assert_learned_are_equal(vectors, expected):
+    for name in ("collaborative", "popularity"):
+        np.testing.assert_array_equal(vectors[name], expected[name])
+    for part in ("indices", "values"):
+        np.testing.assert_array_equal(
+            getattr(vectors["item_item"], part), getattr(expected["item_item"], part)
+        )
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_an_item_that_comes_back_has_what_was_learned_of_it(own_fitted, reopened):
+    gone = [item for item in club_catalog() if item.item_id in ("1-2", "3-4")]
+    with open_shop(own_fitted) as shop:
+        learned = stored(shop)
+        shop.delete_items([item.item_id for item in gone])
+        if reopened:
+            shop.close()
+        shop.put_items([*gone, LATER])
+        after = stored(shop)
+        for item in gone:
+            assert_learned_are_equal(after[item.item_id].vectors, learned[item.item_id].vectors)
+        check_new(shop, after["later"])
+        assert "1-2" in ids(shop.recommend(history=["1-1", "1-3"], k=10))
+
+
+def test_an_item_that_a_catalog_left_out_comes_back_as_it_was(own_fitted):
+    catalog = club_catalog()
+    with open_shop(own_fitted) as shop:
+        learned = stored(shop)
+        assert shop.index(catalog[1:], sync=True).n_deleted == 1
+        assert shop.index(catalog, sync=True).n_added == 1
+        back = catalog[0].item_id
+        assert_learned_are_equal(stored(shop)[back].vectors, learned[back].vectors)
+
+
+def test_another_fit_knows_nothing_of_what_was_deleted(own_fitted):
+    gone = club_catalog()[12]
+    with open_shop(own_fitted) as shop:
+        shop.delete_items([gone.item_id])
+        shop.fit(seed=5)
+        shop.put_items([gone])
+        check_new(shop, stored(shop)[gone.item_id])
 
 
 def check_new(shop, point):
