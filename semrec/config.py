@@ -183,6 +183,11 @@ class EventSettings(SettingsGroup):
         description="Lowest and highest rating; below the middle a rating counts against. None: `fit` "
         "guesses it from the ratings; before, 1 to 5.",
     )
+    undamped_kinds: tuple[str, ...] = Field(
+        (),
+        description="Kinds whose values count as they are. Values of other kinds are damped by "
+        "log2(1 + value): 1 counts 1, 10 counts 3.5, 10,000 counts 13.3.",
+    )
     half_life_days: float | None = Field(
         None, gt=0, description="Age at which an event counts half. None: age does not matter."
     )

@@ -23,10 +23,12 @@ from semrec.events.frame import (
     is_impossible_value,
     is_long,
 )
-from semrec.events.rating_scale import COMMON_SCALES, RatingScale, guess_scale
+from semrec.events.rating_scale import COMMON_SCALES, UNRATED, RatingScale, guess_scale
 from semrec.types import Plain
 
 IS_RATING = pl.col("kind") == 0
+VIEW_CODE = 1
+"""The code of the kind `view`, see `semrec.events.codes`."""
 
 Row: TypeAlias = Mapping[str, Any]
 """One event: the values of an event frame, or the numbers of coded events, by column."""
@@ -129,24 +131,40 @@ class Sieve:
         return {unknown[code]: count for code, count in counts.iter_rows()}
 
     def drop_outside_scale(self, given: RatingScale | None) -> tuple[RatingScale | None, list[str]]:
-        """Leave out ratings outside the scale; return the scale, and a note if it was guessed."""
+        """Leave out ratings outside the scale; return the scale, and notes on what was guessed.
+
+        Ratings of 0 on a scale that begins above it are views.
+        """
         ratings = self.events.filter(IS_RATING)["value"].drop_nulls().to_numpy()
         if len(ratings) == 0:
             return given, []
         scale = given or guess_scale(ratings)
+        notes = self._unrated_as_views(scale)
         self.drop("outside_scale", IS_RATING & ~pl.col("value").is_between(*scale))
         if given:
-            return scale, []
+            return scale, notes
         how = "guessed" if scale in COMMON_SCALES else "guessed: the lowest and the highest rating"
-        return scale, [f"rating scale: {scale[0]:g} to {scale[1]:g} ({how})"]
+        return scale, [f"rating scale: {scale[0]:g} to {scale[1]:g} ({how})", *notes]
+
+    def _unrated_as_views(self, scale: RatingScale) -> list[str]:
+        """Make views of the ratings that say "not rated", and return the note on them."""
+        is_unrated = IS_RATING & (pl.col("value") == UNRATED)
+        n_unrated = len(self.events.filter(is_unrated)) if scale[0] > UNRATED else 0
+        if not n_unrated:
+            return []
+        self.events = self.events.with_columns(
+            kind=pl.when(is_unrated).then(pl.lit(VIEW_CODE, pl.Int32)).otherwise("kind"),
+            value=pl.when(~is_unrated.fill_null(False)).then("value"),
+        )
+        return [f'{n_unrated:,} ratings of {UNRATED:g} say "not rated", and count as views (guessed)']
 
     def drop_repeats(self, rules: CleaningRules) -> None:
         """Leave out repeated events and changed ratings, and order the events by user, item and time.
 
         Events without a time are the oldest. Of two events of the same user, item and kind, the earlier one
         is left out if the next follows within `burst_s` seconds; if neither has a time, if their values are
-        equal; and always if they are ratings. Positions are no seconds. For one user and one item, with
-        `burst_s` = 10:
+        equal; and always if they are ratings. A return repeats no purchase. Positions are no
+        seconds. For one user and one item, with `burst_s` = 10:
 
         ===  ====  =====  ====  ==================================================
         row  kind  value  time
@@ -170,7 +188,9 @@ class Sieve:
         is_followed = pl.all_horizontal(
             pl.col(name) == pl.col(name).shift(-1) for name in ("user", "item", "kind")
         )
+        is_returned = pl.col("value").fill_null(1.0) < 0
         is_soon = pl.col("time").shift(-1) - pl.col("time") <= rules.burst_s
+        is_soon &= is_returned == is_returned.shift(-1)
         self.drop("burst", is_followed & is_soon & ~has_position())
         self.drop("superseded", IS_RATING & is_followed)
         self.events = self.events.sort("user", "item", "time", "row")

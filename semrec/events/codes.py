@@ -9,13 +9,13 @@ import polars as pl
 from semrec.events.cleaning import Row, Sieve
 from semrec.events.counting import CleaningRules, in_words
 from semrec.events.frame import ITEM, KIND, TIME, USER, VALUE
-from semrec.events.kinds import RATE
+from semrec.events.kinds import RATE, VIEW
 from semrec.types import Event
 
 NO_EVENTS = pl.DataFrame(
     schema={"user": pl.Int32, "item": pl.Int32, "kind": pl.Int32, "value": pl.Float32, "time": pl.Float64}
 )
-"""The table of coded events, without events. The code of the kind `rate` is 0."""
+"""The table of coded events, without events. The codes of the kinds `rate` and `view` are 0 and 1."""
 
 
 class Vocabulary:
@@ -54,7 +54,7 @@ class EventCodes:
     """
 
     def __init__(self, items: Sequence[str] | None) -> None:
-        self.users, self.items, self.kinds = Vocabulary(), Vocabulary(items or ()), Vocabulary([RATE])
+        self.users, self.items, self.kinds = Vocabulary(), Vocabulary(items or ()), Vocabulary([RATE, VIEW])
         self.n_known_items = None if items is None else len(self.items.codes)
         self.n_events = 0
         self.dropped: dict[str, int] = {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from semrec.config import SHOWN_KINDS, EventSettings
-from semrec.events.kinds import KindNames
+from semrec.events.kinds import RATE, KindNames
 from semrec.events.times import is_position
 from semrec.types import Event
 
@@ -107,10 +107,19 @@ class CountingRules:
             return "impossible_value"
         if event.kind not in self.kind_weights:
             return "unknown_kind"
-        if value is not None and event.kind == "rate" and self.rating_scale is not None:
+        if value is not None and event.kind == RATE and self.rating_scale is not None:
             low, high = self.rating_scale
-            return None if low <= value <= high else "outside_scale"
+            return None if low <= value <= high or self.is_unrated(event) else "outside_scale"
         return None
+
+    def is_unrated(self, event: Event) -> bool:
+        """Return whether an event is a rating that says "not rated": 0 where the scale begins above it."""
+        return (
+            event.kind == RATE
+            and event.value == 0
+            and self.rating_scale is not None
+            and self.rating_scale[0] > 0
+        )
 
     def hint(self, reason: str, event: Event) -> str:
         """Return what would be right instead of an event that is left out, to follow the event in words."""

@@ -113,11 +113,12 @@ def _column(frame: pl.DataFrame, name: str) -> pl.Expr:
 def reason_left_out(rules: CountingRules) -> pl.Expr:
     """Return an expression: why an event does not count, see `CountingRules.reason`; null if it counts."""
     low, high = rules.rating_scale or (-MOST_VALUE, MOST_VALUE)
+    is_unrated = (pl.col(VALUE) == 0) & (low > 0)
     faults = {
         "impossible_time": is_impossible_time(rules.earliest, rules.latest),
         "impossible_value": is_impossible_value(),
         "unknown_kind": ~pl.col(KIND).is_in(list(rules.kind_weights)),
-        "outside_scale": (pl.col(KIND) == RATE) & ~pl.col(VALUE).is_between(low, high),
+        "outside_scale": (pl.col(KIND) == RATE) & ~(pl.col(VALUE).is_between(low, high) | is_unrated),
     }
     return pl.coalesce(*(pl.when(found).then(pl.lit(reason)) for reason, found in faults.items()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from semrec.errors import ConfigError
+from semrec.events.amounts import damped_values, kept_share
 from semrec.events.cleaning import IS_RATING, CleaningReport, Sieve, by_user
 from semrec.events.codes import NO_EVENTS, EventCodes, Vocabulary
 from semrec.events.counting import REASONS, SECONDS_A_DAY, CleaningRules, shown
@@ -82,6 +83,7 @@ def build_interactions(
     items: Sequence[str] | None = None,
     rating_scale: RatingScale | None = None,
     neutral_rating: Neutral = None,
+    undamped_kinds: Collection[str] = (),
     half_life_days: float | None = None,
     rules: CleaningRules | None = None,
     now: float | None = None,
@@ -89,9 +91,9 @@ def build_interactions(
 ) -> Interactions:
     """Clean events and add up one weight for each user and item.
 
-    The weight of an event is the weight of its kind times its value, or for ratings times the opinion: 0 for
-    the neutral rating, 1 and -1 at the ends of the scale. Of several ratings the last one counts. An event
-    with the opposite sign takes earlier ones on the same item back.
+    The weight of an event is the weight of its kind times its damped value, see `semrec.events.amounts`, or
+    for ratings times the opinion: 0 for the neutral rating, 1 and -1 at the ends of the scale. Of several
+    ratings the last one counts. An event with the opposite sign takes earlier ones on the same item back.
 
     Parameters
     ----------
@@ -102,6 +104,7 @@ def build_interactions(
     items : ids of the catalog; None: all items of the events.
     rating_scale : None: guess it, see `guess_scale`.
     neutral_rating : see `Neutral`.
+    undamped_kinds : kinds whose values count as they are.
     half_life_days : age, counted from the user's newest event, at which an event counts half; None: age does
         not matter.
     rules : limits of an honest event; None: the defaults.
@@ -125,7 +128,8 @@ def build_interactions(
     if codes.n_known_items is not None:
         sieve.drop("unknown_item", pl.col("item") >= codes.n_known_items)
     scale, notes = sieve.drop_outside_scale(rating_scale)
-    weight = _weight(codes, kind_weights, scale, neutral_rating) * _decay(half_life_days)
+    sizes = damped_values([code for kind, code in codes.kinds.codes.items() if kind in undamped_kinds])
+    weight = _Weight(_of_kind(codes, kind_weights) * _decay(half_life_days), sizes, scale, neutral_rating)
     parts = by_user(sieve.events.with_row_index("row"), part_events)
     sieve.events = NO_EVENTS  # frees memory
     pairs = [_add_up(Sieve(part, sieve.dropped, sieve.firsts), rules, weight) for part in parts]
@@ -168,24 +172,43 @@ def _cut(found: Interactions) -> Interactions:
     return replace(found, **cut, report=replace(found.report, notes=(*found.report.notes, note)))
 
 
-def _weight(
-    codes: EventCodes, kind_weights: Mapping[str, float], scale: RatingScale | None, neutral: Neutral
-) -> pl.Expr:
-    """Return the weight of each event, float32: kind weight · value, or kind weight · opinion."""
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """How much each event counts.
+
+    Parameters
+    ----------
+    factor : weight of its kind and its age.
+    size : what the size of its value counts, for events that are no ratings.
+    scale, neutral : of ratings.
+    """
+
+    factor: pl.Expr
+    size: pl.Expr
+    scale: RatingScale | None
+    neutral: Neutral
+
+    def of(self, events: pl.DataFrame) -> pl.Expr:
+        """Return an expression: the weights of these events, float32; all events of their users are there."""
+        value = pl.col("value").cast(pl.Float64)
+        rated = opinion(value, IS_RATING, self.scale or (0.0, 0.0), self.neutral)
+        amount = pl.when(IS_RATING).then(rated).otherwise(self.size * kept_share(events))
+        return (self.factor * amount.fill_null(1.0)).cast(pl.Float32)
+
+
+def _of_kind(codes: EventCodes, kind_weights: Mapping[str, float]) -> pl.Expr:
+    """Return the weight of the kind of each event, float64."""
     weights = [float(kind_weights.get(kind, 0.0)) for kind in codes.kinds.codes]
-    of_kind = pl.col("kind").replace_strict(range(len(weights)), weights, return_dtype=pl.Float64)
-    value = pl.col("value").cast(pl.Float64)
-    amount = pl.when(IS_RATING).then(opinion(value, IS_RATING, scale or (0.0, 0.0), neutral)).otherwise(value)
-    return (of_kind * amount.fill_null(1.0)).cast(pl.Float32)
+    return pl.col("kind").replace_strict(range(len(weights)), weights, return_dtype=pl.Float64)
 
 
 def _decay(half_life_days: float | None) -> pl.Expr:
     """Return the factor for the age of an event at the user's newest one; 1 where there is no clock."""
     if half_life_days is None:
-        return pl.lit(1.0, pl.Float32)
+        return pl.lit(1.0)
     seconds = pl.when(~has_position()).then(pl.col("time"))
     age_days = (seconds.max().over("user") - seconds) / SECONDS_A_DAY
-    return (0.5 ** (age_days / half_life_days)).fill_null(1.0).cast(pl.Float32)
+    return (0.5 ** (age_days / half_life_days)).fill_null(1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +230,11 @@ class _Pairs:
     n_used: int
 
 
-def _add_up(sieve: Sieve, rules: CleaningRules, weight: pl.Expr) -> _Pairs:
+def _add_up(sieve: Sieve, rules: CleaningRules, weight: _Weight) -> _Pairs:
     """Clean the events of some users, and add up the weights of each pair."""
     sieve.drop_repeats(rules)
     honest = sieve.events
-    sieve.events = honest.with_columns(weight=weight)
+    sieve.events = honest.with_columns(weight=weight.of(honest))
     sieve.drop("no_weight", pl.col("weight") == 0)
     sieve.drop_taken_back()
     used = sieve.events

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal, TypeAlias
 
+import numpy as np
 import polars as pl
 
 from semrec.errors import ConfigError
@@ -20,6 +21,12 @@ COMMON_SCALES: tuple[RatingScale, ...] = (
 )  # fmt: skip
 """Rating scales that `guess_scale` tries, narrow ones first."""
 
+UNRATED = 0.0
+"""The rating that says "not rated" where the scale begins above it, as in Book-Crossing and Goodreads."""
+
+UNRATED_SHARE = 0.2
+"""Smallest share of the ratings that stand apart as not rated."""
+
 STRAY_SHARE = 20
 """One of so many ratings may be outside a guessed scale."""
 
@@ -29,12 +36,14 @@ def guess_scale(ratings: Float1D) -> RatingScale:
 
     The first common scale that holds all ratings, some of them in its upper half; else the first that holds
     all but one, or 19 of 20, because a single 999 must not make all other ratings bad; else from the lowest
-    to the highest rating.
+    to the highest rating. Ratings of 0 that stand apart are no ratings.
 
     Parameters
     ----------
     ratings : float32 (n,), n at least 1, finite.
     """
+    if _zero_stands_apart(ratings):
+        ratings = ratings[ratings != UNRATED]
     if ratings.min() < ratings.max():
         for n_strays in (0, max(1, len(ratings) // STRAY_SHARE)):
             for low, high in COMMON_SCALES:
@@ -42,6 +51,15 @@ def guess_scale(ratings: Float1D) -> RatingScale:
                 if len(inside) >= max(2, len(ratings) - n_strays) and inside.max() > (low + high) / 2:
                     return float(low), float(high)
     return float(ratings.min()), float(ratings.max())
+
+
+def _zero_stands_apart(ratings: Float1D) -> bool:
+    """Return whether 0 is far more frequent than the lowest other rating, which is 1 or more."""
+    others = ratings[ratings != UNRATED]
+    n_zeros = len(ratings) - len(others)
+    if n_zeros < UNRATED_SHARE * len(ratings) or not len(others) or others.min() < 1 or others.max() <= 1:
+        return False
+    return bool(n_zeros > 2 * np.count_nonzero(others == others.min()))
 
 
 def opinion(rating: pl.Expr, is_rating: pl.Expr, scale: RatingScale, neutral: Neutral) -> pl.Expr:

@@ -11,7 +11,7 @@ from semrec.config import EventSettings
 from semrec.errors import UnknownItemError
 from semrec.events.counting import CountingRules, shown
 from semrec.ranking.generation import Generation
-from semrec.ranking.profile import event_weights, find_interests, item_weights, usable_events
+from semrec.ranking.profile import event_weights, find_interests, item_weights, usable_events, without_rating
 from semrec.store.protocol import Items
 from semrec.types import Event, Float1D, Float2D, Keys, item_keys
 
@@ -84,7 +84,8 @@ def history_of(
     given : events that came with the question, after the stored ones.
     """
     settings = generation.settings.events
-    chosen = [event for event in given if not is_shown(event.kind, settings)]
+    rules = rules_of(generation)
+    chosen = [without_rating(event, rules) for event in given if not is_shown(event.kind, settings)]
     known = known_history([*counting_events(stored, generation), *chosen], generation, read)
     history = replace(known, seen=seen_items([*stored, *given], settings))
     if not preferences:
@@ -133,6 +134,7 @@ def known_history(events: Sequence[Event], generation: Generation, read: ReadIte
         kind_weights=generation.settings.events.kind_weights,
         rating_scale=generation.rating_scale,
         half_life_days=generation.settings.events.half_life_days,
+        undamped_kinds=generation.settings.events.undamped_kinds,
     )
     half_life_events = generation.learned.half_life_events if generation.learned else None
     totals = item_weights(known, weights, half_life_events)

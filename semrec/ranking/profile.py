@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from semrec.errors import ConfigError
+from semrec.events.amounts import damped, kept_shares
 from semrec.events.counting import SECONDS_A_DAY, CountingRules
+from semrec.events.kinds import RATE, VIEW
 from semrec.events.times import is_position
 from semrec.types import Event, Float1D, Float2D
 
@@ -26,12 +29,13 @@ def event_weights(
     kind_weights: Mapping[str, float],
     rating_scale: tuple[float, float],
     half_life_days: float | None,
+    undamped_kinds: Collection[str] = (),
 ) -> Float1D:
     """Return how much each event counts, float32 (n_events,).
 
-    weight = kind weight · value · 2^(-age / half-life), where the age is taken from the newest event
-    of the history, so the same history gives the same profile on any day. A rating counts by its place
-    on the scale: the middle is 0, the ends are 1 and -1.
+    weight = kind weight · damped value · 2^(-age / half-life), see `semrec.events.amounts`, where the age is
+    taken from the newest event of the history, so the same history gives the same profile on any day. A
+    rating counts by its place on the scale: the middle is 0, the ends are 1 and -1.
 
     Parameters
     ----------
@@ -39,6 +43,7 @@ def event_weights(
     kind_weights : weight of each kind; below 0 it counts against.
     rating_scale : the lowest and the highest rating.
     half_life_days : age at which an event counts half; None: age does not matter.
+    undamped_kinds : kinds whose values count as they are.
 
     Raises
     ------
@@ -46,6 +51,7 @@ def event_weights(
         An event is of a kind without a weight, or its value or time is no finite number.
     """
     newest = max((seconds for event in events if (seconds := _seconds(event)) is not None), default=0.0)
+    kept = kept_shares([event for event in events if event.kind != RATE])
     weights = np.empty(len(events), np.float32)
     for place, event in enumerate(events):
         if event.kind not in kind_weights:
@@ -55,7 +61,8 @@ def event_weights(
             )
         if event.time is not None and not math.isfinite(event.time):
             raise ConfigError(f"the event on item {event.item_id!r} has the time {event.time}; give seconds.")
-        weight = kind_weights[event.kind] * _strength(event, rating_scale)
+        strength = _opinion(event, rating_scale) if event.kind == RATE else _size(event, undamped_kinds)
+        weight = kind_weights[event.kind] * strength * kept.get((event.item_id, event.kind), 1.0)
         if half_life_days is not None and (seconds := _seconds(event)) is not None:
             weight *= 0.5 ** ((newest - seconds) / SECONDS_A_DAY / half_life_days)
         weights[place] = weight
@@ -113,19 +120,22 @@ def usable_events(events: Sequence[Event], rules: CountingRules, *, burst_s: flo
         same item, kind and value.
     """
     usable: list[Event] = []
-    next_time: dict[tuple[str, str], float] = {}
+    next_time: dict[tuple[str, str], tuple[float, bool]] = {}
     untimed: set[tuple[str, str, float]] = set()
     for event in reversed(events):
         if rules.reason(event):
             continue
-        what = event.item_id, event.kind
+        event = without_rating(event, rules)
+        what, is_returned = (event.item_id, event.kind), (event.value or 0.0) < 0
         if event.time is None:
             said = (*what, 1.0 if event.value is None else event.value)
             repeats = said in untimed
             untimed.add(said)
         else:
-            repeats = not is_position(event.time) and next_time.get(what, math.inf) - event.time <= burst_s
-            next_time[what] = event.time
+            later, same = next_time.get(what, (math.inf, is_returned))
+            is_soon = later - event.time <= burst_s and same == is_returned
+            repeats = is_soon and not is_position(event.time)
+            next_time[what] = event.time, is_returned
         if not repeats:
             usable.append(event)
     return usable[::-1]
@@ -136,13 +146,25 @@ def _seconds(event: Event) -> float | None:
     return None if event.time is None or is_position(event.time) else event.time
 
 
-def _strength(event: Event, rating_scale: tuple[float, float]) -> float:
+def without_rating(event: Event, rules: CountingRules) -> Event:
+    """Return a view instead of a rating that says "not rated", else the event."""
+    return replace(event, kind=VIEW, value=None) if rules.is_unrated(event) else event
+
+
+def _size(event: Event, undamped_kinds: Collection[str]) -> float:
+    """Return what the size of a value counts."""
+    value = 1.0 if event.value is None else event.value
+    if not math.isfinite(value):
+        raise ConfigError(f"the event on item {event.item_id!r} has the value {event.value}; give a number.")
+    return abs(value) if event.kind in undamped_kinds else damped(value)
+
+
+def _opinion(event: Event, rating_scale: tuple[float, float]) -> float:
+    """Return what a rating says, from -1 to 1."""
     if event.value is None:
         return 1.0
-    if not np.isfinite(event.value):
+    if not math.isfinite(event.value):
         raise ConfigError(f"the event on item {event.item_id!r} has the value {event.value}; give a number.")
-    if event.kind != "rate":
-        return event.value
     low, high = rating_scale
     if not low <= event.value <= high:
         raise ConfigError(

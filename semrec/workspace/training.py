@@ -122,6 +122,7 @@ def clean_events(
         kind_weights=settings.kind_weights,
         items=item_ids,
         rating_scale=settings.rating_scale,
+        undamped_kinds=settings.undamped_kinds,
         half_life_days=settings.half_life_days,
         rules=CleaningRules(settings.max_user_events, settings.max_user_events_a_day, settings.burst_s),
     )

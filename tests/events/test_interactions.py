@@ -37,12 +37,12 @@ def cells(interactions, name="matrix"):
 
 def test_weights_by_hand():
     found = build(
-        ("a", "x"), ("a", "x", "view", None, NOW - DAY), ("a", "x", "buy", 2.0, NOW), ("b", "y", "dislike"),
+        ("a", "x"), ("a", "x", "view", None, NOW - DAY), ("a", "x", "buy", 3.0, NOW), ("b", "y", "dislike"),
         ("b", "x", "rate", 5.0), ("b", "z", "rate", 4.0), ("c", "z", "rate", 2.0), ("c", "x", "rate", 1.0),
         rating_scale=(1, 5),
     )  # fmt: skip
     assert (found.users, found.items) == (["a", "b", "c"], ["x", "y", "z"])
-    # views 1 + 1, bought two: 3 · 2; ratings 2 · (5 - 3) / 2 and 2 · (4 - 3) / 2
+    # views 1 + 1, bought three: 3 · log2(1 + 3); ratings 2 · (5 - 3) / 2 and 2 · (4 - 3) / 2
     assert cells(found) == {("a", "x"): 8.0, ("b", "x"): 2.0, ("b", "z"): 1.0}
     assert cells(found, "dislikes") == {("b", "y"): 1.0, ("c", "z"): 1.0, ("c", "x"): 2.0}
     assert cells(found, "ratings") == {("b", "x"): 5.0, ("b", "z"): 4.0, ("c", "z"): 2.0, ("c", "x"): 1.0}
@@ -123,7 +123,52 @@ def test_ratings_outside_the_scale_are_counted():
     found = build(
         ("a", "x", "rate", 5.0), ("a", "y", "rate", 6.0), ("a", "z", "rate", 0.0), rating_scale=(1, 5)
     )
-    assert found.report.dropped == {"outside_scale": 2}
+    assert found.report.dropped == {"outside_scale": 1}
+    assert found.report.notes == ('1 ratings of 0 say "not rated", and count as views (guessed)',)
+    assert cells(found) == {("a", "x"): 2.0, ("a", "z"): 1.0}
+
+
+def test_ratings_of_zero_that_stand_apart_are_views():
+    rated = [(f"u{n}", "x", "rate", float(rating)) for n, rating in enumerate((0, 0, 0, 0, 5, 8, 10, 7))]
+    found = build(*rated, ("u0", "y", "rate", 9.0), ("u0", "y", "rate", 0.0, NOW))
+    assert found.report.rating_scale == (1.0, 10.0)
+    assert '5 ratings of 0 say "not rated", and count as views (guessed)' in found.report.notes
+    assert cells(found, "ratings")["u0", "y"] == 9.0
+    assert cells(found)["u1", "x"] == 1.0
+    assert ("u1", "x") not in cells(found, "ratings")
+
+
+def test_a_return_is_no_dislike():
+    returned = [
+        *(("a", "kept", "buy", 6.0, NOW - DAY), ("a", "kept", "buy", -1.0, NOW)),
+        *(("a", "all", "buy", 6.0, NOW - 1), ("a", "all", "buy", -6.0, NOW)),
+        *(("a", "more", "buy", 1.0, NOW - 1), ("a", "more", "buy", -2.0, NOW)),
+        *(("a", "untimed", "buy", 2.0), ("a", "untimed", "buy", -1.0)),
+        *(("a", "elsewhere", "buy"), ("b", "elsewhere", "buy", -1.0)),
+    ]
+    found = build(*returned)
+    assert set(cells(found)) == {("a", "kept"), ("a", "untimed"), ("a", "elsewhere")}
+    assert cells(found)["a", "kept"] == pytest.approx(3 * (math.log2(7) + 1) * 5 / 7)
+    assert set(cells(found, "dislikes")) == {("a", "more"), ("b", "elsewhere")}
+    assert found.report.dropped == {"no_weight": 2}
+
+
+def test_one_large_count_does_not_decide_all():
+    rows = [(f"u{n}", f"i{n}", "view", float(n_views)) for n, n_views in enumerate((13_883, 11, 10, 12))]
+    weights = build(*rows).matrix.data
+    assert weights.max() / weights.sum() < 0.6
+    undamped = build(*rows, undamped_kinds=("view",)).matrix.data
+    assert undamped.max() / undamped.sum() > 0.95
+
+
+def test_positions_are_an_order_without_a_clock():
+    rows = [("a", item, "view", None, float(place)) for place, item in enumerate("zyxz")]
+    found = build(*rows, ("a", "w", "view", None, NOW), half_life_days=1)
+    assert found.is_timed
+    assert found.report.dropped == {}
+    assert cells(found) == {("a", "z"): 2.0, ("a", "y"): 1.0, ("a", "x"): 1.0, ("a", "w"): 1.0}
+    order = np.array(found.items)[found.matrix.indices][np.argsort(found.places)]
+    assert order.tolist() == ["y", "x", "z", "w"]
 
 
 def test_the_last_rating_counts():
@@ -195,7 +240,8 @@ def test_few_events_without_a_time_leave_the_order_known():
 
 def test_a_weight_far_above_the_median_is_cut():
     rows = [(f"u{n}", "a", "view", 2.0) for n in range(5)]
-    found = build(*rows, ("mallory", "a", "buy", 1e6), ("mallory", "b", "dislike", 1e6))
+    undamped = {"undamped_kinds": ("view", "buy", "dislike")}
+    found = build(*rows, ("mallory", "a", "buy", 1e6), ("mallory", "b", "dislike", 1e6), **undamped)
     assert cells(found)["mallory", "a"] == cells(found, "dislikes")["mallory", "b"] == 200.0
     assert found.report.notes == (
         "2 weights of a user and an item were above 100 times the median weight and are cut to that, "
@@ -220,7 +266,7 @@ def test_bots_are_left_out():
 def test_bursts_are_one_event():
     found = build(
         *(("a", "x", "view", None, NOW + second) for second in (0, 9, 18, 40)),
-        ("a", "x", "buy", None, NOW + 1), ("b", "x"), ("b", "x"), ("b", "x", "view", 2.0),
+        ("a", "x", "buy", None, NOW + 1), ("b", "x"), ("b", "x"), ("b", "x", "view", 3.0),
     )  # fmt: skip
     assert cells(found) == {("a", "x"): 5.0, ("b", "x"): 3.0}
     assert found.report.dropped == {"burst": 3}

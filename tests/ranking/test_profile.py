@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,7 +41,18 @@ def test_the_kind_decides():
 
 
 def test_a_value_multiplies():
-    assert weights(Event("a", "buy", value=2), Event("a", "view", value=0.5)) == [6, 0.5]
+    events = Event("a", "buy", value=3), Event("a", "view", value=0.5), Event("a", "view", value=1)
+    assert weights(*events) == pytest.approx([6, math.log2(1.5), 1])
+    undamped = {"kind_weights": KIND_WEIGHTS, "rating_scale": (1.0, 5.0), "half_life_days": None}
+    assert event_weights(events, **undamped, undamped_kinds=("buy",)).tolist()[0] == 9
+
+
+def test_a_return_is_taken_off_the_purchases():
+    bought, returned = Event("a", "buy", value=6), Event("a", "buy", value=-1)
+    assert of_items(bought, returned)["a"] == pytest.approx(3 * (math.log2(7) + 1) * 5 / 7)
+    assert of_items(bought, Event("a", "buy", value=-6)) == {"a": 0}
+    assert of_items(Event("a", "buy"), Event("a", "buy", value=-2))["a"] < 0
+    assert of_items(bought, Event("b", "buy", value=-6))["b"] < 0
 
 
 def test_an_event_counts_half_after_the_half_life():
@@ -138,11 +151,12 @@ def test_the_half_life_counts_liked_items():
 def logs(draw):
     kinds = st.sampled_from([*KIND_WEIGHTS, "sing"])
     times = [None, 0.0, 5.0, 5e8, 9e9, *(NOW - 100 + second for second in (0, 3, 8, 30, 39, 60))]
+    amounts = [None, None, 0.0, 1.0, 6.0, -1.0, -6.0]
     events = [
         Event(
             draw(st.sampled_from("ab")),
             kind := draw(kinds),
-            draw(st.sampled_from([1.0, 2.0, 3.0, 5.0, 9.0, None]) if kind == "rate" else st.none()),
+            draw(st.sampled_from([0.0, 1.0, 2.0, 3.0, 5.0, 9.0, None] if kind == "rate" else amounts)),
             draw(st.sampled_from(times)),
         )
         for _ in range(draw(st.integers(0, 8)))

@@ -1,0 +1,64 @@
+"""How much the value of an event counts: large counts are damped, and returns are taken off purchases.
+
+The weight of an event without a rating is
+
+    weight of its kind · log2(1 + |value|) · net / gross,
+
+where net is the sum of the values of the same user, item and kind, and gross the sum of their sizes. Without
+values below 0, net / gross is 1; a value of 1 counts 1, 10 counts 3.5, and 10,000 counts 13.3. So six bought
+and one returned stay a purchase, six returned are neutral, and seven returned count against the item.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+import polars as pl
+
+from semrec.types import Event
+
+SAME = ("user", "item", "kind")
+"""Columns of coded events whose values are added up."""
+
+
+def damped(value: float) -> float:
+    """Return log2(1 + |value|): 0 for 0, 1 for 1."""
+    return math.log1p(abs(value)) / math.log(2)
+
+
+def damped_values(undamped: Collection[int]) -> pl.Expr:
+    """Return an expression: what the size of each value counts, float64; no value is 1.
+
+    Parameters
+    ----------
+    undamped : codes of the kinds whose values count as they are.
+    """
+    size = pl.col("value").cast(pl.Float64).abs().fill_null(1.0)
+    is_damped = ~pl.col("kind").is_in(list(undamped))
+    return pl.when(is_damped).then(size.log1p() / math.log(2)).otherwise(size)
+
+
+def kept_shares(events: Sequence[Event]) -> Mapping[tuple[str, str], float]:
+    """Return net / gross by item and kind, of the events of one user; only of those with values below 0."""
+    returned = {
+        (event.item_id, event.kind) for event in events if event.value is not None and event.value < 0
+    }
+    if not returned:
+        return {}
+    net, gross = dict.fromkeys(returned, 0.0), dict.fromkeys(returned, 0.0)
+    for event in events:
+        if (what := (event.item_id, event.kind)) in returned:
+            value = 1.0 if event.value is None else event.value
+            net[what] += value
+            gross[what] += abs(value)
+    return {what: net[what] / gross[what] for what in returned}
+
+
+def kept_share(events: pl.DataFrame) -> pl.Expr:
+    """Return an expression: net / gross of each of these coded events; 1 without values below 0."""
+    if not bool((events["value"] < 0).any()):
+        return pl.lit(1.0)
+    value = pl.col("value").cast(pl.Float64).fill_null(1.0)
+    gross = value.abs().sum().over(SAME)
+    return pl.when(gross > 0).then(value.sum().over(SAME) / gross).otherwise(1.0)
