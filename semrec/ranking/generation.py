@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from semrec.config import USUAL_SCALE, Settings
+from semrec.errors import ConfigError
 from semrec.mathematics.rows import centre
 from semrec.signals import SIGNALS, Signal, SignalContext, default_weights
 from semrec.signals.blend import QuestionWeights
@@ -99,7 +100,14 @@ def open_generation(store: Store, number: int, settings: Settings) -> Generation
 
 
 def read_generation(number: int, index: Index, manifest: Manifest, settings: Settings) -> Generation:
-    """Return an open generation with all its signals, as its items are now."""
+    """Return an open generation with all its signals, as its items are now.
+
+    Raises
+    ------
+    ConfigError
+        The settings give a weight to a signal that does not exist.
+    """
+    _check_names(settings.ranking.signal_weights)
     learned = LearnedSettings.of(manifest)
     present = present_signals(manifest, settings)
     names = dict.fromkeys(name for signal in present for name in signal.sample_fields)
@@ -117,6 +125,15 @@ def read_generation(number: int, index: Index, manifest: Manifest, settings: Set
         signal.open(replace(context, parameters=parameters.get(signal.name, {}))) for signal in present
     )
     return Generation(number, index, manifest, settings, opened, learned)
+
+
+def _check_names(weights: Mapping[str, float]) -> None:
+    names = [signal.name for signal in SIGNALS]
+    if unknown := sorted(weights.keys() - set(names)):
+        raise ConfigError(
+            f"signal_weights (SEMREC_SIGNAL_WEIGHTS): there is no signal {unknown[0]!r}; "
+            f"the signals are {', '.join(names)}"
+        )
 
 
 def present_signals(manifest: Manifest, settings: Settings) -> list[type[Signal]]:

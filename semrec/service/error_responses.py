@@ -151,7 +151,9 @@ def add_error_handlers(app: FastAPI) -> None:
         if converted.status >= 500:
             if isinstance(error, StoreError):
                 request.app.state.metrics.store_errors.labels(converted.code).inc()
-            log.error(converted.message, extra={"code": converted.code})
+            # A service that is starting is no fault: a load balancer asks until it is ready.
+            level = logging.INFO if converted.code == "warming_up" else logging.ERROR
+            log.log(level, converted.message, extra={"code": converted.code})
         return error_response(converted, request.state.request_id)
 
     for kind in (ServiceError, SemrecError, RequestValidationError, HTTPException):

@@ -8,7 +8,7 @@ import time
 from serving import error, ids, in_parallel, open_shop, wait_until_ready
 
 
-def test_an_index_in_use_at_the_start_is_opened_later(serve, shop):
+def test_an_index_in_use_at_the_start_is_opened_later(serve, shop, caplog):
     with open_shop(shop) as owner:
         owner.warm_up()
         client = serve(wait=False)
@@ -17,6 +17,8 @@ def test_an_index_in_use_at_the_start_is_opened_later(serve, shop):
         assert "is in use by another recommender" in error(client.get("/ready"), 503, "store_locked")
         error(client.post("/recommend", json={"text": "red"}), 503, "store_locked")
         assert client.get("/health").status_code == 200
+    warming_up = [record for record in caplog.records if getattr(record, "code", "") == "warming_up"]
+    assert all(record.levelname == "INFO" for record in warming_up)
     wait_until_ready(client)
     assert client.post("/recommend", json={"text": "red"}).status_code == 200
 

@@ -1,4 +1,4 @@
-"""A question whose signals all have weight 0 is refused: no item would be better than another."""
+"""Weights that a question or the settings give: one must be above 0, and each must be of a signal."""
 
 from __future__ import annotations
 
@@ -31,3 +31,10 @@ def test_settings_without_weights_are_refused(tmp_path):
             shop.recommend(text="red")
         with pytest.raises(ConfigError, match="SEMREC_SIGNAL_WEIGHTS"):
             shop.recommend_all(tmp_path / "all.parquet")
+
+
+def test_a_weight_for_a_signal_that_does_not_exist_is_refused(own_fitted):
+    settings = RankingSettings(signal_weights={"txt": 2.0})
+    expected = "there is no signal 'txt'; the signals are text, bm25"
+    with open_shop(own_fitted, ranking=settings) as shop, pytest.raises(ConfigError, match=expected):
+        shop.recommend(text="red")
