@@ -172,7 +172,28 @@ class Range:
     lt: float | None = None
 
 
-Condition: TypeAlias = AnyOf | Range
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Keep items whose `field` has a value."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Keep items that do not meet a condition; an item without the field is kept."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Keep items that meet all conditions of at least one alternative."""
+
+    alternatives: tuple[tuple[Condition, ...], ...]
+
+
+Condition: TypeAlias = AnyOf | Range | Exists | Not | Either
 """One metadata filter; several of them must all hold."""
 
 
@@ -283,6 +304,8 @@ class Recommendations:
     interests : groups of like items of the history, largest first; empty without a history.
     unknown_items : ids of the history that the index does not hold; they were skipped.
     notes : remarks for people, for instance that a user has no events yet.
+    fallback : what the answer is made of where neither the question nor its user says something, such as
+        `popular`; None for other answers.
     next : the cursor of the next page, for `Recommender.recommend(after=...)`; None if this is the last one.
     """
 
@@ -291,6 +314,7 @@ class Recommendations:
     interests: tuple[Interest, ...] = ()
     unknown_items: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    fallback: str | None = None
     next: str | None = None
 
     def __len__(self) -> int:

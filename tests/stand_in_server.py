@@ -221,6 +221,18 @@ class _Points(messages.PointsServicer):
             count("Count", request, answer)
         return answer
 
+    def Facet(self, request, context):
+        with self._answered(context) as count:
+            found = self._client.facet(request.collection_name, request.key, limit=request.limit, exact=True)
+            hits = [
+                messages.FacetHit(value=messages.FacetValue(string_value=hit.value), count=hit.count)
+                for hit in found.hits
+                if isinstance(hit.value, str)
+            ]
+            answer = messages.FacetResponse(hits=hits)
+            count("Facet", request, answer)
+        return answer
+
     def Query(self, request, context):
         """Not used by this version; the client benchmark measures older ones, too."""
         with self._answered(context) as count:

@@ -105,6 +105,7 @@ def test_recommendations_as_json():
         "interests": [{"name": "H", "item_ids": ["h"], "share": 1.0}],
         "unknown_items": ["gone"],
         "notes": [],
+        "fallback": None,
         "next": None,
     }
 

@@ -54,7 +54,9 @@ CountOption = Annotated[int, typer.Option("-k", help="Number of recommendations.
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--where", help="Filter: FIELD=VALUE or FIELD>=NUMBER. For one of several values, repeat the field."
+        "--where",
+        help="Filter: brand=Acme, brand!=Acme, price<=20, added>=2024-01-05, tags+=tea (all of), brand=* "
+        "(exists), 'brand=Acme | price<20'. Repeat for one of several values, or for more filters.",
     ),
 ]
 DiversityOption = Annotated[

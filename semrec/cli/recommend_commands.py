@@ -23,7 +23,7 @@ from semrec.cli.options import (
 from semrec.cli.printing import print_json, print_recommendations
 from semrec.cli.progress import recommend_all_with_progress
 from semrec.errors import ConfigError
-from semrec.ranking.filters import parse_filters
+from semrec.ranking.typed_filters import parse_filters
 
 TextOption = Annotated[str | None, typer.Option("--text", help="Query text.")]
 HistoryOption = Annotated[

@@ -18,6 +18,7 @@ from semrec.ranking.history import History, check_known, history_of, no_history,
 from semrec.ranking.pipeline import Candidates, Filters, choose, find_candidates
 from semrec.ranking.profile import central_items, find_interests
 from semrec.ranking.query import Query
+from semrec.ranking.unmet import unmet_notes
 from semrec.ranking.why_not import Rules, WhyNot, judge
 from semrec.signals import SIGNALS, Question
 from semrec.store.protocol import PASSAGES, Items, Record
@@ -64,26 +65,37 @@ def answer(asked: Asked, generation: Generation) -> Recommendations:
     """Return the recommendations for a query; see `Recommender.recommend`."""
     query = asked.query
     _check_signals(query, generation)
-    where = parse_where(query.where, generation.manifest.fields)
+    where = parse_where(query.where, generation.manifest.fields, generation.index.text_values)
     with stage("history"):
         history, notes = _history(asked, generation)
     question = _question(asked, history, generation)
-    candidates = _candidates(query, question, history, generation, Filters(where, _hidden(query, history)))
+    filters = Filters(where.conditions, _hidden(query, history))
+    candidates = _candidates(query, question, history, generation, filters)
     chosen = choose(candidates, query.k, query.diversity, generation, query.shown)
     recommendations, interests = (
         _explained(chosen, candidates, question, history, generation)
         if query.explain
         else (_plain(chosen, candidates, generation), ())
     )
-    after = _next(query, candidates, chosen)
-    return Recommendations(query.to_dict(), recommendations, interests, history.unknown, notes, after)
+    notes = (*notes, *where.notes)
+    if where.conditions and not recommendations and not where.notes:
+        notes = (*notes, *unmet_notes(where.conditions, generation.index))
+    return Recommendations(
+        query.to_dict(),
+        recommendations,
+        interests,
+        history.unknown,
+        notes,
+        _fallback(query, history, generation),
+        _next(query, candidates, chosen),
+    )
 
 
 def why_not(item_id: str, asked: Asked, generation: Generation) -> WhyNot:
     """Return why an item is not among the recommendations for a query; see `Recommender.why_not`."""
     query = asked.query
     _check_signals(query, generation)
-    where = parse_where(query.where, generation.manifest.fields)
+    where = parse_where(query.where, generation.manifest.fields, generation.index.text_values).conditions
     history, _ = _history(asked, generation)
     key = item_keys([item_id])
     records = generation.index.fetch(key, records=True).records()
@@ -156,8 +168,15 @@ def _history(asked: Asked, generation: Generation) -> tuple[History, tuple[str, 
     why = _why_nothing_counts(asked, history, generation)
     if query.text:
         return history, (why,) if query.user else ()
-    what = fallback_signals(generation, query.weights)
+    what = _fallback(query, history, generation)
     return history, (f"{why}: this is what is {what}",) if what else ()
+
+
+def _fallback(query: Query, history: History, generation: Generation) -> str | None:
+    """Return what is recommended where nothing is known; None where something is, or all weights are 0."""
+    if query.text or not history.is_empty:
+        return None
+    return fallback_signals(generation, query.weights) or None
 
 
 def _why_nothing_counts(asked: Asked, history: History, generation: Generation) -> str:

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
 
-from semrec.ranking.filters import meets
+from semrec.ranking.conditions import meets
 from semrec.ranking.generation import Generation
 from semrec.ranking.history import History
 from semrec.signals import Signal

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from semrec.ranking.filters import holds
+from semrec.ranking.conditions import fault
 from semrec.ranking.pipeline import Candidates
 from semrec.signals.blend import best_first, signal_totals
-from semrec.types import AnyOf, Condition, Plain, Value
+from semrec.types import Condition, Plain, Value
 
 Verdict = Literal[
     "recommended", "not_indexed", "seen", "excluded", "filtered", "not_found", "outranked", "diversity"
@@ -93,27 +93,10 @@ class Rules:
             return WhyNot(item_id, title, "excluded", "it was excluded by its id")
         if item_id in self.seen:
             return WhyNot(item_id, title, "seen", "it is in the history, and the history is left out")
-        failed = tuple(reason for c in self.conditions if (reason := fault(c, metadata.get(c.field))))
+        failed = tuple(reason for condition in self.conditions if (reason := fault(condition, metadata)))
         if failed:
             return WhyNot(item_id, title, "filtered", f"a filter does not hold: {'; '.join(failed)}", failed)
         return None
-
-
-def fault(condition: Condition, value: Value | None) -> str:
-    """Return in words why a value does not meet a condition; empty when it does."""
-    if holds(condition, value):
-        return ""
-    has = "it has none" if value is None else f"it is {_written(value)}"
-    if isinstance(condition, AnyOf):
-        return f"{condition.field} must be {' or '.join(map(str, condition.values))}, but {has}"
-    words = {"gte": "at least", "gt": "more than", "lte": "at most", "lt": "less than"}
-    bounds = {name: bound for name in words if (bound := getattr(condition, name)) is not None}
-    allowed = " and ".join(f"{words[name]} {bound:g}" for name, bound in bounds.items())
-    return f"{condition.field} must be {allowed}, but {has}"
-
-
-def _written(value: Value) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def judge(

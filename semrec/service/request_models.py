@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from semrec.config import MOST_WEIGHT
@@ -13,19 +13,16 @@ from semrec.events.counting import LONGEST_ID, MOST_VALUE
 from semrec.events.event_reader import read_event
 from semrec.plain_values import MisfitError
 from semrec.ranking.query import MOST_RECOMMENDATIONS
+from semrec.service.filter_models import MAX_WORD, Finite, Name, RequestModel, Scalar, Where, Word
 
-MAX_ID_LENGTH = 512
+MAX_ID_LENGTH = MAX_WORD
 MAX_TEXT_LENGTH = 10_000
 MAX_IDS = 1000
 MAX_CURSOR = 11_000
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00]*$")]
 """Any string without NUL characters, which databases cannot store."""
-Name = Annotated[str, Field(min_length=1, max_length=128)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
 Amount = Annotated[float, Field(allow_inf_nan=False, ge=-MOST_VALUE, le=MOST_VALUE)]
-Word = Annotated[str, Field(max_length=MAX_ID_LENGTH)]
-Scalar = bool | int | Finite | Word
 MetadataValue = Scalar | Annotated[list[Word], Field(max_length=MAX_IDS)]
 
 
@@ -55,12 +52,6 @@ def event_fields(given: Any, *, with_user: bool) -> Any:
     return {"user_id": row.user, **fields} if with_user else fields
 
 
-class RequestModel(BaseModel):
-    """A request body; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class HistoryEvent(RequestModel):
     """An event of a session; it is never stored."""
 
@@ -73,19 +64,6 @@ class HistoryEvent(RequestModel):
     @classmethod
     def _read(cls, given: Any) -> Any:
         return event_fields(given, with_user=False)
-
-
-class Bounds(RequestModel):
-    """A range of numbers."""
-
-    gte: Finite | None = None
-    gt: Finite | None = None
-    lte: Finite | None = None
-    lt: Finite | None = None
-
-
-Filter = Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=MAX_IDS)] | Bounds
-Where = Annotated[dict[Name, Filter], Field(max_length=32)]
 
 
 class RecommendIn(RequestModel):
@@ -114,7 +92,9 @@ class RecommendIn(RequestModel):
         None, description="A user of the event log; the stored history comes before the given history."
     )
     where: Where = Field(
-        {}, description="Metadata filters: a value, a list of values (any of them), or bounds."
+        {},
+        description="Metadata filters: a value, a list of values (any of them), or what is wanted by name: "
+        "`gte`, `gt`, `lte`, `lt`, `any`, `all`, `not`, `exists`; and lists of filters after `or` and `and`.",
     )
     exclude: list[Id] = Field([], max_length=10_000, description="Item ids that are never recommended.")
     exclude_seen: bool = Field(True, description="Leave out what the user has used.")

@@ -58,6 +58,9 @@ class RecommendationsOut(ResponseModel):
     interests: list[InterestOut] = []
     unknown_items: list[str] = Field([], description="Ids of the history that are not in the index.")
     notes: list[str] = Field([], description="Notes for the caller, for instance that a user has no events.")
+    fallback: str | None = Field(
+        None, description="What is recommended because nothing is known, such as `popular`; else null."
+    )
     next: str | None = Field(None, description="Give it as `after` for the next page; null: the last page.")
 
 

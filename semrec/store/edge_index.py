@@ -219,6 +219,15 @@ class EdgeIndex(PointReader):
         with edge_errors(self.folder):
             return self._open_shard.count(qe.CountRequest(exact=True, filter=edge_filter(where)))
 
+    def _facet(self, field: str, limit: int) -> Mapping[str, int] | None:
+        with edge_errors(self.folder):
+            shard = self._open_shard
+            indexed = {path.replace('"', "") for path in shard.info().payload_schema}
+            if field_path(field).replace('"', "") not in indexed:
+                return None
+            hits = shard.facet(qe.FacetRequest(field_path(field), limit=limit, exact=True)).hits
+        return {hit.value: hit.count for hit in hits if isinstance(hit.value, str) and hit.count}
+
     def restore_rows(self) -> None:
         """Write the rows that are missing: a file was damaged, or a process died while it wrote."""
         n_items = self.count()
@@ -281,6 +290,7 @@ class EdgeIndex(PointReader):
     def _writing(self) -> Iterator[None]:
         """Hold the folder, so that no process copies it meanwhile."""
         self.require_writable()
+        self._texts.clear()
         with edge_errors(self.folder), held(self.folder):
             yield
 

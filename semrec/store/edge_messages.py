@@ -11,7 +11,7 @@ import qdrant_edge as qe
 from semrec.store.point_checksums import OF_VECTORS, as_stored, vectors_checksum
 from semrec.store.points import Fields, check_query, field_path, stored, to_payload
 from semrec.store.protocol import OVERSAMPLING, Hits, Point, Search, SparseVector, Vector, VectorField
-from semrec.types import AnyOf, Condition, Keys, Range
+from semrec.types import AnyOf, Condition, Either, Exists, Keys, Not, Range
 
 _DISTANCES = {"cosine": qe.Distance.Cosine, "dot": qe.Distance.Dot}
 _INT8 = qe.ScalarQuantizationConfig(qe.ScalarType.Int8, memory=qe.Memory.Pinned)
@@ -134,7 +134,14 @@ def edge_filter(
 
 
 def _condition(condition: Condition) -> EdgeCondition:
+    if isinstance(condition, Not):
+        return qe.Filter(must_not=[_condition(condition.condition)])
+    if isinstance(condition, Either):
+        alternatives = [qe.Filter(must=list(map(_condition, all_of))) for all_of in condition.alternatives]
+        return qe.Filter(should=list(alternatives)) if alternatives else qe.HasIdCondition(set())
     path = field_path(condition.field)
+    if isinstance(condition, Exists):
+        return qe.Filter(must_not=[qe.IsEmptyCondition(path)])
     if isinstance(condition, Range):
         within = qe.RangeFloat(gte=condition.gte, gt=condition.gt, lte=condition.lte, lt=condition.lt)
         return qe.FieldCondition(path, range=within)

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import ConfigDict
 
 from semrec.errors import StoreDamagedError
+from semrec.store.text_values import TextValues
 from semrec.types import Condition, Float1D, Float2D, Keys, Precision, Value
 from semrec.version import __version__
 
@@ -320,6 +321,12 @@ class Index(EditableIndex, Protocol):
 
     def metadata_values(self, field: str, keys: Keys) -> list[Value | None]:
         """Return one metadata field of every item, in one request; None where it has none or is not there."""
+
+    def text_values(self, field: str) -> TextValues:
+        """Return the different texts of a metadata field, with the number of items of each.
+
+        They are kept in memory; another process that writes is noticed after some seconds.
+        """
 
     def vectors(self, vector_name: str, keys: Keys) -> Float2D:
         """Return dense vectors, float32 (n, dim). Raises KeyError for a key that is not there."""

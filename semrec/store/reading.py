@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -11,7 +12,8 @@ from semrec.store.fetched_items import FetchedItems, RawPoint
 from semrec.store.point_checksums import point_faults
 from semrec.store.points import Fields, field_path, metadata_value, read_vector, to_record
 from semrec.store.protocol import PASSAGES, Items, Point, Record, SparseRows, SparseVector
-from semrec.types import Float2D, Keys, Value
+from semrec.store.text_values import MOST_TEXTS, TextValueCache, TextValues
+from semrec.types import Condition, Float2D, Keys, Value
 
 LARGE_PAGE = 5000
 """Items in one request for scores, for vectors or for one metadata field: about 10 MB."""
@@ -21,10 +23,17 @@ _PAGE_KEYS = 20_000
 
 
 class PointReader(ABC):
-    """The reading methods of an `Index`."""
+    """The reading methods of an `Index`.
 
-    def __init__(self, fields: Fields) -> None:
+    Parameters
+    ----------
+    fields : the named vectors of every point.
+    keep_s : seconds after which the texts of a field are read again, because another process can write.
+    """
+
+    def __init__(self, fields: Fields, *, keep_s: float = float("inf")) -> None:
         self._fields = fields
+        self._texts = TextValueCache(self._read_texts, keep_s)
 
     @abstractmethod
     def _retrieve(self, ids: list[int], payload: bool | list[str], vectors: list[str]) -> Sequence[RawPoint]:
@@ -35,6 +44,14 @@ class PointReader(ABC):
         self, start: int, limit: int, payload: bool, vectors: list[str]
     ) -> tuple[Sequence[RawPoint], int | None]:
         """Return up to `limit` points from key `start` on, ascending, and the next key (None: no more)."""
+
+    @abstractmethod
+    def _facet(self, field: str, limit: int) -> Mapping[str, int] | None:
+        """Return texts of a metadata field with their numbers of items; None if it has no index."""
+
+    @abstractmethod
+    def count(self, where: Sequence[Condition] = ()) -> int:
+        """Return the number of items that meet all conditions."""
 
     def require_writable(self) -> None:  # noqa: B027 - an index can be written unless it says otherwise
         """Raise `StoreError` if the index cannot be changed."""
@@ -56,6 +73,21 @@ class PointReader(ABC):
         return [
             metadata_value(found[key].payload or {}, field) if key in found else None for key in keys.tolist()
         ]
+
+    def text_values(self, field: str) -> TextValues:
+        """Return the different texts of a metadata field, with the number of items of each."""
+        return self._texts.of(field)
+
+    def _read_texts(self, field: str) -> Mapping[str, int]:
+        """Return the texts of a field from its index; without one, from the items, unless they are many."""
+        found = self._facet(field, MOST_TEXTS + 1)
+        if found is not None:
+            return found
+        counts: Counter[str] = Counter()
+        for value in self.metadata_values(field, self.sample(MOST_TEXTS)):
+            values = value if isinstance(value, tuple) else (value,)
+            counts.update(text for text in values if isinstance(text, str))
+        return counts
 
     def vectors(self, vector_name: str, keys: Keys) -> Float2D:
         """Return dense vectors, float32 (n, dim). Raises KeyError for a key that is not there."""

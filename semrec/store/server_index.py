@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import numpy as np
 from qdrant_client import models
 
-from semrec.errors import StoreError
+from semrec.errors import StoreError, StoreUnavailableError
 from semrec.store.fetched_items import RawPoint
 from semrec.store.payload_indexes import indexed_fields
-from semrec.store.points import by_name, check_points, check_query, to_payload
+from semrec.store.points import by_name, check_points, check_query, field_path, to_payload
 from semrec.store.protocol import FieldType, Hits, Point, Record, ScoreQuery, Search, VectorField
 from semrec.store.reading import LARGE_PAGE, PointReader
 from semrec.store.server_collections import ServerCollections
@@ -26,6 +26,8 @@ T = TypeVar("T")
 _RECORDS = 500
 """Records in one upload."""
 _POLL_S = 0.2
+_KEEP_TEXTS_S = 10.0
+"""Seconds after which the texts of a field are read again: another process can write into the collection."""
 
 
 class ServerIndex(PointReader):
@@ -42,7 +44,7 @@ class ServerIndex(PointReader):
     def __init__(
         self, connection: Connection, name: str, vectors: Sequence[VectorField], *, leased: bool = False
     ) -> None:
-        super().__init__(by_name(vectors))
+        super().__init__(by_name(vectors), keep_s=_KEEP_TEXTS_S)
         self.name = name
         self._client = connection.client
         self._connection = connection
@@ -56,6 +58,7 @@ class ServerIndex(PointReader):
         check_points(points, self._fields)
         if not points:
             return
+        self._texts.clear()
         for batch in upload_batches(points):
             self._call(self._client.upsert, self.name, point_structs(batch), wait=True)
         self._renew_lease_if_due()
@@ -63,6 +66,7 @@ class ServerIndex(PointReader):
     def update_records(self, records: Sequence[Record]) -> None:
         """Replace the records of items that are there; their vectors stay."""
         check_points((Point(record, {}) for record in records), self._fields)
+        self._texts.clear()
         for batch in upload_batches([Point(record, {}) for record in records]):
             keys = item_keys(point.record.item_id for point in batch).tolist()
             changes = [
@@ -85,6 +89,7 @@ class ServerIndex(PointReader):
         """Delete points; unknown keys are ignored."""
         if not len(keys):
             return
+        self._texts.clear()
         self._call(self._client.delete, self.name, models.PointIdsList(points=keys.tolist()), wait=True)
 
     def search(self, searches: Sequence[Search]) -> list[Hits]:
@@ -116,6 +121,15 @@ class ServerIndex(PointReader):
         """Return how many items satisfy all conditions."""
         only = filter_model(where)
         return self._call(self._client.count, self.name, count_filter=only, exact=True).count
+
+    def _facet(self, field: str, limit: int) -> Mapping[str, int] | None:
+        try:
+            answer = self._call(self._client.facet, self.name, field_path(field), limit=limit, exact=True)
+        except StoreUnavailableError:
+            raise
+        except StoreError:  # the field has no index
+            return None
+        return {hit.value: hit.count for hit in answer.hits if isinstance(hit.value, str)}
 
     def row_faults(self) -> Iterator[str]:
         """Yield nothing: on a server there are no copies of the vectors."""

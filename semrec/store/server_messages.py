@@ -10,7 +10,7 @@ from qdrant_client import models
 from semrec.store.item_limits import rough_size
 from semrec.store.points import field_path, stored, to_payload
 from semrec.store.protocol import OVERSAMPLING, Point, SparseVector, Vector, VectorField
-from semrec.types import AnyOf, Condition, Keys, Range, item_keys
+from semrec.types import AnyOf, Condition, Either, Exists, Keys, Not, Range, item_keys
 
 UPLOAD_FLOATS = 500_000
 """Numbers in one upload: about 10 MB as JSON; a server accepts 32 MB."""
@@ -130,7 +130,16 @@ def filter_model(where: Sequence[Condition], exclude: Keys | None = None) -> mod
 
 
 def _condition(condition: Condition) -> models.Condition:
+    if isinstance(condition, Not):
+        return models.Filter(must_not=[_condition(condition.condition)])
+    if isinstance(condition, Either):
+        alternatives = [
+            models.Filter(must=list(map(_condition, all_of))) for all_of in condition.alternatives
+        ]
+        return models.Filter(should=list(alternatives)) if alternatives else models.HasIdCondition(has_id=[])
     path = field_path(condition.field)
+    if isinstance(condition, Exists):
+        return models.Filter(must_not=[models.IsEmptyCondition(is_empty=models.PayloadField(key=path))])
     if isinstance(condition, Range):
         within = models.Range(gte=condition.gte, gt=condition.gt, lte=condition.lte, lt=condition.lt)
         return models.FieldCondition(key=path, range=within)

@@ -65,8 +65,10 @@ def recommend_to_all(
     events = workspace.event_log(create=False)
     with workspace.write_lock, workspace.live_index.pin() as handle, one_blas_thread():
         generation = handle.generation
-        batch = Batch(k, parse_where(where, generation.manifest.fields), popular)
-        return recommend_all(generation, events, output, batch, progress)
+        wanted = parse_where(where, generation.manifest.fields, generation.index.text_values)
+        batch = Batch(k, wanted.conditions, popular)
+        report = recommend_all(generation, events, output, batch, progress)
+    return replace(report, notes=(*report.notes, *wanted.notes))
 
 
 def _asked(

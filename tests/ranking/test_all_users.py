@@ -101,7 +101,7 @@ def in_small_blocks(recommender, output, k=10, where=None, progress=None, sizes=
     """Do what `Recommender.recommend_all` does, in small blocks."""
     log = recommender.event_log(create=False)
     with recommender.reading() as generation:
-        batch = Batch(k, parse_where(where, generation.manifest.fields), sizes=sizes)
+        batch = Batch(k, parse_where(where, generation.manifest.fields).conditions, sizes=sizes)
         return recommend_all(generation, log, output, batch, progress)
 
 

@@ -9,9 +9,9 @@ import pytest
 from samples import DIM, ODD_NAMES, VECTORS, build, ids, manifest, point, points, sparse, unit
 
 from semrec.errors import StoreError
-from semrec.ranking.filters import meets
+from semrec.ranking.conditions import meets
 from semrec.store import Index, Point, Record, ScoreQuery, Search, SparseVector
-from semrec.types import AnyOf, Range, item_keys
+from semrec.types import AnyOf, Either, Exists, Not, Range, item_keys
 
 # The in-memory mode of qdrant-client scans everything and says so for every payload index.
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
@@ -188,6 +188,25 @@ def numbers_where(index, *where, exclude=None):
         ([Range("price", gt=1.0, lte=2.0)], lambda n: 4 < n <= 8),
         ([Range("year", gte=2010), AnyOf("kind", ("odd",))], lambda n: n >= 10 and n % 2 == 1),
         ([AnyOf("no such field", ("x",))], lambda n: False),
+        ([AnyOf("tags", ("t0",)), AnyOf("tags", ("t1",))], lambda n: n % 3 == 2),
+        ([Not(AnyOf("kind", ("even",)))], lambda n: n % 2 == 1),
+        ([Not(AnyOf("tags", ("t1",)))], lambda n: n % 3 < 2),
+        ([Not(AnyOf("no such field", ("x",)))], lambda n: True),
+        ([Not(Range("year", gte=2005))], lambda n: n < 5),
+        ([Not(AnyOf("new", (True,)))], lambda n: n % 2 == 1),
+        ([Exists("tags")], lambda n: n % 3 > 0),
+        ([Not(Exists("tags"))], lambda n: n % 3 == 0),
+        ([Exists("no such field")], lambda n: False),
+        ([Exists("price"), Exists("new"), Not(Exists("none"))], lambda n: True),
+        ([Either(())], lambda n: False),
+        (
+            [Either(((AnyOf("kind", ("odd",)), Range("year", lt=2005)), (AnyOf("year", (2010,)),)))],
+            lambda n: n in (1, 3, 10),
+        ),
+        (
+            [Not(Either(((AnyOf("kind", ("odd",)),), (Range("year", lt=2010),))))],
+            lambda n: n >= 10 and n % 2 == 0,
+        ),
         *[([AnyOf(name, (f"{name}-1",))], lambda n: n % 2 == 1) for name in ODD_NAMES],
     ],
     ids=str,
@@ -196,6 +215,25 @@ def test_conditions(index, where, keep):
     kept = [n for n in range(N) if keep(n)]
     assert numbers_where(index, *where) == kept
     assert [n for n, record in enumerate(index.records(KEYS)) if meets(record.metadata, where)] == kept
+
+
+def test_the_texts_of_a_field_are_counted(index):
+    assert dict(index.text_values("tags").counts) == {"t0": 20, "t1": 10}
+    assert list(index.text_values("kind").counts) == ["even", "odd"]
+    assert index.text_values("kind").like("EVEN ") == ("even",)
+    assert dict(index.text_values("100%").counts) == {"100%-0": 15, "100%-1": 15}  # without an index
+    assert index.text_values("year").counts == {}
+    assert index.text_values("no such field").counts == {}
+
+
+def test_texts_are_counted_again_when_items_change(writable):
+    writable.add_fields({"kind": "keyword"})
+    assert dict(writable.text_values("kind").counts) == {"even": 15, "odd": 15}
+    record = writable.records(ids(0))[0]
+    writable.update_records([replace(record, metadata={"kind": "Even"})])
+    assert set(writable.text_values("kind").like("even")) == {"even", "Even"}
+    writable.delete(ids(0))
+    assert writable.text_values("kind").like("even") == ("even",)
 
 
 def test_exclude(index):

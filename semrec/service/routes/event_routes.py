@@ -15,7 +15,8 @@ from semrec.events.stored_events import EventChoice
 from semrec.service.app_state import StateDep
 from semrec.service.auth import WRITE
 from semrec.service.error_responses import ServiceError
-from semrec.service.request_models import EventsIn, Id, Name
+from semrec.service.filter_models import Name
+from semrec.service.request_models import EventsIn, Id
 from semrec.service.response_models import DeletedEventsOut, EventsOut
 
 router = APIRouter(tags=["events"], dependencies=[WRITE])

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from semrec.service.app_state import AppState, StateDep
 from semrec.service.auth import READ, WRITE
 from semrec.service.error_responses import ServiceError
+from semrec.service.filter_models import Where, where_argument
 from semrec.service.request_models import (
     MAX_CURSOR,
     MAX_IDS,
@@ -21,11 +22,10 @@ from semrec.service.request_models import (
     ItemPatchesIn,
     ItemsIn,
     MetadataValue,
-    Where,
 )
 from semrec.service.response_models import ChangeOut, ItemOut, ItemsOut, RecommendationsOut
 from semrec.service.routes.parameters import ItemId
-from semrec.service.routes.recommend_routes import recommendations_out, where_argument
+from semrec.service.routes.recommend_routes import recommendations_out
 from semrec.types import Item, ItemPatch
 
 router = APIRouter(tags=["items"])

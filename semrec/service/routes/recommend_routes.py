@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,7 +10,8 @@ from semrec.ranking.sentences import reason_sentence
 from semrec.service.app_state import AppState, StateDep
 from semrec.service.auth import READ
 from semrec.service.error_responses import ServiceError
-from semrec.service.request_models import Bounds, RecommendIn, RecommendManyIn
+from semrec.service.filter_models import where_argument
+from semrec.service.request_models import RecommendIn, RecommendManyIn
 from semrec.service.response_models import ManyRecommendationsOut, RecommendationsOut, WhyNotOut
 from semrec.service.routes.parameters import ItemId
 from semrec.types import Event, Float1D, Recommendations, to_plain
@@ -26,7 +26,7 @@ async def recommend(query: RecommendIn, state: StateDep) -> RecommendationsOut:
     answer = await state.ask(
         state.recommender.recommend, **arguments, explain=query.explain, after=query.after
     )
-    state.metrics.record_answer(answer, cold=bool(set(answer.notes) - {state.recommender.stale}))
+    state.metrics.record_answer(answer, cold=answer.fallback is not None)
     return recommendations_out(answer)
 
 
@@ -87,14 +87,6 @@ async def encode_text(text: str | None, state: AppState) -> Float1D | None:
         return None
     state.answer_pool.check_capacity()
     return await state.question_batches.encode(text.strip())
-
-
-def where_argument(where: Mapping[str, Any]) -> dict[str, Any]:
-    """Return filters as the library takes them."""
-    return {
-        field: value.model_dump(exclude_none=True) if isinstance(value, Bounds) else value
-        for field, value in where.items()
-    }
 
 
 def recommendations_out(answer: Recommendations) -> RecommendationsOut:

@@ -20,5 +20,5 @@ def test_ready_describes_the_index(client):
 
 def test_ready_lists_the_signals_with_labels_and_sources(client):
     signals = client.get("/ready").json()["signals"]
-    assert [signal["source"] for signal in signals] == ["text", "text"]
+    assert [signal["source"] for signal in signals] == ["text", "text", "text"]
     assert signals[0] == {"name": "text", "label": "text", "source": "text", "personal": True}

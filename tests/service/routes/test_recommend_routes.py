@@ -38,6 +38,13 @@ def test_filters_are_values_lists_and_bounds(client):
 
     assert found({"colour": "red"}) == {"r1", "r2"}
     assert found({"colour": ["red", "blue"], "size": {"gte": 2}}) == {"r2", "a/b c"}
+    assert found({"colour": "RED"}) == found({"colour": {"any": ["red"]}}) == {"r1", "r2"}
+    assert found({"colour": {"not": ["red", "green"]}}) == found({"colour": "blue"})
+    assert found({"colour": {"exists": False}}) == set()
+    assert found({"or": [{"colour": "red", "size": 1}, {"colour": "blue"}]}) == {"r1"} | found(
+        {"colour": "blue"}
+    )
+    assert found({"and": [{"or": [{"colour": "red"}]}, {"size": {"not": 1}}]}) == {"r2"}
 
 
 def test_excluded_and_seen_items_are_left_out(client):
