@@ -453,6 +453,26 @@ class Recommender(Maintenance):
 
         return fit(self._workspace, seed=seed, progress=progress)
 
+    def check_evaluation(
+        self,
+        source: Any,
+        catalog: Any,
+        *,
+        mapping: EventMapping | None = None,
+        split: str = "random",
+        seed: int = 42,
+    ) -> None:
+        """Raise what `evaluate` would raise after `catalog` was indexed; nothing is encoded or stored.
+
+        Parameters
+        ----------
+        source, mapping, split, seed : as in `evaluate`.
+        catalog : as in `index`.
+        """
+        from semrec.workspace.preflight import check_evaluation
+
+        check_evaluation(self._workspace, source, mapping, catalog, split, seed)
+
     def evaluate(
         self,
         source: Any,

@@ -76,15 +76,19 @@ def evaluate(
     debug: DebugOption = False,
 ) -> None:
     """Measure the quality of recommendations on held-out events. Nothing is stored."""
-    from semrec.evaluation import SPLITS, render_report
+    from semrec.evaluation import render_report
 
     with ExitStack() as stack:
         if catalog:
             workspace = Path(stack.enter_context(TemporaryDirectory())) / "evaluation"
         recommender = stack.enter_context(opened_workspace(workspace, debug, model=model))
-        if split not in SPLITS:
-            raise ConfigError(f"there is no split {split!r}; take one of {', '.join(SPLITS)}.")
+        if k < 1:
+            raise ConfigError(f"-k is the length of the lists, 1 or more; got {k}.")
+        if report and not report.absolute().parent.is_dir():
+            raise ConfigError(f"the folder of the report does not exist: {report.absolute().parent}")
         if catalog:
+            with err.status("checking the events"):
+                recommender.check_evaluation(sources, catalog, split=split, seed=seed)
             index_with_progress(recommender, catalog)
         with err.status("reading the events") as status:
             found = recommender.evaluate(

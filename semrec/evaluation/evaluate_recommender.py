@@ -18,6 +18,7 @@ from semrec.errors import ConfigError
 from semrec.evaluation import SPLITS, Evaluation, Measure, Split, evaluate, evaluate_ratings
 from semrec.evaluation.baselines import Features, default_baselines, fit_baselines
 from semrec.events.interactions import MOST_UNTIMED, Interactions
+from semrec.events.times import is_position
 from semrec.learning import Models, TrainingData, learn, scores
 from semrec.learning.ratings import fit_ratings, predict_pairs
 from semrec.types import Float2D
@@ -74,8 +75,7 @@ def evaluate_recommender(
     ConfigError
         The split is unknown, or leaves nothing to learn or to test.
     """
-    if split not in SPLITS:
-        raise ConfigError(f"there is no split {split!r}; take one of {', '.join(SPLITS)}.")
+    check_split(split)
     tell = progress or (lambda _: None)
     tell("splitting the events")
     parts = split_interactions(interactions, split, share, seed)
@@ -97,6 +97,12 @@ def evaluate_recommender(
     return EvaluationResult(evaluation, weights_by_length(models))
 
 
+def check_split(split: str) -> None:
+    """Raise `ConfigError` unless there is such a split."""
+    if split not in SPLITS:
+        raise ConfigError(f"there is no split {split!r}; take one of {', '.join(SPLITS)}.")
+
+
 def split_interactions(interactions: Interactions, split: str, share: float, seed: int) -> Split:
     """Return the split of all pairs, likes with their weight and dislikes with a negative one.
 
@@ -105,6 +111,11 @@ def split_interactions(interactions: Interactions, split: str, share: float, see
     """
     likes, dislikes = interactions.matrix.tocoo(), interactions.dislikes.tocoo()
     times = interactions.times
+    if split == "global-time" and np.isfinite(times).any() and is_position(float(np.nanmedian(times))):
+        raise ConfigError(
+            "positions order the events of one user, not of all: use the split 'time' or 'last' instead of "
+            "'global-time'"
+        )
     first = np.full(dislikes.nnz, np.nanmin(times) if np.isfinite(times).any() else np.nan)
     events = pl.concat(
         [

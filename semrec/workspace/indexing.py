@@ -24,6 +24,7 @@ from semrec.indexer.upsert import write_items
 from semrec.store import Manifest
 from semrec.types import ChangeReport, Item, ItemPatch, to_plain
 from semrec.workspace.last_run import FileRun
+from semrec.workspace.preflight import check_room_to_build
 from semrec.workspace.session import Change, OpenWorkspace
 
 
@@ -94,6 +95,7 @@ def _build(
 ) -> IndexReport:
     """Build an index from a catalog alone."""
     encoders, settings = workspace.encoders, workspace.settings
+    check_room_to_build(workspace, catalog.n_rows)
     choice = encoders.choose(catalog)
     with LazyEncoder(lambda: encoders.share(choice.encoder), settings) as encoder:
         report = index_catalog(

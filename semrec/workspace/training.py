@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from semrec.config import EventSettings
-from semrec.errors import ConfigError
 from semrec.events.append_report import AppendReport
-from semrec.events.counting import REASONS, CleaningRules, listed_reasons
+from semrec.events.counting import REASONS, listed_reasons
 from semrec.events.event_columns import EventMapping
-from semrec.events.interactions import Interactions, build_interactions
+from semrec.events.interactions import Interactions
 from semrec.events.kinds import KindNames
 from semrec.indexer.event_source import EventSource, open_events
 from semrec.indexer.rejects import Reject
 from semrec.store.protocol import TEXT
 from semrec.workspace.folder import find_workspace
-from semrec.workspace.loading_notes import loading_notes
+from semrec.workspace.loading_notes import item_note, kind_notes, loading_notes
+from semrec.workspace.preflight import (
+    SHARE,
+    check_room_to_fit,
+    clean_events,
+    interactions_to_evaluate,
+)
 from semrec.workspace.session import OpenWorkspace
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ def fit(workspace: OpenWorkspace, *, seed: int, progress: Callable[[str], None] 
 
     store = workspace.store()
     with workspace.building(), workspace.snapshot() as (index, manifest):
+        check_room_to_fit(workspace)
         catalog = catalog_items(index)
         events = workspace.event_log(create=False).frame()
         interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
@@ -77,14 +80,13 @@ def evaluate(
     from semrec.evaluation.evaluate_recommender import evaluate_recommender
     from semrec.learning.fit import catalog_items, stored_vectors
 
+    settings = workspace.settings.events
+    events = open_events(source, mapping, kinds=KindNames.of(settings))
     with workspace.snapshot() as (index, manifest):
         catalog = catalog_items(index)
+        interactions = interactions_to_evaluate(events, catalog.item_ids, settings, split, seed)
         texts = [" ".join(record.passages) for record in index.records(catalog.keys)]
         vectors = stored_vectors(index, manifest, catalog)
-    events = open_events(source, mapping, kinds=KindNames.of(workspace.settings.events))
-    interactions = clean_events(events, catalog.item_ids, workspace.settings.events)
-    if interactions.shortage:
-        raise ConfigError(f"nothing can be learned: {interactions.shortage}.")
     result = evaluate_recommender(
         interactions,
         vectors.pop(TEXT),
@@ -92,12 +94,21 @@ def evaluate(
         workspace.settings,
         others=vectors,
         split=split,
+        share=SHARE,
         k=k,
         seed=seed,
         with_baselines=with_baselines,
         progress=progress,
     )
-    notes = (*_left_out_notes(events, interactions), *result.evaluation.notes)
+    unknown = item_note(interactions.report.unknown_items, len(events.items))
+    kinds = (*events.renamed, *kind_notes(events.kinds, settings))
+    notes = (
+        *events.notes,
+        *kinds,
+        *unknown,
+        *_left_out_notes(events, interactions),
+        *result.evaluation.notes,
+    )
     return replace(result, evaluation=replace(result.evaluation, notes=notes))
 
 
@@ -111,18 +122,3 @@ def _left_out_notes(events: EventSource, interactions: Interactions) -> list[str
         "events left out": listed_reasons(dropped, examples),
     }
     return [f"{what}: {reasons}" for what, reasons in notes.items() if reasons]
-
-
-def clean_events(
-    events: Iterable[pl.DataFrame], item_ids: Sequence[str], settings: EventSettings
-) -> Interactions:
-    """Return which user used which item of the catalog, by the rules of the settings."""
-    return build_interactions(
-        events,
-        kind_weights=settings.kind_weights,
-        items=item_ids,
-        rating_scale=settings.rating_scale,
-        undamped_kinds=settings.undamped_kinds,
-        half_life_days=settings.half_life_days,
-        rules=CleaningRules(settings.max_user_events, settings.max_user_events_a_day, settings.burst_s),
-    )

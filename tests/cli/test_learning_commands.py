@@ -232,6 +232,32 @@ def test_evaluate_with_a_catalog(files, tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize(
+    ("events", "options", "words"),
+    [
+        ("user,item\na,1-1\nb,1-2\n", ("--split", "time"), "this split needs a time for every event"),
+        ("user,item\na,x\nb,y\n", (), "item is not in the catalog: 2"),
+        ("user,item,time\na,1-1,1\n", ("--split", "tomorrow"), "no split 'tomorrow'"),
+        ("user,item,time\na,1-1,1\n", ("-k", "0"), "-k is the length of the lists, 1 or more; got 0"),
+        (
+            "user,item,time\na,1-1,1\n",
+            ("--report", "gone/report.html"),
+            "folder of the report does not exist",
+        ),
+    ],
+)
+def test_an_evaluation_that_must_fail_fails_before_the_catalog_is_indexed(
+    files, tmp_path, monkeypatch, events, options, words
+):
+    def index(*_):
+        raise AssertionError("the catalog was indexed")
+
+    monkeypatch.setattr("semrec.cli.learning_commands.index_with_progress", index)
+    source = write(tmp_path, events)
+    status, _, err = invoke("evaluate", source, "--catalog", files / "catalog.csv", *options)
+    assert (status, words in one_line(err)) == (2, True), err
+
+
 def test_nothing_of_an_evaluation_is_stored(bare, files):
     before = sorted(path.name for path in bare.rglob("*"))
     assert invoke("evaluate", files / "events.csv", "-w", bare, "--no-baselines")[0] == 0
