@@ -15,6 +15,7 @@ The tree::
     │   └── NoEventLogError        there is no event log yet
     └── QueryError             a query that cannot be answered
         ├── UnknownItemError       an item id that the index does not hold
+        ├── InvalidIdError         a value that cannot be the id of an item or a user
         ├── UnknownFieldError      a filter on a field that the index does not have
 
 A message names what happened, to which id, and what to do.
@@ -73,6 +74,10 @@ class QueryError(SemrecError):
 
 class UnknownItemError(QueryError):
     """An item id is not in the index."""
+
+
+class InvalidIdError(QueryError):
+    """A value cannot be the id of an item or a user."""
 
 
 class UnknownFieldError(QueryError):

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import numpy as np
+
+from semrec.errors import InvalidIdError
+from semrec.identifiers import identifier
 
 
 class MisfitError(Exception):
@@ -25,6 +27,17 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, float) and value != value
 
 
+MISSING_WORDS = frozenset(
+    ["NULL", "null", "nan", "NaN", "NAN", "None", "N/A", "n/a", "#N/A", "<NA>", "NaT", "\\N"]
+)
+"""Texts that programs write for a missing value. An id can be one of them: there is a package "nan"."""
+
+
+def is_missing_word(value: Any) -> bool:
+    """Return whether a value is a text that stands for a missing value."""
+    return isinstance(value, str) and len(value) <= 8 and value.strip() in MISSING_WORDS
+
+
 def plain(value: Any) -> Any:
     """Return numpy values as Python values, and bytes as text; invalid UTF-8 becomes lone surrogates."""
     if isinstance(value, bytes):
@@ -33,24 +46,25 @@ def plain(value: Any) -> Any:
 
 
 def to_id(value: Any) -> str:
-    """Return an item id: any string that is not blank; a number is converted."""
+    """Return an id as stored, see `semrec.identifiers`; bytes are UTF-8 text."""
     value = plain(value)
-    if is_missing(value) or (isinstance(value, str) and not value.strip()):
-        raise MisfitError("is missing; every item needs an id")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, (int, float, UUID)) and not isinstance(value, bool):
-        return digits_of(finite(value))
-    return to_text(value)
+    if is_missing(value):
+        raise MisfitError("is missing")
+    try:
+        return valid_text(identifier(value))
+    except InvalidIdError as fault:
+        raise MisfitError(str(fault)) from None
 
 
 def to_text(value: Any) -> str:
-    """Return a valid UTF-8 text; empty if the value is missing."""
+    """Return a valid UTF-8 text; empty if the value is missing. The texts of a list become lines."""
     value = plain(value)
     if isinstance(value, str):
         return valid_text(value)
     if is_missing(value):
         return ""
+    if isinstance(value, (list, tuple)) and not any(isinstance(entry, (list, tuple)) for entry in value):
+        return "\n".join(text for entry in value if (text := to_text(entry)))
     raise MisfitError(f"is {type_in_words(value)}, not text")
 
 

@@ -13,10 +13,11 @@ from semrec.catalog_map.map import CatalogMap, draw_map, place_items
 from semrec.config import Settings
 from semrec.encoder import Encoder
 from semrec.events.kinds import KindNames
+from semrec.identifiers import AnyId, identifiers
 from semrec.maintenance import Maintenance
 from semrec.ranking.answer import impersonal_signals
 from semrec.ranking.generation import Generation
-from semrec.ranking.query import Query, make_query
+from semrec.ranking.query import make_query
 from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.ranking.why_not import WhyNot
 from semrec.store import Record, Store
@@ -124,8 +125,9 @@ class Recommender(Maintenance):
 
         Parameters
         ----------
-        source : a file, a glob, `-` for standard input, or a list of them; a polars or pandas frame, an
-            Arrow table, or an iterable of `Item` or of dicts.
+        source : a file, a folder, an archive, a glob, `-` for standard input, or a list of them; a polars or
+            pandas frame, an Arrow table, a data set of Hugging Face, a `SqlQuery`, or an iterable of `Item`
+            or of dicts.
         mapping : which columns to read; missing parts are guessed and reported in the notes.
         format : csv, tsv, jsonl or parquet; None: by the name or the first bytes.
         sync : delete the items that are not in the catalog.
@@ -150,13 +152,18 @@ class Recommender(Maintenance):
         Parameters
         ----------
         items : `Item` objects, or dicts with `id` and optional `title`, `text` and `metadata`. An item
-            replaces the one with its id as a whole; of several with the same id, the last one counts.
+            replaces the one with its id as a whole; of several with the same id, the first one holds, as in a
+            catalog. Types of fields become wider when a value needs it, see the notes.
+
+        Returns
+        -------
+        ChangeReport
+            Also why an item was refused, for instance because it has no text; all other items are written.
 
         Raises
         ------
         CatalogError
-            An item does not fit: its template gives no text, or a field has a value of another type.
-            Nothing was written.
+            There are items, and none of them can be written.
         WorkspaceError
             Nothing is indexed yet.
         """
@@ -188,7 +195,7 @@ class Recommender(Maintenance):
 
         return patch_items(self._workspace, patches)
 
-    def delete_items(self, item_ids: Iterable[str]) -> ChangeReport:
+    def delete_items(self, item_ids: Iterable[AnyId]) -> ChangeReport:
         """Delete items from the index that answers; the report also lists the unknown ids."""
         from semrec.workspace.indexing import delete_items
 
@@ -200,11 +207,11 @@ class Recommender(Maintenance):
         self,
         *,
         text: str | None = None,
-        history: Sequence[str | Event | Mapping[str, Any]] = (),
-        user: str | None = None,
+        history: Iterable[AnyId | Event | Mapping[str, Any]] = (),
+        user: AnyId | None = None,
         k: int = 10,
         where: Mapping[str, Any] | None = None,
-        exclude: Sequence[str] = (),
+        exclude: Iterable[AnyId] = (),
         exclude_seen: bool = True,
         diversity: float = 0.0,
         weights: Mapping[str, float] | None = None,
@@ -246,11 +253,11 @@ class Recommender(Maintenance):
 
     def recommend_many(
         self,
-        users: Sequence[str],
+        users: Iterable[AnyId],
         *,
         k: int = 10,
         where: Mapping[str, Any] | None = None,
-        exclude: Sequence[str] = (),
+        exclude: Iterable[AnyId] = (),
         diversity: float = 0.0,
         explain: bool = False,
     ) -> list[Recommendations]:
@@ -262,12 +269,12 @@ class Recommender(Maintenance):
         """
         return [
             self.recommend(user=u, k=k, where=where, exclude=exclude, diversity=diversity, explain=explain)
-            for u in users
+            for u in identifiers(users, "users")
         ]
 
     def similar(
         self,
-        item_id: str,
+        item_id: AnyId,
         *,
         k: int = 10,
         where: Mapping[str, Any] | None = None,
@@ -279,23 +286,22 @@ class Recommender(Maintenance):
         Signals that are the same for everyone, such as popularity, do not count.
         """
         weights = dict.fromkeys(impersonal_signals(), 0.0)
-        history = (Event(item_id),)
-        query = Query(
-            history=history, k=k, where=where or {}, diversity=diversity, weights=weights, after=after
+        query = make_query(
+            history=[item_id], k=k, where=where, diversity=diversity, weights=weights, after=after
         )
         found = answer_query(self._workspace, query)
-        return replace(found, query={"item": item_id, "k": k, "where": dict(where or {})})
+        return replace(found, query={"item": query.history[0].item_id, "k": k, "where": dict(query.where)})
 
     def why_not(
         self,
-        item_id: str,
+        item_id: AnyId,
         *,
         text: str | None = None,
-        history: Sequence[str | Event | Mapping[str, Any]] = (),
-        user: str | None = None,
+        history: Iterable[AnyId | Event | Mapping[str, Any]] = (),
+        user: AnyId | None = None,
         k: int = 10,
         where: Mapping[str, Any] | None = None,
-        exclude: Sequence[str] = (),
+        exclude: Iterable[AnyId] = (),
         exclude_seen: bool = True,
         diversity: float = 0.0,
         weights: Mapping[str, float] | None = None,
@@ -334,7 +340,7 @@ class Recommender(Maintenance):
 
     # -- users -------------------------------------------------------------------------------------
 
-    def user_profile(self, user: str, *, recent: int = 20) -> UserProfile:
+    def user_profile(self, user: AnyId, *, recent: int = 20) -> UserProfile:
         """Return the interests of a user, with their central items, and the latest events.
 
         Parameters
@@ -344,7 +350,7 @@ class Recommender(Maintenance):
         """
         return profile_of(self._workspace, user, recent)
 
-    def set_interests(self, user: str, weights: Mapping[str, float]) -> UserProfile:
+    def set_interests(self, user: AnyId, weights: Mapping[Any, float]) -> UserProfile:
         """Set how much interests of a user count, and return the profile.
 
         Parameters
@@ -362,7 +368,7 @@ class Recommender(Maintenance):
         set_interests(self._workspace, self.user_profile(user), weights)
         return self.user_profile(user)
 
-    def delete_user(self, user: str) -> DeletedUser:
+    def delete_user(self, user: AnyId) -> DeletedUser:
         """Delete all events and preferences of a user, and return how many there were.
 
         The models of `fit` describe items. The next fit no longer knows the user.
@@ -506,9 +512,9 @@ class Recommender(Maintenance):
 
     # -- the index ---------------------------------------------------------------------------------
 
-    def items(self, item_ids: Sequence[str]) -> list[Record]:
+    def items(self, item_ids: Iterable[AnyId]) -> list[Record]:
         """Return the stored fields of items, in the order given; unknown ids are left out."""
-        keys = item_keys(dict.fromkeys(item_ids))
+        keys = item_keys(dict.fromkeys(identifiers(item_ids, "item_ids")))
         with self._workspace.live_index.read() as generation:
             return generation.index.fetch(keys, records=True).records()
 
@@ -517,10 +523,10 @@ class Recommender(Maintenance):
         with self._workspace.live_index.read() as generation:
             return draw_map(generation.index, generation.manifest)
 
-    def places(self, item_ids: Sequence[str]) -> Mapping[str, tuple[float, float]] | None:
+    def places(self, item_ids: Iterable[AnyId]) -> Mapping[str, tuple[float, float]] | None:
         """Return x and y in [-1, 1] by id of items on the map, see `map`; unknown ids are left out."""
         with self._workspace.live_index.read() as generation:
-            return place_items(generation.index, generation.manifest, item_ids)
+            return place_items(generation.index, generation.manifest, identifiers(item_ids, "item_ids"))
 
     @contextmanager
     def reading(self) -> Iterator[Generation]:

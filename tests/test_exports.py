@@ -73,6 +73,7 @@ def test_the_types_in_the_methods_of_the_recommender_are_public():
     own = re.compile(r"\b[A-Z][A-Za-z]+\b")
     outside = {
         "Any",
+        "AnyId",
         "Callable",
         "Float1D",
         "Float2D",

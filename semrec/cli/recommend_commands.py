@@ -27,11 +27,16 @@ from semrec.ranking.typed_filters import parse_filters
 
 TextOption = Annotated[str | None, typer.Option("--text", help="Query text.")]
 HistoryOption = Annotated[
-    list[str] | None, typer.Option("--history", help="Item ids, oldest first: A,B,C. Can be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--history",
+        help="Item ids, oldest first: A,B,C. Can be repeated. An id with a comma is in quotes: '\"A,1\",B'.",
+    ),
 ]
 UserOption = Annotated[str | None, typer.Option("--user", help="A user of the event log.")]
 ExcludeOption = Annotated[
-    list[str] | None, typer.Option("--exclude", help="Item ids that are never recommended: A,B.")
+    list[str] | None,
+    typer.Option("--exclude", help="Item ids that are never recommended, as in --history."),
 ]
 IncludeSeenOption = Annotated[
     bool, typer.Option("--include-seen", help="Also recommend items of the history.")

@@ -57,6 +57,8 @@ class EventMapping:
     time_format : of the times: s, ms, us, ns (unix time), position (an order without a clock), or a pattern
         for `strptime`; None is guessed.
     unrated : rating that means "not rated"; such an event is a view.
+    header : names of the columns of files that do not name them; empty: their places.
+    encoding : of text files, as Python names it.
     """
 
     user: str | None = None
@@ -68,6 +70,8 @@ class EventMapping:
     default_kind: str | None = None
     time_format: str | None = None
     unrated: float | None = None
+    header: tuple[str, ...] | None = None
+    encoding: str | None = None
 
     @property
     def columns(self) -> list[str]:

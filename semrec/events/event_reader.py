@@ -142,7 +142,7 @@ _ROLES = {folded(name): role for role, names in USUAL_NAMES.items() for name in 
 
 def _id(column: str, value: Any) -> str:
     # Most ids are plain ASCII: the short way halves the time of reading a file.
-    if type(value) is str and value.isascii() and value.isprintable() and not value.isspace() and value:
+    if type(value) is str and value.isascii() and value.isprintable() and value and value.strip() == value:
         return _of_usual_length(column, value)
     if is_missing(value):
         raise MisfitError(f'"{column}" is missing')

@@ -8,12 +8,13 @@ stored as text. A value that does not occur is noted, with the nearest ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from semrec.errors import QueryError, UnknownFieldError
 from semrec.ranking.field_texts import Period, likeness_note, number_in, period_of, within
+from semrec.ranking.typed_filters import read_where
 from semrec.store.text_values import TextValues
 from semrec.types import AnyOf, Condition, Either, Exists, Not, Range
 
@@ -51,7 +52,9 @@ class _Fields:
 
 
 def parse_where(
-    where: Mapping[str, Any] | None, kinds: Mapping[str, str], texts: ReadTexts = lambda name: TextValues()
+    where: Mapping[str, Any] | str | Iterable[str] | None,
+    kinds: Mapping[str, str],
+    texts: ReadTexts = lambda name: TextValues(),
 ) -> Where:
     """Turn filters into conditions; all of them must hold.
 
@@ -60,6 +63,7 @@ def parse_where(
     where : field -> a value (equal), a list of values (any of), or what is wanted by name: bounds `gte`,
         `gt`, `lte`, `lt` of a number or a date; `any` and `all` with a list; `not` with any of these forms;
         `exists` with True or False. `or` and `and` instead of a field: a list of such filters.
+        Or texts as on the command line, such as "year>=1990".
     kinds : the metadata fields of the index and their types: keyword, integer, float or bool.
     texts : returns the texts of a field.
 
@@ -70,10 +74,8 @@ def parse_where(
     QueryError
         A value does not fit the type of its field.
     """
-    if where is not None and not isinstance(where, Mapping):
-        raise QueryError(f"filters are a mapping of fields, such as {{'brand': 'Acme'}}; got {where!r:.60}.")
     fields = _Fields(kinds, texts)
-    return Where(_conditions(where or {}, fields), tuple(fields.notes))
+    return Where(_conditions(read_where(where), fields), tuple(fields.notes))
 
 
 def _conditions(where: Mapping[str, Any], fields: _Fields) -> tuple[Condition, ...]:

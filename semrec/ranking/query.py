@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numbers
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from semrec.config import MOST_WEIGHT
-from semrec.errors import QueryError
+from semrec.errors import QueryError, shown
 from semrec.events.counting import CleaningRules, glimpse
 from semrec.events.event_reader import read_event
 from semrec.events.kinds import USUAL_KIND_NAMES, KindNames
 from semrec.events.times import is_position
+from semrec.identifiers import identifiers, named_identifier, require_list
 from semrec.plain_values import MisfitError
 from semrec.ranking.cursor import read_cursor
+from semrec.ranking.typed_filters import read_where
 from semrec.types import Event, Keys
 
 MOST_RECOMMENDATIONS = 1000
@@ -62,12 +66,12 @@ class Query:
 
 
 def make_query(
-    text: str | None = None,
-    history: Sequence[str | Event | Mapping[str, Any]] = (),
-    user: str | None = None,
+    text: object = None,
+    history: Iterable[Any] | None = (),
+    user: object = None,
     k: int = 10,
-    where: Mapping[str, Any] | None = None,
-    exclude: Sequence[str] = (),
+    where: Mapping[str, Any] | str | Iterable[str] | None = None,
+    exclude: Iterable[Any] | None = (),
     exclude_seen: bool = True,
     diversity: float = 0.0,
     weights: Mapping[str, float] | None = None,
@@ -75,7 +79,7 @@ def make_query(
     after: str | None = None,
     kinds: KindNames = USUAL_KIND_NAMES,
 ) -> Query:
-    """Return the arguments of `Recommender.recommend` as a query.
+    """Return the arguments of `Recommender.recommend` as a query; ids as stored, options as Python values.
 
     Parameters
     ----------
@@ -84,21 +88,37 @@ def make_query(
     Raises
     ------
     QueryError
-        An entry of the history cannot be read.
+        An id, the text or an entry of the history cannot be read.
     """
     return Query(
-        text=(text or "").strip() or None,
-        user=user,
+        text=_read_text(text),
+        user=None if user is None else named_identifier(user, "user"),
         history=read_history(history, kinds),
-        k=k,
-        where=where or {},
-        exclude=tuple(exclude),
-        exclude_seen=exclude_seen,
-        diversity=diversity,
-        weights=weights or {},
-        explain=explain,
+        k=_plain(k),
+        where=read_where(where),
+        exclude=identifiers(exclude, "exclude"),
+        exclude_seen=bool(exclude_seen),
+        diversity=_plain(diversity),
+        weights={signal: _plain(weight) for signal, weight in (weights or {}).items()},
+        explain=bool(explain),
         after=after,
     )
+
+
+def _read_text(text: object) -> str | None:
+    """Return the text of a query, None for a blank one; a number is the text of its digits."""
+    text = _plain(text)
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        text = str(text)
+    if text is not None and not isinstance(text, str):
+        raise QueryError(f"the text is a string, not {shown(text)} of type {type(text).__name__}.")
+    return (text or "").strip() or None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of numpy as the value of Python, and a whole float as the integer."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _check_options(k: int, diversity: float) -> None:
@@ -119,9 +139,7 @@ def _check_weights(weights: Mapping[str, float]) -> None:
             )
 
 
-def read_history(
-    history: Sequence[str | Event | Mapping[str, Any]], kinds: KindNames = USUAL_KIND_NAMES
-) -> tuple[Event, ...]:
+def read_history(history: Iterable[Any] | None, kinds: KindNames = USUAL_KIND_NAMES) -> tuple[Event, ...]:
     """Return a history as events: item ids, `Event`s, or dicts with usual names of fields.
 
     Raises
@@ -129,8 +147,9 @@ def read_history(
     QueryError
         An entry cannot be read, or its value or its time is not possible; the message names its place.
     """
-    if isinstance(history, str):
-        raise QueryError(f"a history is a list of items, not one string; write history=[{history!r}].")
+    if history is None:
+        return ()
+    require_list(history, "history")
     latest = time.time() + CleaningRules().max_ahead_s
     events = []
     for place, entry in enumerate(history):
@@ -149,7 +168,7 @@ def _time_fault(seconds: float | None, latest: float) -> str | None:
     return f"the time {seconds:.16g} is not in unix seconds, from 1990 to tomorrow"
 
 
-def _event(entry: str | Event | Mapping[str, Any], kinds: KindNames) -> Event:
+def _event(entry: Any, kinds: KindNames) -> Event:
     if isinstance(entry, Event):
         fields: Mapping[str, Any] = asdict(entry)
     else:

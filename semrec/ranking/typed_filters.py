@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from semrec.errors import QueryError
+from semrec.errors import QueryError, shown
 
 OPERATORS = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 
@@ -46,6 +46,22 @@ def parse_filters(filters: Sequence[str]) -> dict[str, Any]:
     if len(either) == 1 and "or" not in where:
         return {**where, **either[0]}
     return {**where, "and": either} if either else where
+
+
+def read_where(where: Mapping[str, Any] | str | Iterable[str] | None) -> Mapping[str, Any]:
+    """Return filters by field; texts are read as `parse_filters` reads them.
+
+    Raises
+    ------
+    QueryError
+        The filters are of another type.
+    """
+    if where is None or isinstance(where, Mapping):
+        return where or {}
+    texts = [where] if isinstance(where, str) else list(where) if isinstance(where, Iterable) else [where]
+    if not all(isinstance(text, str) for text in texts):
+        raise QueryError(f"cannot read the filters {shown(where)}; write where={{'field': value}}.")
+    return parse_filters(texts)
 
 
 def _add(where: dict[str, Any], written: str) -> None:

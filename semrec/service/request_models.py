@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from semrec.config import MOST_WEIGHT
+from semrec.errors import InvalidIdError
 from semrec.events.counting import LONGEST_ID, MOST_VALUE
 from semrec.events.event_reader import read_event
+from semrec.identifiers import identifier
 from semrec.plain_values import MisfitError
 from semrec.ranking.query import MOST_RECOMMENDATIONS
 from semrec.service.filter_models import MAX_WORD, Finite, Name, RequestModel, Scalar, Where, Word
@@ -20,8 +22,21 @@ MAX_TEXT_LENGTH = 10_000
 MAX_IDS = 1000
 MAX_CURSOR = 11_000
 
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00]*$")]
-"""Any string without NUL characters, which databases cannot store."""
+IdText = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00]*$")]
+
+
+def as_stored(value: object) -> object:
+    """Return an id as it is stored; a value that cannot be one is returned for pydantic to refuse."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    try:
+        return identifier(value)
+    except InvalidIdError:
+        return ""
+
+
+Id = Annotated[IdText, BeforeValidator(as_stored, json_schema_input_type=IdText | int)]
+"""Any string without NUL characters, which databases cannot store; or a number."""
 Amount = Annotated[float, Field(allow_inf_nan=False, ge=-MOST_VALUE, le=MOST_VALUE)]
 MetadataValue = Scalar | Annotated[list[Word], Field(max_length=MAX_IDS)]
 

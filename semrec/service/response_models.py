@@ -165,6 +165,7 @@ class ChangeOut(ResponseModel):
     unchanged: list[str] = Field(description="Items that are equal to the stored ones.")
     deleted: list[str] = []
     unknown: list[str] = Field([], description="Ids to delete that were not in the index.")
+    refused: dict[str, str] = Field({}, description="Why an item was not written, by its id.")
     notes: list[str] = Field([], description="Notes for the caller.")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from semrec.identifiers import AnyId, named_identifier
 from semrec.ranking.answer import Asked, answer, why_not
 from semrec.ranking.filters import parse_where
 from semrec.ranking.generation import Generation
@@ -35,16 +36,18 @@ def answer_query(
 
 
 def explain_absence(
-    workspace: OpenWorkspace, item_id: str, query: Query, text_vector: Float1D | None
+    workspace: OpenWorkspace, item_id: AnyId, query: Query, text_vector: Float1D | None
 ) -> WhyNot:
     """Return why an item is not in the answer to a query; see `Recommender.why_not`."""
+    wanted = named_identifier(item_id, "item_id")
     query.check()
     with one_blas_thread(), workspace.live_index.read() as generation:
-        return why_not(item_id, _asked(workspace, query, text_vector, generation), generation)
+        return why_not(wanted, _asked(workspace, query, text_vector, generation), generation)
 
 
-def profile_of(workspace: OpenWorkspace, user: str, recent: int) -> UserProfile:
+def profile_of(workspace: OpenWorkspace, user: AnyId, recent: int) -> UserProfile:
     """Return the profile of a user; see `Recommender.user_profile`."""
+    user = named_identifier(user, "user")
     with workspace.live_index.read() as generation:
         preferences = preferences_of(workspace, user)
         return describe_user(user, events_of(workspace, user), preferences, generation, recent=recent)

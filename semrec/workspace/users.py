@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from semrec.errors import NoEventLogError, QueryError
+from semrec.identifiers import AnyId, named_identifier
 from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.types import Event
 from semrec.workspace.folder import find_workspace
@@ -38,7 +40,7 @@ def preferences_of(workspace: OpenWorkspace, user: str) -> dict[str, float]:
     return _preferences_in(log).of(user)
 
 
-def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mapping[str, float]) -> None:
+def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mapping[Any, float]) -> None:
     """Store how much interests count; see `Recommender.set_interests`.
 
     Parameters
@@ -51,17 +53,19 @@ def set_interests(workspace: OpenWorkspace, profile: UserProfile, weights: Mappi
     QueryError
         A weight is out of range, or an item is in no interest of this user.
     """
+    by_id = {named_identifier(item_id, "an item of `weights`"): weight for item_id, weight in weights.items()}
     known = {item_id for interest in profile.interests for item_id in interest.item_ids}
-    for item_id in weights:
+    for item_id in by_id:
         if item_id not in known:
             raise QueryError(
                 f"no interest of user {profile.user_id!r} holds the item {item_id!r}; see the profile."
             )
-    _preferences_in(workspace.event_log()).set(profile.user_id, weights)
+    _preferences_in(workspace.event_log()).set(profile.user_id, by_id)
 
 
-def delete_user(workspace: OpenWorkspace, user: str) -> DeletedUser:
+def delete_user(workspace: OpenWorkspace, user: AnyId) -> DeletedUser:
     """Delete a user's events and preferences, also from files of deleted rows; return how many there were."""
+    user = named_identifier(user, "user")
     find_workspace(workspace.folder)
     log = workspace.event_log()
     deleted = DeletedUser(user, log.delete_user(user), _preferences_in(log).delete(user))
@@ -74,7 +78,7 @@ def find_events(workspace: OpenWorkspace, choice: EventChoice, limit: int) -> li
     from semrec.events import stored_events
 
     find_workspace(workspace.folder)
-    return stored_events.find_events(workspace.event_log(create=False), choice, limit)
+    return stored_events.find_events(workspace.event_log(create=False), _as_stored(choice), limit)
 
 
 def delete_events(workspace: OpenWorkspace, choice: EventChoice) -> int:
@@ -82,7 +86,16 @@ def delete_events(workspace: OpenWorkspace, choice: EventChoice) -> int:
     from semrec.events import stored_events
 
     find_workspace(workspace.folder)
-    return stored_events.delete_events(workspace.event_log(create=False), choice)
+    return stored_events.delete_events(workspace.event_log(create=False), _as_stored(choice))
+
+
+def _as_stored(choice: EventChoice) -> EventChoice:
+    """Return the choice with its ids as stored."""
+    user, item = (
+        None if value is None else named_identifier(value, name)
+        for name, value in (("user", choice.user), ("item", choice.item))
+    )
+    return replace(choice, user=user, item=item)
 
 
 def _preferences_in(log: EventLog) -> Preferences:

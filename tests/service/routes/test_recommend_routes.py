@@ -67,7 +67,7 @@ def test_excluded_and_seen_items_are_left_out(client):
         ({"text": "x", "weights": {"text": -1}}, "bad_request"),
         ({"history": [{"item_id": "r1", "kind": "sniff"}]}, "bad_query"),
         ({"history": "r1"}, "bad_request"),
-        ({"history": [1]}, "bad_request"),
+        ({"history": [True]}, "bad_request"),
     ],
 )
 def test_invalid_queries(client, body, code):
