@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         CatalogError,
         ConfigError,
         EncoderError,
+        InvalidIdError,
         ItemRefusedError,
         NoEventLogError,
         QueryError,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from semrec.indexer.index_report import IndexReport
     from semrec.indexer.mapping import FieldMapping
     from semrec.indexer.rejects import Reject
+    from semrec.indexer.sources.sql import SqlQuery
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
     from semrec.ranking.user_profile import DeletedUser, UserInterest, UserProfile
@@ -100,6 +102,7 @@ __all__ = [
     "IndexReport",
     "IndexSettings",
     "Interest",
+    "InvalidIdError",
     "Item",
     "ItemPatch",
     "ItemRefusedError",
@@ -115,6 +118,7 @@ __all__ = [
     "SemrecError",
     "ServiceSettings",
     "Settings",
+    "SqlQuery",
     "Standing",
     "StoreDamagedError",
     "StoreError",
@@ -148,6 +152,7 @@ _NAMES = {
         "CatalogError",
         "ConfigError",
         "EncoderError",
+        "InvalidIdError",
         "ItemRefusedError",
         "NoEventLogError",
         "QueryError",
@@ -169,6 +174,7 @@ _NAMES = {
     "semrec.indexer.index_report": ("IndexReport",),
     "semrec.indexer.mapping": ("FieldMapping",),
     "semrec.indexer.rejects": ("Reject",),
+    "semrec.indexer.sources.sql": ("SqlQuery",),
     "semrec.learning.fit": ("FitReport",),
     "semrec.ranking.all_users": ("BatchReport",),
     "semrec.ranking.user_profile": ("DeletedUser", "UserInterest", "UserProfile"),

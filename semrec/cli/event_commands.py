@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -10,12 +11,19 @@ from rich.text import Text
 
 from semrec.cli.options import (
     DEFAULT_WORKSPACE,
+    ColumnsOption,
     DebugOption,
+    EncodingOption,
     FormatOption,
     JsonOption,
+    NoHeaderOption,
+    SqlOption,
     StrictOption,
+    UrlOption,
     WorkspaceOption,
+    header_of,
     opened_workspace,
+    source_of,
 )
 from semrec.cli.printing import err, out, print_append_report, print_json, print_notes
 from semrec.errors import ConfigError
@@ -80,6 +88,11 @@ def events(
     duration: DurationOption = None,
     unrated: UnratedOption = None,
     source_format: FormatOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnsOption = None,
+    encoding: EncodingOption = None,
+    sql: SqlOption = None,
+    url: UrlOption = None,
     strict: StrictOption = False,
     list_them: ListOption = False,
     delete: DeleteOption = False,
@@ -96,13 +109,15 @@ def events(
         from semrec.events.event_columns import EventMapping
         from semrec.events.stored_events import EventChoice
 
-        if bool(sources) + list_them + delete != 1:
+        source = source_of(sources, sql, url) if sources or sql else None
+        if bool(source) + list_them + delete != 1:
             raise ConfigError("give files with events, or --list, or --delete: one of the three.")
-        if not sources:
-            if any((value, time_format, duration, unrated is not None, source_format, strict)):
+        if not source:
+            of_files = (value, time_format, duration, source_format, no_header, encoding, strict)
+            if any(of_files) or unrated is not None:
                 raise ConfigError(
-                    "--value, --time-format, --duration, --unrated, --format and --strict are for files with "
-                    "events."
+                    "--value, --time-format, --duration, --unrated, --format, --no-header, --encoding and "
+                    "--strict are for files with events."
                 )
             choice = EventChoice(user, item, kind, _seconds(time), left_out)
             if delete:
@@ -115,7 +130,8 @@ def events(
         mapping = EventMapping(
             user, item, kind, value, time, duration, time_format=time_format, unrated=unrated
         )
-        add(recommender, sources, mapping, source_format, strict, as_json)
+        mapping = replace(mapping, header=header_of(no_header, columns), encoding=encoding)
+        add(recommender, source, mapping, source_format, strict, as_json)
 
 
 def _seconds(time: str | None) -> float | None:
@@ -136,7 +152,7 @@ def _seconds(time: str | None) -> float | None:
 
 def add(
     recommender: Recommender,
-    sources: Sequence[str],
+    source: Any,
     mapping: EventMapping,
     source_format: str | None,
     strict: bool,
@@ -147,7 +163,7 @@ def add(
 
     rejects = RejectsFile(recommender.folder / "rejected-events.jsonl")
     report = recommender.add_events(
-        sources,
+        source,
         mapping=mapping,
         format=source_format,
         announce=lambda source: print_notes(source.notes),

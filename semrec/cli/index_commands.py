@@ -11,16 +11,23 @@ import typer
 from semrec.cli.options import (
     DEFAULT_WORKSPACE,
     CollectionOption,
+    ColumnsOption,
     DebugOption,
+    EncodingOption,
     FormatOption,
     JsonOption,
     ModelOption,
+    NoHeaderOption,
     QdrantOption,
     SourcesArgument,
+    SqlOption,
     StrictOption,
+    UrlOption,
     WorkspaceOption,
     comma_separated,
+    header_of,
     opened_workspace,
+    source_of,
 )
 from semrec.cli.printing import err, listed, print_json, print_warning
 from semrec.cli.progress import index_with_progress
@@ -31,8 +38,19 @@ TitleOption = Annotated[str | None, typer.Option("--title", help="Column with th
 TextOption = Annotated[str | None, typer.Option("--text", help="Column with the text.")]
 MetaOption = Annotated[str | None, typer.Option("--meta", help="Columns for filters: a,b,c.")]
 ListsOption = Annotated[
-    str | None, typer.Option("--lists", help="Columns for filters that hold comma-separated values: a,b.")
+    str | None, typer.Option("--lists", help="Columns for filters that hold several values in one text: a,b.")
 ]
+ListSeparatorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--list-separator",
+        help='Between the values of one text, for instance "|". Default: guessed; "" splits only --lists.',
+    ),
+]
+WithHiddenOption = Annotated[
+    bool, typer.Option("--with-hidden", help="Take products that their shop hides, too.")
+]
+KeepHtmlOption = Annotated[bool, typer.Option("--keep-html", help="Do not turn HTML into text.")]
 TemplateOption = Annotated[
     str | None,
     typer.Option("--encode", help='Template of the encoded text: "{title} by {author}. {text}".'),
@@ -62,15 +80,23 @@ QuantizeOption = Annotated[
 
 
 def index(
-    sources: SourcesArgument,
+    sources: SourcesArgument = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     id_column: IdOption = None,
     title: TitleOption = None,
     text: TextOption = None,
     meta: MetaOption = None,
     lists: ListsOption = None,
+    list_separator: ListSeparatorOption = None,
+    keep_html: KeepHtmlOption = False,
     template: TemplateOption = None,
     source_format: FormatOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnsOption = None,
+    encoding: EncodingOption = None,
+    sql: SqlOption = None,
+    url: UrlOption = None,
+    with_hidden: WithHiddenOption = False,
     sync: SyncOption = False,
     yes: YesOption = False,
     rebuild: RebuildOption = False,
@@ -87,14 +113,6 @@ def index(
     """Index a catalog, or bring the index up to date: only what changed is encoded and written."""
     from semrec.indexer.read import FieldMapping
 
-    mapping = FieldMapping(
-        item_id=id_column,
-        title=title,
-        text=text,
-        metadata=None if meta is None else comma_separated(meta),
-        lists=comma_separated(lists),
-        template=template,
-    )
     with opened_workspace(
         workspace,
         debug,
@@ -104,10 +122,23 @@ def index(
         encoder=encoder,
         dimension=dimension,
         quantize=quantize,
+        keep_html=keep_html,
     ) as recommender:
+        mapping = FieldMapping(
+            item_id=id_column,
+            title=title,
+            text=text,
+            metadata=None if meta is None else comma_separated(meta),
+            lists=comma_separated(lists),
+            list_separator=list_separator,
+            template=template,
+            header=header_of(no_header, columns),
+            encoding=encoding,
+            with_hidden=with_hidden,
+        )
         report = index_with_progress(
             recommender,
-            sources,
+            source_of(sources, sql, url),
             mapping=mapping,
             source_format=source_format,
             sync=sync,

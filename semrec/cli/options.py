@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
@@ -42,7 +43,26 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 SourcesArgument = Annotated[
-    list[str], typer.Argument(metavar="SOURCE...", help="Files or globs; - is standard input.")
+    list[str] | None,
+    typer.Argument(metavar="SOURCE...", help="Files, folders, archives or globs; - is standard input."),
+]
+SqlOption = Annotated[
+    str | None, typer.Option("--sql", help="Read the rows of this SELECT statement, with --url.")
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url", envvar="SEMREC_SOURCE_URL", help="Database of --sql: sqlite:///FILE or postgresql://…"
+    ),
+]
+NoHeaderOption = Annotated[
+    bool, typer.Option("--no-header", help="The first line of the files is a row, not the column names.")
+]
+ColumnsOption = Annotated[
+    str | None, typer.Option("--columns", help="With --no-header: names of the columns: a,b,c.")
+]
+EncodingOption = Annotated[
+    str | None, typer.Option("--encoding", help="Of text files, for instance cp1252. Default: guessed.")
 ]
 FormatOption = Annotated[
     str | None,
@@ -128,22 +148,24 @@ def opened_workspace(
     dimension: int | None = None,
     quantize: bool | None = None,
     similar_users: str | None = None,
+    keep_html: bool = False,
 ) -> Iterator[Recommender]:
     """Open the recommender of a workspace, and report all errors.
 
     Parameters
     ----------
     workspace, debug, qdrant, collection, model : as the options.
-    encoder, dimension, quantize : as the options of `semrec index`.
+    encoder, dimension, quantize, keep_html : as the options of `semrec index`.
     similar_users : see `EventSettings`.
     """
     with reported_errors(debug):
         from semrec.config import EncoderSettings, EventSettings, IndexSettings, Settings, StoreSettings
         from semrec.recommender import Recommender
 
+        index = IndexSettings(text_dimension=dimension, quantize=quantize)
         settings = Settings(
             encoder=EncoderSettings(model=model, backend=encoder),
-            index=IndexSettings(text_dimension=dimension, quantize=quantize),
+            index=index.model_copy(update={"keep_html": True}) if keep_html else index,
             store=StoreSettings(collection=collection),
             events=EventSettings(similar_users=similar_users),
         )
@@ -151,9 +173,51 @@ def opened_workspace(
             yield recommender
 
 
+def source_of(sources: list[str] | None, sql: str | None, url: str | None) -> Any:
+    """Return files, or the query of `--sql`.
+
+    Raises
+    ------
+    ConfigError
+        There are both, or neither; or the URL is missing.
+    """
+    if bool(sources) == bool(sql):
+        raise ConfigError("give files, or --sql and --url: one of the two.")
+    if not sql:
+        return sources
+    if not url:
+        raise ConfigError("--sql needs the database: --url sqlite:///FILE or --url postgresql://…")
+    from semrec.indexer.sources.sql import SqlQuery
+
+    return SqlQuery(sql, url)
+
+
+def header_of(no_header: bool, columns: str | None) -> tuple[str, ...] | None:
+    """Return the names of the columns of files that do not name them; None for other files.
+
+    Raises
+    ------
+    ConfigError
+        `--columns` is given without `--no-header`.
+    """
+    if columns and not no_header:
+        raise ConfigError("--columns names the columns of a file without them: add --no-header.")
+    return comma_separated(columns) if no_header else None
+
+
 def comma_separated(text: str | None) -> tuple[str, ...]:
-    """Return the non-empty parts of `a,b,c`."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    """Return the non-empty parts of `a,b,c`; a part with a comma is in double quotes, as in CSV.
+
+    Raises
+    ------
+    ConfigError
+        A quote is not closed.
+    """
+    try:
+        lines = list(csv.reader([text or ""], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise ConfigError(f'cannot read the list {text!r}: {error}; write a,b or "a,b",c') from error
+    return tuple(part.strip() for line in lines for part in line if part.strip())
 
 
 def comma_separated_ids(texts: list[str] | None) -> list[str]:

@@ -20,8 +20,11 @@ from semrec.events.frame import ITEM, KIND, SCHEMA
 from semrec.events.kinds import USUAL_KIND_NAMES, KindNames, renamed_in_words
 from semrec.indexer.columns import require_columns
 from semrec.indexer.event_mapping import resolve_events
+from semrec.indexer.recognition import tables_with
 from semrec.indexer.rejects import Reject, kind_of_reason, reject
+from semrec.indexer.sources.decimal_ids import decimal_id_columns, decimal_ids_note, with_whole_ids
 from semrec.indexer.sources.sampled import SAMPLE_ROWS, SampledTables
+from semrec.indexer.sources.table import FileOptions
 from semrec.indexer.sources.tables import open_tables
 from semrec.indexer.sources.textfile import RawRow
 from semrec.plain_values import MisfitError
@@ -69,7 +72,8 @@ class EventSource:
         columns = first.columns or tuple(dict.fromkeys(chain.from_iterable(sample)))
         self.mapping, self.times, guesses = resolve_events(mapping, columns, sample, first.name, kinds)
         self._reader = EventReader(self.mapping, kinds, self.times)
-        self.notes = [*tables.notes, *guesses]
+        self._decimal_ids = decimal_id_columns(sample, (self.mapping.user, self.mapping.item))
+        self.notes = [*tables.notes, *guesses, *decimal_ids_note(self._decimal_ids)]
         self.kinds: Counter[str] = Counter()
         self.items: set[str] = set()
         self.rejected: Counter[str] = Counter()
@@ -99,7 +103,7 @@ class EventSource:
         try:
             if row.fault is not None:
                 raise MisfitError(row.fault)
-            return self._reader.read(row.values)
+            return self._reader.read(with_whole_ids(row, self._decimal_ids).values)
         except MisfitError as fault:
             rejected, reason = reject(source, row, str(fault)), kind_of_reason(str(fault))
             self.rejected[reason] += 1
@@ -135,5 +139,7 @@ def open_events(
     CatalogError
         A source cannot be read, a column does not exist, or no column looks like the user or the item.
     """
-    tables = SampledTables(open_tables(sources, format))
-    return EventSource(tables, mapping or EventMapping(), kinds, on_reject, batch_rows)
+    mapping = mapping or EventMapping()
+    options = FileOptions(format, mapping.header, mapping.encoding)
+    found, told = tables_with(open_tables(sources, options), "events")
+    return EventSource(SampledTables(found, told), mapping, kinds, on_reject, batch_rows)

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from semrec.errors import CatalogError
+from semrec.indexer.column_formats import ColumnFormat, guess_format, widening_note, wider
 from semrec.indexer.columns import Role, assign_columns, missing_role, quoted, require_columns
-from semrec.indexer.sources.values import Kind, common_type, kind_of
+from semrec.indexer.sources.list_cells import BRACKETS, guess_separator
+from semrec.indexer.sources.table import FileOptions
+from semrec.indexer.sources.values import Kind, kind_of
 from semrec.indexer.template import DEFAULT_TEMPLATE, ROLES, rename_template, template_names
 from semrec.plain_values import MisfitError, plain, to_text
 from semrec.store.payload_indexes import MAX_INDEXED_FIELDS
@@ -21,8 +24,9 @@ COLUMN_ROLES = {
     "item_id": Role(
         "item id",
         "--id",
-        "item_id id sku asin uid uuid guid slug isbn product_id item article_id doc_id document_id "
-        "movie_id book_id key code 编号 商品编号 物品编号 商品id 物品id 标识 货号",
+        "item_id id handle sku parent_asin asin uid uuid guid slug isbn product_id item article_id doc_id "
+        "document_id movie_id book_id news_id track_id song_id video_id key code index "
+        "编号 商品编号 物品编号 商品id 物品id 标识 货号",
     ),
     "title": Role(
         "title",
@@ -33,8 +37,9 @@ COLUMN_ROLES = {
     "text": Role(
         "text",
         "--text",
-        "text description body content overview abstract summary synopsis plot details "
-        "product_description long_description desc 内容 正文 描述 简介 摘要 介绍 概述 详情 商品描述",
+        "text description body_(html) body_html body content overview abstract summary synopsis plot details "
+        "product_description long_description short_description desc comment "
+        "内容 正文 描述 简介 摘要 介绍 概述 详情 商品描述",
     ),
 }
 
@@ -47,9 +52,13 @@ class FieldMapping:
     ----------
     item_id, title, text : columns.
     metadata : columns that are kept for filters.
-    lists : metadata columns with comma-separated values.
+    lists : metadata columns with several values in one text.
+    list_separator : between these values; None: guessed, for `lists` a comma; empty: only `lists` are split.
     template : the text that is encoded, for instance `{title} by {author}. {text}`; its columns become
         metadata.
+    header : names of the columns of files that do not name them; empty: their places.
+    encoding : of text files, as Python names it.
+    with_hidden : take products that their shop hides, too.
     """
 
     item_id: str | None = None
@@ -57,18 +66,28 @@ class FieldMapping:
     text: str | None = None
     metadata: tuple[str, ...] | None = None
     lists: tuple[str, ...] = ()
+    list_separator: str | None = None
     template: str | None = None
+    header: tuple[str, ...] | None = None
+    encoding: str | None = None
+    with_hidden: bool = False
+
+    def file_options(self, format: str | None) -> FileOptions:  # noqa: A002
+        """Return how to read files."""
+        return FileOptions(format, self.header, self.encoding, self.with_hidden)
 
 
 @dataclass(slots=True)
 class Profile:
-    """Types and lengths of the values of one column, in the first rows of a source."""
+    """The values of one column in the first rows of a source, their types and lengths."""
 
+    values: list[Any] = field(default_factory=list)
     kinds: set[Kind] = field(default_factory=set)
     longest: int = 0
 
     def add(self, value: Any, *, parse: bool) -> None:
         """Add one value."""
+        self.values.append(value)
         kind = kind_of(value, parse=parse)
         if kind is not None:
             self.kinds.add(kind)
@@ -125,23 +144,56 @@ def resolve(
     return replace(named, metadata=metadata, template=template), notes
 
 
-def field_types(
-    mapping: FieldMapping, profiles: Mapping[str, Profile], schema: Mapping[str, FieldType], notes: list[str]
-) -> dict[str, FieldType]:
-    """Return the type of every metadata field: declared by the source, or found in the first rows."""
-    types: dict[str, FieldType] = {}
+def metadata_formats(
+    mapping: FieldMapping,
+    profiles: Mapping[str, Profile],
+    schema: Mapping[str, FieldType],
+    before: Mapping[str, ColumnFormat],
+    notes: list[str],
+    *,
+    parse: bool,
+) -> dict[str, ColumnFormat]:
+    """Return the format of every metadata column: declared by the source, or guessed from the first rows.
+
+    Parameters
+    ----------
+    mapping : with every column named.
+    profiles : of all columns.
+    schema : types that the source declares.
+    before : formats of the fields in the index; a type becomes wider, never narrower.
+    notes : each guess is appended, in words.
+    parse : the source has text only.
+    """
+    formats: dict[str, ColumnFormat] = {}
     for name in mapping.metadata or ():
-        kinds = profiles[name].kinds if name in profiles else set()
-        types[name] = "keyword" if name in mapping.lists else schema.get(name) or common_type(kinds)
-        mixed = sorted("text" if kind == "keyword" else kind for kind in kinds - {"object"})
-        if types[name] == "keyword" and len(mixed) > 1 and name not in schema and name not in mapping.lists:
-            notes.append(f'"{name}" has {" and ".join(mixed)} values; all are kept as text')
-    if len(types) > MAX_INDEXED_FIELDS:
+        found, note = guess_format(
+            profiles[name].values if name in profiles else (),
+            parse=parse,
+            declared=schema.get(name),
+            is_list=name in mapping.lists,
+            separator=mapping.list_separator,
+            before=before.get(name),
+        )
+        known = before.get(name, found).type
+        after = wider(found.type, known)
+        if note and after == found.type:
+            notes.append(f'"{name}": {note}')
+        if after != known:
+            notes.append(widening_note(name, known, after))
+        formats[name] = replace(found, type=after)
+    if len(formats) > MAX_INDEXED_FIELDS:
         notes.append(
-            f"the first {MAX_INDEXED_FIELDS} of {len(types)} metadata fields are indexed; filters by the "
+            f"the first {MAX_INDEXED_FIELDS} of {len(formats)} metadata fields are indexed; filters by the "
             "rest are slower. Name the fields that you filter by with --meta"
         )
-    return types
+    return formats
+
+
+def text_separators(mapping: FieldMapping, profiles: Mapping[str, Profile]) -> dict[str, str]:
+    """Return the columns of titles and texts that hold lists as texts; their entries become lines."""
+    columns = [name for name in (mapping.title, mapping.text) if name is not None and name in profiles]
+    texts = {name: [value for value in profiles[name].values if isinstance(value, str)] for name in columns}
+    return {name: BRACKETS for name, found in texts.items() if guess_separator(found) == BRACKETS}
 
 
 def missing_columns(mapping: FieldMapping, columns: Sequence[str]) -> list[str]:

@@ -6,13 +6,17 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
-from commands import BOOKS, as_json, invoke, start_semrec, write
+from commands import BOOKS, as_json, invoke, item_ids, one_line, start_semrec, write
 
 from semrec.store.edge import EdgeStore
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 def test_indexing_reports_on_stderr_only(books, tmp_path):
@@ -104,6 +108,34 @@ def test_when_nothing_was_indexed_it_is_a_failure(tmp_path):
     assert (status, out) == (1, "")
     assert err.splitlines()[-1].startswith("error: ")
     assert "nothing was indexed" in err
+    assert "No row can be used: nothing to encode (2 rows)" in one_line(err)
+
+
+def test_a_folder_and_files_without_column_names(tmp_path):
+    status, _, err = invoke("index", DATA / "movielens", "-w", tmp_path / "shop")
+    assert status == 0
+    assert "movies.csv: items (guessed by its columns)" in one_line(err)
+    assert invoke("events", DATA / "movielens", "-w", tmp_path / "shop")[0] == 0
+    other = tmp_path / "more.csv"
+    other.write_text("7,The Well (2001)\n")
+    columns = ("--no-header", "--columns", "movieId,title")
+    assert invoke("index", other, *columns, "-w", tmp_path / "shop")[0] == 0
+    assert item_ids("similar", "7", "-k", 1, "-w", tmp_path / "shop")
+    status, _, err = invoke("index", other, "--columns", "a,b", "-w", tmp_path / "shop")
+    assert (status, "add --no-header" in err) == (2, True)
+
+
+def test_a_query_is_indexed(tmp_path):
+    with sqlite3.connect(tmp_path / "shop.db") as database:
+        database.execute("CREATE TABLE products (id INTEGER, title TEXT)")
+        database.execute("INSERT INTO products VALUES (1, 'Tea'), (2, 'Cup')")
+    database.close()
+    query = ("--sql", "SELECT * FROM products", "--url", f"sqlite:///{tmp_path}/shop.db")
+    assert as_json("index", *query, "-w", tmp_path / "shop")["n_items"] == 2
+    status, _, err = invoke("index", "--sql", "SELECT 1", "-w", tmp_path / "shop")
+    assert (status, "--sql needs the database" in err) == (2, True)
+    status, _, err = invoke("index", "-w", tmp_path / "shop")
+    assert (status, "give files, or --sql and --url" in err) == (2, True)
 
 
 def test_a_missing_catalog(tmp_path):

@@ -19,6 +19,7 @@ class SampledTables:
     Parameters
     ----------
     tables : at least one.
+    notes : how they were found, in words.
 
     Attributes
     ----------
@@ -28,10 +29,10 @@ class SampledTables:
     n_rows : of all tables; None if unknown before reading.
     """
 
-    def __init__(self, tables: Sequence[Table]) -> None:
+    def __init__(self, tables: Sequence[Table], notes: Sequence[str] = ()) -> None:
         self._tables = tables
         self.first, self.rest = tables[0], tables[1:]
-        self.notes = [note for table in tables for note in table.notes]
+        self.notes = [*notes, *(note for table in tables for note in table.notes)]
         sizes = [table.n_rows for table in tables if table.n_rows is not None]
         self.n_rows = sum(sizes) if len(sizes) == len(tables) else None
         self._sampled: Iterator[RawRow] | None = None

@@ -13,17 +13,17 @@ STANDARD_INPUT = "-"
 
 
 def paths_of(name: str) -> list[Path]:
-    """Return the files with this name or pattern, sorted, at least one; a named pipe is a file too.
+    """Return the files or the folder with this name, or the files of this pattern, sorted, at least one.
+
+    A named pipe is a file, too.
 
     Raises
     ------
     CatalogError
-        There is no such file, or it is a folder.
+        There is no such file.
     """
     name = os.path.expanduser(name)
     path = Path(name)
-    if path.is_dir():
-        raise CatalogError(f'{name}: is a folder; name its files, for instance "{path}/*.parquet"')
     if path.exists():
         return [path]
     if not glob.has_magic(name):
@@ -32,6 +32,16 @@ def paths_of(name: str) -> list[Path]:
     if not found:
         raise CatalogError(f"{name}: no file matches")
     return found
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a folder and of the folders in it, sorted, without hidden ones."""
+    found = (*folder.glob("*"), *folder.glob("*/*"))
+    return sorted(
+        file
+        for file in found
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    )
 
 
 def regular_files(source: Any) -> list[Path]:
@@ -48,5 +58,6 @@ def regular_files(source: Any) -> list[Path]:
     if not isinstance(named, list | tuple) or not all(isinstance(one, str | os.PathLike) for one in named):
         return []
     names = [os.fspath(one) for one in named]
-    files = [path for name in names if name != STANDARD_INPUT for path in paths_of(name)]
+    paths = [path for name in names if name != STANDARD_INPUT for path in paths_of(name)]
+    files = [file for path in paths for file in (files_in(path) if path.is_dir() else [path])]
     return files if STANDARD_INPUT not in names and all(file.is_file() for file in files) else []

@@ -1,4 +1,4 @@
-"""CSV, TSV and JSON Lines, plain or gzipped, as raw rows.
+"""CSV, TSV and JSON Lines, plain or compressed, as raw rows.
 
 Invalid UTF-8 bytes become lone surrogates, so that only their row is rejected.
 """
@@ -6,26 +6,25 @@ Invalid UTF-8 bytes become lone surrogates, so that only their row is rejected.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from semrec.errors import CatalogError
+from semrec.indexer.sources.compressed import READ_ERRORS, Open, decompressed
+from semrec.indexer.sources.text_format import UNIT, TextFormat
 
 HEAD_BYTES = 1 << 20
 """Bytes that are read to recognise the format of a file."""
 LONGEST_ROW_CHARACTERS = 1 << 26
 """A longer CSV row is an unclosed quote."""
 LONGEST_FIELD_CHARACTERS = 2**31 - 1
-_READ_ERRORS = (OSError, EOFError, zlib.error)
-
-Open: TypeAlias = Callable[[], BinaryIO]
+_READ_ERRORS = (OSError, EOFError, zlib.error, UnicodeError, *READ_ERRORS)
 
 
 class RawRow(NamedTuple):
@@ -71,15 +70,10 @@ class _Replay(io.RawIOBase):
         return len(chunk)
 
 
-def peek_file(path: Path) -> tuple[bytes, Open]:
-    """Return the first bytes of a file, and a function that opens it; gzip files are decompressed."""
-
-    def open_file() -> BinaryIO:
-        zipped = path.name.lower().endswith(".gz")
-        return cast(BinaryIO, gzip.open(path, "rb")) if zipped else path.open("rb")
-
-    with _reading(str(path)), open_file() as stream:
-        return stream.read(HEAD_BYTES), open_file
+def read_head(name: str, open_file: Open) -> bytes:
+    """Return the first bytes of a file."""
+    with _reading(name), open_file() as stream:
+        return stream.read(HEAD_BYTES)
 
 
 def peek_pipe(name: str, pipe: BinaryIO, *, owned: bool) -> tuple[bytes, Open]:
@@ -98,8 +92,8 @@ def peek_pipe(name: str, pipe: BinaryIO, *, owned: bool) -> tuple[bytes, Open]:
 
     with _reading(name):
         head, stream = peek(pipe)
-        if head.startswith(b"\x1f\x8b"):
-            head, stream = peek(cast(BinaryIO, gzip.GzipFile(fileobj=stream)))
+        if content := decompressed(stream, head):
+            head, stream = peek(content)
     unread = [stream]
 
     def open_pipe() -> BinaryIO:
@@ -111,17 +105,15 @@ def peek_pipe(name: str, pipe: BinaryIO, *, owned: bool) -> tuple[bytes, Open]:
 
 
 def check_text(name: str, head: bytes) -> None:
-    """Raise `CatalogError` for a file that is not UTF-8 text."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise CatalogError(f"{name}: is UTF-16; save it as UTF-8")
+    """Raise `CatalogError` for a file that is not text."""
     if head.startswith((b"PAR1", b"PK\x03\x04", b"\x1f\x8b")):
         raise CatalogError(f"{name}: is not a text file; give the format with --format")
 
 
-def check_json(name: str, head: bytes) -> None:
+def check_json(name: str, head: str) -> None:
     """Raise `CatalogError` for a file with one JSON document: it cannot be read row by row."""
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"[") or start.partition(b"\n")[0].strip() == b"{":
+    start = head.lstrip("\ufeff \t\r\n")
+    if start.startswith("[") or start.partition("\n")[0].strip() == "{":
         cure = "write one object a line, for instance by jq -c '.[]'"
         raise CatalogError(f"{name}: is one JSON document, not JSON Lines; {cure}")
 
@@ -133,23 +125,19 @@ def check_columns(name: str, columns: Sequence[str]) -> None:
         raise CatalogError(f"{name}: several columns are named {', '.join(map(repr, twice))}; rename them")
 
 
-def guess_delimiter(head: bytes) -> str:
-    """Return the delimiter that splits the first line into the most columns; a comma if none does."""
-    first = head.decode("utf-8-sig", "replace").lstrip("\r\n").partition("\n")[0][:100_000]
-    return max(",;\t|", key=lambda delimiter: len(next(csv.reader([first], delimiter=delimiter), [])))
-
-
-def read_header(name: str, head: bytes, delimiter: str) -> tuple[str, ...]:
+def read_header(name: str, head: bytes, found: TextFormat) -> tuple[str, ...]:
     """Return the columns of a CSV file; a column without a name is named by its position."""
     csv.field_size_limit(LONGEST_FIELD_CHARACTERS)
-    lines = io.StringIO(head.decode("utf-8-sig", "surrogateescape"), newline="")
+    lines = io.StringIO(head.decode(found.encoding, "surrogateescape").lstrip("\ufeff"), newline="")
     try:
-        header = next(row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row)
+        header = next(
+            row for row in csv.reader(islice(lines, found.n_skipped, None), **_dialect(found)) if row
+        )
     except (csv.Error, StopIteration) as error:
         raise CatalogError(f"{name}: the line with the column names cannot be read: {error}") from error
     columns = tuple(column or f"column {place}" for place, column in enumerate(header, 1))
     if any("\udc80" <= character <= "\udcff" for column in columns for character in column):
-        raise CatalogError(f"{name}: the column names are not valid UTF-8; save the file as UTF-8")
+        raise CatalogError(f"{name}: the column names are not valid UTF-8; name the encoding with --encoding")
     check_columns(name, columns)
     return columns
 
@@ -157,29 +145,37 @@ def read_header(name: str, head: bytes, delimiter: str) -> tuple[str, ...]:
 def csv_rows(
     name: str,
     open_stream: Open,
-    delimiter: str,
+    found: TextFormat,
     header: Sequence[str],
     longest_row: int = LONGEST_ROW_CHARACTERS,
 ) -> Iterator[RawRow]:
-    """Yield the rows of a CSV file below its header, without blank lines.
+    """Yield the rows of a CSV file below its header, if it has one, without blank lines.
 
     Parameters
     ----------
     name : of the file, for messages.
     open_stream : opens the file.
-    delimiter : between two fields.
+    found : how the file is written.
     header : the columns.
     longest_row : most characters of a row.
     """
     csv.field_size_limit(LONGEST_FIELD_CHARACTERS)
     with _reading(name), open_stream() as stream:
-        lines = _Lines(io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline=""), longest_row)
-        records = _records(csv.reader(lines, delimiter=delimiter, strict=True), lines)
-        next(records, None)
+        text = io.TextIOWrapper(stream, found.encoding, "surrogateescape", newline="")
+        lines = _Lines(text, longest_row, found)
+        records = _records(csv.reader(lines, **_dialect(found)), lines)
+        if found.header is None:
+            next(records, None)
         for number, (fields, fault, line) in enumerate(records, 1):
             if fault is None and len(fields) != len(header):
                 fault = f"{len(fields)} fields where the header has {len(header)}"
             yield RawRow(number, dict(zip(header, fields, strict=False)), fault, f"line {line}")
+
+
+def _dialect(found: TextFormat) -> dict[str, Any]:
+    """Return the arguments of `csv.reader` for a file."""
+    quoting = csv.QUOTE_MINIMAL if found.is_quoted else csv.QUOTE_NONE
+    return {"delimiter": found.delimiter, "quoting": quoting, "strict": True}
 
 
 def _records(reader: Iterator[list[str]], lines: _Lines) -> Iterator[tuple[list[str], str | None, int]]:
@@ -208,13 +204,17 @@ class _RowTooLongError(Exception):
 class _Lines:
     """Lines of a text; the lines of the current record can be read again from its second line on."""
 
-    def __init__(self, stream: io.TextIOWrapper, longest_row: int) -> None:
+    def __init__(self, stream: io.TextIOWrapper, longest_row: int, found: TextFormat) -> None:
         self._stream = stream
+        self._has_pairs = found.delimiter == UNIT
         self._longest_row = longest_row
         self._returned: list[str] = []  # in reverse: the next line is the last
         self._record: list[str] = []
         self._size = 0
         self._number = 0
+        for _ in range(found.n_skipped):
+            next(stream, None)
+            self._number += 1
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -222,11 +222,15 @@ class _Lines:
     def __next__(self) -> str:
         if self._size > self._longest_row:
             raise _RowTooLongError(f"no end within {self._longest_row:,} characters")
-        line = self._returned.pop() if self._returned else next(self._stream)
+        line = self._returned.pop() if self._returned else self._next_line()
         self._record.append(line)
         self._size += len(line)
         self._number += 1
         return line
+
+    def _next_line(self) -> str:
+        line = next(self._stream)
+        return line.replace("::", UNIT) if self._has_pairs else line
 
     def begin_record(self) -> int:
         """Start a record; return the number of its first line."""
@@ -241,11 +245,11 @@ class _Lines:
         self._returned.extend(reversed(again))
 
 
-def json_rows(name: str, open_stream: Open) -> Iterator[RawRow]:
+def json_rows(name: str, open_stream: Open, encoding: str = "utf-8-sig") -> Iterator[RawRow]:
     """Yield the rows of a JSON Lines file, without blank lines."""
     number = 0
     with _reading(name), open_stream() as stream:
-        text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="\n")
+        text = io.TextIOWrapper(stream, encoding, "surrogateescape", newline="\n")
         for place, line in enumerate(text, 1):
             if line.strip():
                 number += 1

@@ -13,7 +13,17 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from semrec.plain_values import MisfitError, digits_of, finite, is_missing, plain, type_in_words, valid_text
+from semrec.indexer.sources.written_numbers import Mark, is_currency_alone, read_number
+from semrec.plain_values import (
+    MisfitError,
+    digits_of,
+    finite,
+    is_missing,
+    is_missing_word,
+    plain,
+    type_in_words,
+    valid_text,
+)
 from semrec.store.item_limits import INT64
 from semrec.store.protocol import FieldType
 from semrec.types import Value
@@ -32,7 +42,7 @@ def kind_of(value: Any, *, parse: bool) -> Kind | None:
     """Return the type of a value; None if it is missing."""
     value = plain(value)
     if isinstance(value, str):
-        return _kind_of_text(value) if parse else "keyword" if value else None
+        return _kind_of_text(value) if parse else None if is_missing_word(value) or not value else "keyword"
     if is_missing(value):
         return None
     if isinstance(value, bool):
@@ -54,7 +64,7 @@ def _can_be_in_list(entry: Any) -> bool:
 
 def _kind_of_text(value: str) -> Kind | None:
     value = value.strip()
-    if not value or _NOT_FINITE.fullmatch(value):
+    if not value or is_missing_word(value) or _NOT_FINITE.fullmatch(value):
         return None
     if value.lower() in ("true", "false"):
         return "bool"
@@ -77,31 +87,47 @@ def common_type(kinds: Iterable[Kind]) -> FieldType:
     return only  # type: ignore[return-value]
 
 
-def to_value(value: Any, kind: FieldType, *, parse: bool) -> Value | None:
-    """Return a metadata value of the type of its field; None if it is missing."""
+def to_value(value: Any, kind: FieldType, *, parse: bool, mark: Mark = ".") -> Value | None:
+    """Return a metadata value of the type of its field; None if it is missing.
+
+    Parameters
+    ----------
+    value : of a cell.
+    kind : type of the field; a text can be a number or a truth value.
+    parse : the source has text only.
+    mark : decimal mark of written numbers.
+    """
     value = plain(value)
     if value is None or (isinstance(value, str) and not (value.strip() if parse else value)):
         return None
+    if is_missing_word(value) or (kind in ("integer", "float") and _is_sign(value)):
+        return None
     if kind == "keyword":
         return _keywords(value) if isinstance(value, (list, tuple)) else _keyword(value)
-    if parse and isinstance(value, str):
-        value = _parsed(value.strip())
+    if isinstance(value, str):
+        value = _read(value, kind, mark)
     if kind == "bool":
         return _bool(value)
     return _integer(value) if kind == "integer" else _float(value)
 
 
-def split_list(value: Any) -> Any:
-    """Return the parts of a comma-separated text; other values are returned unchanged."""
-    value = plain(value)
-    if not isinstance(value, str):
-        return value
-    return [part.strip() for part in value.split(",") if part.strip()]
+def _read(text: str, kind: FieldType, mark: Mark) -> Any:
+    """Return the number or truth value that a text means, or the text itself."""
+    plain_number = _parsed(text.strip()) if mark == "." or kind == "bool" else text  # the fast way
+    if kind == "bool" or not isinstance(plain_number, str):
+        return plain_number
+    number = read_number(text, mark)
+    return _parsed(text.strip()) if number is None else number
+
+
+def _is_sign(value: Any) -> bool:
+    return isinstance(value, str) and is_currency_alone(value)
 
 
 def _keywords(values: list[Any] | tuple[Any, ...]) -> tuple[str, ...] | None:
     entries = (plain(value) for value in values)
-    return tuple(_keyword(entry) for entry in entries if entry is not None and entry != "") or None
+    kept = (entry for entry in entries if entry is not None and entry != "" and not is_missing_word(entry))
+    return tuple(map(_keyword, kept)) or None
 
 
 def _keyword(value: Any) -> str:

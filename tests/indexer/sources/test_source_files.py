@@ -7,7 +7,7 @@ import os
 import pytest
 
 from semrec.errors import CatalogError
-from semrec.indexer.sources.source_files import paths_of, regular_files
+from semrec.indexer.sources.source_files import files_in, paths_of, regular_files
 
 
 @pytest.fixture
@@ -26,12 +26,18 @@ def test_an_existing_name_is_not_a_pattern(folder):
     assert paths_of(f"{folder}/[1].csv") == [folder / "[1].csv"]
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"), [("none.csv", "no such file"), ("none*.csv", "no file matches"), ("", "is a folder")]
-)
+@pytest.mark.parametrize(("name", "reason"), [("none.csv", "no such file"), ("none*.csv", "no file matches")])
 def test_names_without_a_file_are_an_error(folder, name, reason):
     with pytest.raises(CatalogError, match=reason):
         paths_of(f"{folder}/{name}")
+
+
+def test_a_folder_holds_its_files_and_those_of_its_folders(folder):
+    (folder / "sub.csv" / "c.csv").touch()
+    (folder / "sub.csv" / ".hidden.csv").touch()
+    assert paths_of(str(folder)) == [folder]
+    assert [file.name for file in files_in(folder)] == ["[1].csv", "a.csv", "b.csv", "c.csv"]
+    assert regular_files(folder) == files_in(folder)
 
 
 def test_only_files_can_be_read_several_times(folder):

@@ -8,6 +8,7 @@ import json
 import pytest
 from catalog_sources import put, read
 
+from semrec.indexer.sources.text_format import TextFormat
 from semrec.indexer.sources.textfile import csv_rows
 from semrec.types import Item
 
@@ -82,7 +83,8 @@ def test_broken_csv_rows_are_rejected(tmp_path, line, item_id, reason):
 def test_an_endless_quote_does_not_fill_the_memory():
     rows = "".join(f"{n},title {n}\n" for n in range(100))
     content = f'id,title\nbad,"open\n{rows}'.encode()
-    found = list(csv_rows("x.csv", lambda: io.BytesIO(content), ",", ("id", "title"), longest_row=100))
+    header = ("id", "title")
+    found = list(csv_rows("x.csv", lambda: io.BytesIO(content), TextFormat(), header, longest_row=100))
     assert len(found) == 101
     assert [row.fault is None for row in found] == [False] + [True] * 100
     assert "no end within 100 characters" in found[0].fault

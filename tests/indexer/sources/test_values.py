@@ -14,21 +14,25 @@ from semrec.indexer.read import open_catalog
 from semrec.types import Item
 
 
+def left_out(catalog):
+    """Return the items of a catalog, and why values of them were left out."""
+    items = list(catalog)
+    assert all(isinstance(item, Item) for item in items)
+    return items, "\n".join(catalog.cleaning.notes())
+
+
 @pytest.mark.parametrize("kind", ["dicts", "polars", "arrow", "parquet", "jsonl"])
-def test_nan_is_rejected(tmp_path, kind):
+def test_nan_is_left_out(tmp_path, kind):
     rows = [{"id": "a", "title": "A", "price": 1.5}, {"id": "b", "title": "B", "price": float("nan")}]
-    items, (reject,) = read(written(kind, tmp_path, rows))
-    assert len(items) == 1
-    assert (reject.row, reject.item_id) == (2, "b")
-    assert '"price" is NaN' in reject.reason
+    items, told = left_out(open_catalog(written(kind, tmp_path, rows), max_text_bytes=LIMIT))
+    assert [item.metadata for item in items] == [{"price": 1.5}, {}]
+    assert "\"price\": 1 values were left out, for instance item 'b': is NaN" in told
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
         ("cheap", "'cheap', not an integer"),
-        ("2.5", "a number, not an integer"),
-        ("nan", "NaN"),
         ("-Infinity", "infinite"),
         (str(2**63), "64-bit"),
         ("1" * 5000, "infinite"),
@@ -36,43 +40,33 @@ def test_nan_is_rejected(tmp_path, kind):
         ("1_000", "not an integer"),
     ],
 )
-def test_csv_values_of_another_type_are_rejected(tmp_path, value, reason):
+def test_csv_values_of_another_type_are_left_out(tmp_path, value, reason):
     path = put(tmp_path / "x.csv", f"id,title,n\na,A,1\nb,B,{value}\nc,C,-3\n")
-    items, (reject,) = read(path, sample_rows=1)  # the first row decides the type
-    assert [item.metadata["n"] for item in items] == [1, -3]
-    assert (reject.row, reject.item_id) == (2, "b")
-    assert reason in reject.reason
+    # The first row decides the type.
+    items, told = left_out(open_catalog(path, max_text_bytes=LIMIT, sample_rows=1))
+    assert [item.metadata.get("n") for item in items] == [1, None, -3]
+    assert "\"n\": 1 values were left out, for instance item 'b'" in told
+    assert reason in told
+
+
+GOOD = {"id": "a", "title": "A", "text": "x", "n": 1, "x": 1.5, "flag": True, "word": "w"}
 
 
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
         ("text", 5, "a number, not text"),
-        ("text", ["a"], "a list, not text"),
-        ("text", {"a": 1}, "an object, not text"),
         ("title", True, "a truth value, not text"),
         ("id", True, "a truth value, not text"),
         ("id", ["a"], "a list, not text"),
         ("id", float("inf"), "infinite"),
-        ("n", "7", "not an integer"),
-        ("n", False, "not an integer"),
-        ("n", 2.5, "not an integer"),
-        ("n", 2**63, "too large for a 64-bit number"),
-        ("n", {"a": 1}, "an object"),
-        ("x", 10**400, "too large for a 64-bit number"),
-        ("x", "7", "not a number"),
-        ("flag", 1, "not true or false"),
-        ("word", {"a": 1}, "an object"),
-        ("word", [{"a": 1}], "an object"),
         ("text", "\ud800", "lone surrogate U+D800"),
         ("id", "a\udfff", "lone surrogate U+DFFF"),
-        ("word", "\ud800", "lone surrogate U+D800"),
     ],
 )
 @pytest.mark.parametrize("kind", ["jsonl", "dicts"])
-def test_values_of_another_type_are_rejected(tmp_path, kind, field, value, reason):
-    good = {"id": "a", "title": "A", "text": "x", "n": 1, "x": 1.5, "flag": True, "word": "w"}
-    rows = [good, good | {"id": "b", field: value}, good | {"id": "c"}]
+def test_ids_and_texts_of_another_type_are_rejected(tmp_path, kind, field, value, reason):
+    rows = [GOOD, GOOD | {"id": "b", field: value}, GOOD | {"id": "c"}]
     items, (reject,) = read(written(kind, tmp_path, rows), sample_rows=1)
     assert [item.item_id for item in items] == ["a", "c"]
     assert reject.row == 2
@@ -80,6 +74,39 @@ def test_values_of_another_type_are_rejected(tmp_path, kind, field, value, reaso
     assert reason in reject.reason
     json.dumps(reject.to_dict()).encode()
     str(reject).encode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("n", False, "not an integer"),
+        ("n", 2**63, "too large for a 64-bit number"),
+        ("n", [1], "a list"),
+        ("x", 10**400, "too large for a 64-bit number"),
+        ("flag", 1, "not true or false"),
+        ("word", [{"a": 1}], "an object"),
+        ("word", "\ud800", "lone surrogate U+D800"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["jsonl", "dicts"])
+def test_metadata_of_another_type_is_left_out(tmp_path, kind, field, value, reason):
+    rows = [GOOD, GOOD | {"id": "b", field: value}, GOOD | {"id": "c"}]
+    catalog = open_catalog(written(kind, tmp_path, rows), max_text_bytes=LIMIT, sample_rows=1)
+    items, told = left_out(catalog)
+    rest = {name: GOOD[name] for name in ("n", "x", "flag", "word") if name != field}
+    assert items[1] == Item("b", "A", "x", rest)
+    assert reason in told
+    told.encode()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "dicts"])
+def test_texts_that_are_numbers_are_numbers_in_a_column_of_numbers(tmp_path, kind):
+    rows = [GOOD, GOOD | {"id": "b", "n": "7", "x": "$ 1,200", "flag": "false"}]
+    (_, item), told = left_out(
+        open_catalog(written(kind, tmp_path, rows), max_text_bytes=LIMIT, sample_rows=1)
+    )
+    assert item.metadata == {"n": 7, "x": 1200.0, "flag": False, "word": "w"}
+    assert told == ""
 
 
 def test_dates_and_lists_become_keywords(tmp_path):
