@@ -119,6 +119,9 @@ class IndexSettings(SettingsGroup):
     max_text_bytes: int = Field(
         1_000_000, ge=1, description="Longest text of one item; longer ones are rejected."
     )
+    keep_html: bool = Field(
+        False, description="Leave HTML in titles, texts and metadata as it is, instead of the text it shows."
+    )
 
 
 class CacheSettings(SettingsGroup):

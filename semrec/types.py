@@ -276,6 +276,7 @@ class ChangeReport(Plain):
     unchanged : equal to what the index held; nothing was written.
     deleted : removed from the index.
     unknown : to be deleted, but not in the index.
+    refused : why an item was not written, by its id; entry 3 has the id "entry 3" if it cannot be read.
     notes : remarks for people.
     """
 
@@ -285,6 +286,7 @@ class ChangeReport(Plain):
     unchanged: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property

@@ -185,6 +185,13 @@ class _Points(messages.PointsServicer):
             count("CreateFieldIndex", request, answer)
         return answer
 
+    def DeleteFieldIndex(self, request, context):
+        with self._answered(context) as count:
+            self.payload_indexes[request.collection_name].pop(request.field_name.replace('"', ""), None)
+            answer = messages.PointsOperationResponse(result=_DONE)
+            count("DeleteFieldIndex", request, answer)
+        return answer
+
     def Get(self, request, context):
         with self._answered(context) as count:
             points = self._client.retrieve(

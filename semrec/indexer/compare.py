@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semrec.encoder.encoder import Encoder
+from semrec.errors import CatalogError
 from semrec.indexer.index_report import IndexReport
 from semrec.indexer.passage_limit import PassageLimit
 from semrec.indexer.read import Catalog, CatalogRow, render
@@ -156,6 +157,13 @@ class CatalogComparison:
             differing = (one.item.item_id for one in compared if one.kind != "unchanged")
             self._differing_keys.append(item_keys(differing))
             yield compared, len(rows)
+        if self._rejected.counts and not self.n_items:
+            most = self._rejected.counts.most_common(3)
+            reasons = "; ".join(f"{reason} ({n:,} rows)" for reason, n in most)
+            raise CatalogError(
+                "nothing was indexed; the previous index, if any, still answers. No row can be used: "
+                f"{reasons}. The rows are listed in {self._rejected.path}"
+            )
 
     def _divided(
         self, compared: list[Compared], rows: Sequence[CatalogRow]
@@ -220,7 +228,7 @@ class CatalogComparison:
             seconds=time.monotonic() - started,
             encoder=manifest.encoder,
             device="",
-            notes=tuple(self._catalog.notes),
+            notes=(*self._catalog.notes, *self._catalog.cleaning.notes()),
             n_added=self.counts["added"],
             n_changed=self.counts["changed"],
             n_metadata=self.counts["metadata"],

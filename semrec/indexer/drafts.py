@@ -73,6 +73,8 @@ def updated_manifest(
     updated = replace(
         current,
         fields={**current.fields, **catalog.fields},
+        separators={**current.separators, **catalog.separators},
+        decimal_commas=tuple(dict.fromkeys((*current.decimal_commas, *catalog.decimal_commas))),
         vectors=tuple(new_fields.get(name, field) for name, field in fields.items()),
         **changed,
     )

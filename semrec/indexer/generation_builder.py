@@ -14,6 +14,7 @@ import numpy as np
 from semrec.catalog_map.layout import FEWEST_FOR_TSNE, prepare
 from semrec.catalog_map.map import choose_landmarks
 from semrec.errors import CatalogError
+from semrec.indexer.column_formats import widened
 from semrec.indexer.compare import still_set_aside
 from semrec.indexer.item_points import text_vectors
 from semrec.store import Index, Manifest, Point, Store
@@ -51,6 +52,7 @@ class GenerationBuilder:
         self._keys = [np.empty(0, np.uint64)]
         self._n_items = 0
         self._n_passages = 0
+        self._fields = dict(draft.fields)
 
     def __enter__(self) -> GenerationBuilder:
         self._build.__enter__()
@@ -78,6 +80,8 @@ class GenerationBuilder:
         self._keys.append(item_keys(point.record.item_id for point in points))
         self._n_items += len(points)
         self._n_passages += sum(len(point.record.passages) for point in points)
+        for point in points:
+            self._fields |= widened(self._fields, point.record.metadata)
 
     def complete(self, changed: Keys) -> Manifest:
         """Finish and check the build, and make it current.
@@ -98,6 +102,7 @@ class GenerationBuilder:
             self.kept.delete(np.setdiff1d(keys, np.concatenate(self._keys)))
         manifest = replace(
             self._draft,
+            fields=self._fields,
             text_mean=tuple((self._sum / self._n_items).tolist()),
             n_items=self._n_items,
             n_passages=self._n_passages,

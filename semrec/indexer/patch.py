@@ -7,18 +7,26 @@ from dataclasses import replace
 from typing import Any
 
 from semrec.errors import CatalogError, shown
+from semrec.indexer.cleaning import Cleaning
+from semrec.indexer.column_formats import ColumnFormat, stored_formats
 from semrec.indexer.columns import quoted
 from semrec.indexer.compare import Compared
+from semrec.indexer.field_changes import fields_for
 from semrec.indexer.read import check_metadata, typed_metadata
-from semrec.indexer.read_items import new_fields, read_metadata
+from semrec.indexer.read_items import read_metadata
 from semrec.indexer.template import template_names
 from semrec.plain_values import MisfitError, is_missing, to_id
-from semrec.store import FieldType, Manifest, Record
+from semrec.store import EditableIndex, Manifest, Record
 from semrec.types import Item, ItemPatch
 
 
 def read_patches(
-    patches: Iterable[ItemPatch | Mapping[str, Any]], manifest: Manifest, max_text_bytes: int
+    patches: Iterable[ItemPatch | Mapping[str, Any]],
+    manifest: Manifest,
+    max_text_bytes: int,
+    index: EditableIndex | None = None,
+    *,
+    keep_html: bool = False,
 ) -> list[ItemPatch]:
     """Return patches that can be written, one for each item: of several values of a field the last counts.
 
@@ -27,6 +35,7 @@ def read_patches(
     patches : `ItemPatch`es, or dicts with `id` and `metadata`.
     manifest : of the generation; its template and the types of its fields are used.
     max_text_bytes : longest metadata value, in UTF-8.
+    index, keep_html : as in `read_items`.
 
     Raises
     ------
@@ -35,15 +44,16 @@ def read_patches(
     """
     if isinstance(patches, (ItemPatch, Mapping, str, bytes)):
         raise CatalogError("give a list of patches, even for a single one")
+    cleaning = Cleaning(keep_html)
     merged: dict[str, dict[str, Any]] = {}
     for place, patch in enumerate(patches, 1):
         read = _read_patch(place, patch)
-        merged.setdefault(read.item_id, {}).update(read.metadata)
+        merged.setdefault(read.item_id, {}).update(cleaning.read_html(read.metadata))
     encoded = set(template_names(manifest.template))
     items = [Item(item_id, metadata=_set_values(values)) for item_id, values in merged.items()]
-    fields = {**new_fields(items, manifest.fields), **manifest.fields}
+    formats = stored_formats(manifest, fields_for(items, manifest, index))
     return [
-        _fitted(ItemPatch(item_id, values), fields, encoded, max_text_bytes)
+        _fitted(ItemPatch(item_id, values), formats, encoded, max_text_bytes)
         for item_id, values in merged.items()
     ]
 
@@ -73,18 +83,23 @@ def _read_patch(place: int, patch: Any) -> ItemPatch:
         read_id = to_id(item_id)
     except MisfitError as fault:
         raise CatalogError(f'item {shown(item_id)} (entry {place}): "id" {fault}') from None
-    values = read_metadata(read_id, metadata)
+    try:
+        values = read_metadata(metadata)
+    except MisfitError as fault:
+        raise CatalogError(f"item {shown(read_id)}: {fault}") from None
     return ItemPatch(read_id, {name: None if is_missing(value) else value for name, value in values.items()})
 
 
 def _fitted(
-    patch: ItemPatch, fields: Mapping[str, FieldType], encoded: set[str], max_text_bytes: int
+    patch: ItemPatch, formats: Mapping[str, ColumnFormat], encoded: set[str], max_text_bytes: int
 ) -> ItemPatch:
     """Return a patch with the types of the fields; a value of None stays, it removes the field."""
     try:
         if clash := sorted(encoded & patch.metadata.keys()):
             raise MisfitError(f"{quoted(clash)} is part of the text that is encoded; put the whole item")
-        typed = typed_metadata(_set_values(patch.metadata), fields, parse=False)
+        typed, misfits = typed_metadata(_set_values(patch.metadata), formats, parse=False)
+        for name, reason in misfits.items():
+            raise MisfitError(f'"{name}" {reason}')
         check_metadata(patch.item_id, typed, max_text_bytes)
     except MisfitError as fault:
         raise CatalogError(f"item {shown(patch.item_id)}: {fault}") from None

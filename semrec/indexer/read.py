@@ -10,29 +10,36 @@ Only one number for each item is kept in memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from semrec.errors import CatalogError
+from semrec.indexer.cleaning import Cleaning
+from semrec.indexer.column_formats import ColumnFormat
 from semrec.indexer.columns import quoted
 from semrec.indexer.mapping import (
     FieldMapping,
     Profile,
-    field_types,
+    metadata_formats,
     missing_columns,
     profile_rows,
     resolve,
+    text_separators,
 )
+from semrec.indexer.recognition import tables_with
 from semrec.indexer.rejects import Reject, reject
+from semrec.indexer.sources.decimal_ids import decimal_id_columns, decimal_ids_note, with_whole_ids
+from semrec.indexer.sources.list_cells import split_cell
+from semrec.indexer.sources.nested import flattened, object_columns, with_objects
 from semrec.indexer.sources.sampled import SAMPLE_ROWS, SampledTables
 from semrec.indexer.sources.tables import open_tables
 from semrec.indexer.sources.textfile import RawRow
-from semrec.indexer.sources.values import common_type, split_list, to_value
+from semrec.indexer.sources.values import to_value
 from semrec.indexer.template import DEFAULT_TEMPLATE, render
 from semrec.plain_values import MisfitError, plain, to_id, to_text
 from semrec.store.item_limits import item_fault
-from semrec.store.protocol import FieldType
 from semrec.types import Item, Value
 
 __all__ = ["DEFAULT_TEMPLATE", "Catalog", "FieldMapping", "open_catalog", "render"]
@@ -64,6 +71,8 @@ class Catalog:
     ----------
     mapping : every column named; its template uses `{item_id}`, `{title}` and `{text}` for these columns.
     fields : the type of every metadata field.
+    separators : between the values of lists in texts, by field, see `list_cells`.
+    decimal_commas : fields whose numbers are written with decimal commas.
     notes : what was guessed, in words.
     n_rows : None if unknown before reading.
     """
@@ -73,21 +82,35 @@ class Catalog:
         tables: SampledTables,
         mapping: FieldMapping,
         max_text_bytes: int,
-        fields: Mapping[str, FieldType],
+        before: Mapping[str, ColumnFormat],
         sample_rows: int,
+        keep_html: bool = False,
     ) -> None:
         first = tables.first
         self._tables = tables
         self._max_text_bytes = max_text_bytes
         self._peeked: Iterator[CatalogRow] | None = None
-        profiles = self._profile(sample_rows)
+        sample = [row.values for row in tables.sample(sample_rows) if row.fault is None]
+        self._objects = object_columns(sample)
+        self.cleaning = Cleaning(keep_html)
+        flat = [self.cleaning.read_html(self._flat(values), is_counted=False) for values in sample]
+        profiles = self._profile(flat)
         self.notes = list(tables.notes)
         self.mapping, guesses = resolve(mapping, profiles, source=first.name, keep_all=first.keep_all)
         self.notes += guesses
-        found = field_types(self.mapping, profiles, first.schema, self.notes)
-        self.fields = {name: common_type({kind, fields.get(name, kind)}) for name, kind in found.items()}
+        self._formats = metadata_formats(
+            self.mapping, profiles, first.schema, before, self.notes, parse=first.parse
+        )
+        self.fields = {name: found.type for name, found in self._formats.items()}
+        self.separators = {
+            name: found.separator for name, found in self._formats.items() if found.separator is not None
+        }
+        self.decimal_commas = tuple(name for name, found in self._formats.items() if found.mark == ",")
+        self._text_separators = text_separators(self.mapping, profiles)
         if profiles[str(self.mapping.item_id)].kinds & {"integer", "float"} and not first.parse:
             self.notes.append("item id: numbers are converted to strings")
+        self._decimal_ids = decimal_id_columns(sample, (self.mapping.item_id,))
+        self.notes += decimal_ids_note(self._decimal_ids)
         self.n_rows = tables.n_rows
         self._check_columns()
 
@@ -109,24 +132,51 @@ class Catalog:
     def _rows(self) -> Iterator[CatalogRow]:
         seen: set[int] = set()
         for table in self._tables:
-            make_item = _item_maker(self.mapping, self.fields, parse=table.parse)
+            make_item = self._item_maker(parse=table.parse)
             for row in self._tables.rows(table, self._needed(table.columns)):
                 entry = self._entry(table.name, row, make_item, seen)
                 yield CatalogRow(entry, table.name, row.number, row.where)
 
-    def _profile(self, n_rows: int) -> dict[str, Profile]:
+    def _item_maker(self, *, parse: bool) -> Callable[[Mapping[str, Any]], Item]:
+        """Return the function that converts the values of a row to an item, or raises `MisfitError`."""
+        mapping, cleaning = self.mapping, self.cleaning
+
+        def text_of(column: str | None, values: Mapping[str, Any]) -> str:
+            if column is None:
+                return ""
+            cell = split_cell(values.get(column), self._text_separators.get(column))
+            return _converted(column, cell, to_text)
+
+        def make_item(row: Mapping[str, Any]) -> Item:
+            item_id = _converted(str(mapping.item_id), row.get(str(mapping.item_id)), to_id)
+            values = cleaning.read_html(row)
+            title, text = text_of(mapping.title, values), text_of(mapping.text, values)
+            metadata, misfits = typed_metadata(values, self._formats, parse=parse)
+            cleaning.leave_out(item_id, misfits)
+            cleaning.count_words(values.get(column) for column in self._formats)
+            return Item(item_id, cleaning.without_words(title), cleaning.without_words(text), metadata)
+
+        return make_item
+
+    def _profile(self, sample: Sequence[Mapping[str, Any]]) -> dict[str, Profile]:
         first = self._tables.first
-        sample = (row.values for row in self._tables.sample(n_rows) if row.fault is None)
         profiles = profile_rows(sample, parse=first.parse)
-        declared = {name: profiles.get(name, Profile()) for name in first.columns or ()}
-        return declared | profiles
+        expanded = {name.partition(".")[0] for name in profiles}
+        declared = [name for name in first.columns or () if name in profiles or name not in expanded]
+        return {name: profiles.get(name, Profile()) for name in declared} | profiles
+
+    def _flat(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the values of a row with those of its objects beside them."""
+        return flattened(with_objects(values, self._objects))
 
     def _needed(self, columns: tuple[str, ...] | None) -> list[str] | None:
         if columns is None:
             return None
         mapping = self.mapping
-        wanted = {mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ())}
-        return [name for name in columns if name in wanted]
+        named = (mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()))
+        wanted = {name for name in named if name is not None}
+        objects = {name[: place.start()] for name in wanted for place in re.finditer(r"\.", name)}
+        return [name for name in columns if name in wanted or name in objects]
 
     def _check_columns(self) -> None:
         for table in self._tables.rest:
@@ -142,7 +192,7 @@ class Catalog:
         try:
             if row.fault is not None:
                 raise MisfitError(row.fault)
-            item = make_item(row.values)
+            item = make_item(self._flat(with_whole_ids(row, self._decimal_ids).values))
             check_item(item, self.mapping.template or DEFAULT_TEMPLATE, self._max_text_bytes)
             _check_new(item.item_id, seen)
         except MisfitError as fault:
@@ -157,21 +207,24 @@ def open_catalog(
     *,
     format: str | None = None,  # noqa: A002
     max_text_bytes: int,
-    fields: Mapping[str, FieldType] | None = None,
+    before: Mapping[str, ColumnFormat] | None = None,
     sample_rows: int = SAMPLE_ROWS,
+    keep_html: bool = False,
 ) -> Catalog:
     """Open a catalog and find its columns; items are read when it is iterated over.
 
     Parameters
     ----------
-    sources : a file, a glob or "-" for standard input, or a list of them (CSV, TSV, JSON Lines, Parquet;
-        text also gzipped); a polars or pandas frame; an Arrow table; or an iterable of `Item` or dicts.
+    sources : a file, a folder, an archive, a glob or "-" for standard input, or a list of them (CSV, TSV,
+        JSON Lines, Parquet; also in gzip, Zstandard or zip); a polars or pandas frame; an Arrow table; a data
+        set of Hugging Face; a `SqlQuery`; or an iterable of `Item` or dicts.
         A pipe or an iterator can be read only once.
     mapping : which column is what; the rest is guessed from the first source, see `Catalog.notes`.
     format : csv, tsv, jsonl or parquet, if it is not clear from the file name.
     max_text_bytes : rows with a longer text, title or metadata value, in UTF-8, are rejected.
-    fields : types of existing metadata fields; if the source has another type, the type becomes wider.
+    before : formats of existing metadata fields; if the source has another type, the type becomes wider.
     sample_rows : rows that columns and types are guessed from.
+    keep_html : leave HTML as it is, see `Cleaning`.
 
     Raises
     ------
@@ -179,48 +232,45 @@ def open_catalog(
         A source cannot be read, a column does not exist, or no column looks like the item id. Also while
         iterating, if a file is incomplete.
     """
-    tables = SampledTables(open_tables(sources, format))
-    return Catalog(tables, mapping or FieldMapping(), max_text_bytes, fields or {}, sample_rows)
-
-
-def _item_maker(
-    mapping: FieldMapping, fields: Mapping[str, FieldType], *, parse: bool
-) -> Callable[[Mapping[str, Any]], Item]:
-    """Return the function that converts the values of a row to an item, or raises `MisfitError`."""
-    id_column, title_column, text_column = str(mapping.item_id), mapping.title, mapping.text
-
-    def make_item(values: Mapping[str, Any]) -> Item:
-        item_id = _converted(id_column, values, to_id)
-        title = _converted(title_column, values, to_text) if title_column is not None else ""
-        text = _converted(text_column, values, to_text) if text_column is not None else ""
-        lists = {name: split_list(values.get(name)) for name in mapping.lists}
-        return Item(item_id, title, text, typed_metadata({**values, **lists}, fields, parse=parse))
-
-    return make_item
+    mapping = mapping or FieldMapping()
+    found, told = tables_with(open_tables(sources, mapping.file_options(format)), "items")
+    tables = SampledTables(found, told)
+    return Catalog(tables, mapping, max_text_bytes, before or {}, sample_rows, keep_html)
 
 
 def typed_metadata(
-    values: Mapping[str, Any], fields: Mapping[str, FieldType], *, parse: bool
-) -> dict[str, Value]:
-    """Return the values of these fields, converted to the types of the fields, without missing values.
+    values: Mapping[str, Any], formats: Mapping[str, ColumnFormat], *, parse: bool
+) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the values of fields in the types of the fields, and why other values do not fit, by field.
 
-    Raises
-    ------
-    MisfitError
-        A value cannot be converted; the message names the field.
+    A decimal number stays one in a field of whole numbers: the field becomes wider, see `widened`. Missing
+    values are in neither result.
     """
     metadata: dict[str, Value] = {}
-    for name, kind in fields.items():
+    misfits: dict[str, str] = {}
+    for name, form in formats.items():
         value = values.get(name)
         if value is None:
             continue
+        cell = split_cell(value, form.separator)
         try:
-            found = to_value(value, kind, parse=parse)
+            found = to_value(cell, form.type, parse=parse, mark=form.mark)
         except MisfitError as fault:
-            raise MisfitError(f'"{name}" {fault}') from None
+            found = _decimal(cell, form, parse=parse) if form.type == "integer" else None
+            if found is None:
+                misfits[name] = str(fault)
         if found is not None:
             metadata[name] = found
-    return metadata
+    return metadata, misfits
+
+
+def _decimal(value: Any, form: ColumnFormat, *, parse: bool) -> float | None:
+    """Return a number with decimals; None for other values."""
+    try:
+        number = to_value(value, "float", parse=parse, mark=form.mark)
+    except MisfitError:
+        return None
+    return number if isinstance(number, float) and not number.is_integer() else None
 
 
 def check_item(item: Item, template: str, max_text_bytes: int) -> None:
@@ -259,9 +309,9 @@ def check_metadata(item_id: str, metadata: Mapping[str, Value], max_text_bytes: 
         raise MisfitError(fault)
 
 
-def _converted(column: str, values: Mapping[str, Any], convert: Callable[[Any], str]) -> str:
+def _converted(column: str, value: Any, convert: Callable[[Any], str]) -> str:
     try:
-        return convert(values.get(column))
+        return convert(value)
     except MisfitError as fault:
         raise MisfitError(f'"{column}" {fault}') from None
 

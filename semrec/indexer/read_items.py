@@ -3,53 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from semrec.errors import CatalogError, shown
+from semrec.errors import CatalogError, InvalidIdError, shown
+from semrec.identifiers import identifiers
+from semrec.indexer.cleaning import Cleaning
+from semrec.indexer.column_formats import ColumnFormat, stored_formats, widening_note
 from semrec.indexer.columns import quoted
+from semrec.indexer.field_changes import fields_for
 from semrec.indexer.read import check_item, typed_metadata
-from semrec.indexer.sources.values import Kind, common_type, kind_of
+from semrec.indexer.sources.nested import flattened
+from semrec.indexer.sources.values import kind_of
 from semrec.indexer.template import ROLES
 from semrec.plain_values import MisfitError, to_id, to_text
-from semrec.store import FieldType, Manifest
+from semrec.store import EditableIndex, Manifest
 from semrec.store.item_limits import item_fault
-from semrec.types import Item, Value
+from semrec.types import Item
+
+
+@dataclass(frozen=True, slots=True)
+class ReadItems:
+    """Items that can be written, and those that cannot.
+
+    Parameters
+    ----------
+    items : with converted values; their ids are distinct.
+    refused : why an item cannot be written, by its id.
+    notes : what was changed on the way, in words.
+    """
+
+    items: list[Item]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_items(
-    items: Iterable[Item | Mapping[str, Any]], manifest: Manifest, max_text_bytes: int
-) -> list[Item]:
-    """Return items that can be written; of several with the same id the last one counts.
+    items: Iterable[Item | Mapping[str, Any]],
+    manifest: Manifest,
+    max_text_bytes: int,
+    index: EditableIndex | None = None,
+    *,
+    keep_html: bool = False,
+) -> ReadItems:
+    """Return items that can be written; of several with the same id the first one holds, as in a catalog.
 
     Parameters
     ----------
     items : `Item`s, or dicts with `id`, and optionally `title`, `text` and `metadata`.
     manifest : of the generation; its template and the types of its fields are used.
     max_text_bytes : longest text, title or metadata value, in UTF-8.
+    index : of the generation; it shows which values a field has, see `fields_for`.
+    keep_html : leave HTML as it is, see `Cleaning`.
 
     Raises
     ------
     CatalogError
-        An item cannot be written; the message names the item and the reason.
+        `items` is no list.
     """
-    if isinstance(items, (Item, Mapping, str, bytes)):
+    if isinstance(items, (Item, Mapping, str, bytes)) or not isinstance(items, Iterable):
         raise CatalogError("give a list of items, even for a single one")
-    read = [_read_item(place, item) for place, item in enumerate(items, 1)]
-    fields = {**new_fields(read, manifest.fields), **manifest.fields}
-    by_id = {item.item_id: item for item in read}
-    return [_fitted(item, fields, manifest.template, max_text_bytes) for item in by_id.values()]
+    refused: dict[int, tuple[str, str]] = {}
+    read: dict[int, Item] = {}
+    for place, entry in enumerate(items, 1):
+        try:
+            read[place] = _read_item(entry)
+        except MisfitError as fault:
+            refused[place] = _name_of(entry, place), str(fault)
+    fields = fields_for(list(read.values()), manifest, index)
+    formats = stored_formats(manifest, fields)
+    cleaning = Cleaning(keep_html)
+    fitted: dict[str, Item] = {}
+    for place, item in read.items():
+        try:
+            one = _fitted(item, formats, manifest.template, max_text_bytes, cleaning)
+            if one.item_id in fitted:
+                raise MisfitError("the id is repeated; the first item with it is kept")
+            fitted[one.item_id] = one
+        except MisfitError as fault:
+            refused[place] = item.item_id, str(fault)
+    notes = [
+        widening_note(name, before, fields[name])
+        for name, before in manifest.fields.items()
+        if fields[name] != before
+    ]
+    in_order = dict(refused[place] for place in sorted(refused, reverse=True))  # the first of an id holds
+    reasons = dict(reversed(in_order.items()))
+    return ReadItems(list(fitted.values()), reasons, (*notes, *cleaning.notes()))
 
 
-def read_ids(item_ids: Iterable[str]) -> list[str]:
-    """Return every id once; raise `CatalogError` for a single id instead of a list, or for no text."""
-    if isinstance(item_ids, str):
-        raise CatalogError("give a list of item ids, even for a single one")
-    ids = list(item_ids)
-    for item_id in ids:
-        if not isinstance(item_id, str):
-            raise CatalogError(f"item id {shown(item_id)} is a {type(item_id).__name__}; give a text")
-    return list(dict.fromkeys(ids))
+def require_some(read: ReadItems) -> ReadItems:
+    """Return what was read; raise `CatalogError` if there are items and none of them can be written."""
+    if read.items or not read.refused:
+        return read
+    item_id, reason = next(iter(read.refused.items()))
+    others = f" (and {len(read.refused) - 1:,} more)" if len(read.refused) > 1 else ""
+    raise CatalogError(f"item {shown(item_id)}: {reason}{others}")
+
+
+def read_ids(item_ids: Iterable[Any]) -> list[str]:
+    """Return every id once, as stored; raise `CatalogError` for one id instead of a list, or for no id."""
+    try:
+        return list(dict.fromkeys(identifiers(item_ids, "item_ids")))
+    except InvalidIdError as error:
+        raise CatalogError(str(error)) from None
 
 
 def is_item_id(text: str) -> bool:
@@ -57,7 +114,18 @@ def is_item_id(text: str) -> bool:
     return bool(text.strip()) and item_fault(text, (), {}) is None
 
 
-def _read_item(place: int, item: Any) -> Item:
+def _name_of(entry: Any, place: int) -> str:
+    """Return the id of an entry that cannot be read, or its place."""
+    value = (
+        entry.get("id", entry.get("item_id")) if isinstance(entry, Mapping) else getattr(entry, "item_id", "")
+    )
+    try:
+        return to_id(value)
+    except MisfitError:
+        return f"entry {place}"
+
+
+def _read_item(item: Any) -> Item:
     """Return an item with checked id, texts and names of fields; values are converted later."""
     if isinstance(item, Mapping):
         values = dict(item)
@@ -65,14 +133,14 @@ def _read_item(place: int, item: Any) -> Item:
         parts = {name: values.pop(name, None) for name in ("title", "text", "metadata")}
         if values:
             others = quoted(name if isinstance(name, str) else shown(name) for name in values)
-            raise CatalogError(
-                f"item {shown(item_id)} has {others}; an item has id, title, text and metadata; "
-                "fields for filters belong into metadata"
+            raise MisfitError(
+                f"it has {others}; an item has id, title, text and metadata; fields for filters belong into "
+                "metadata"
             )
     elif isinstance(item, Item):
         item_id, parts = item.item_id, {name: getattr(item, name) for name in ("title", "text", "metadata")}
     else:
-        raise CatalogError(f"entry {place} is a {type(item).__name__}; give an Item or a dict")
+        raise MisfitError(f"it is a {type(item).__name__}; give an Item or a dict")
     name = "id"
     try:
         read_id = to_id(item_id)
@@ -81,15 +149,16 @@ def _read_item(place: int, item: Any) -> Item:
         name = "text"
         text = to_text(parts["text"])
     except MisfitError as fault:
-        raise CatalogError(f'item {shown(item_id)} (entry {place}): "{name}" {fault}') from None
-    return Item(read_id, title, text, read_metadata(read_id, parts["metadata"]))
+        raise MisfitError(f'"{name}" {fault}') from None
+    return Item(read_id, title, text, read_metadata(parts["metadata"]))
 
 
-def read_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
-    """Return metadata whose fields have possible names; raise `CatalogError` for any other."""
+def read_metadata(metadata: Any) -> Mapping[str, Any]:
+    """Return metadata whose fields have possible names, its objects as fields; raise `MisfitError`."""
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, Mapping):
-        raise CatalogError(f"item {shown(item_id)}: metadata is a {type(metadata).__name__}, not a dict")
+        raise MisfitError(f"metadata is a {type(metadata).__name__}, not a dict")
+    metadata = flattened(metadata)
     for name, value in metadata.items():
         try:
             if not isinstance(name, str) or not to_text(name) or name in ROLES:
@@ -99,26 +168,23 @@ def read_metadata(item_id: str, metadata: Any) -> Mapping[str, Any]:
                     "is an object; a field can be a text, a number, a truth value or a list of texts"
                 )
         except MisfitError as fault:
-            raise CatalogError(f"item {shown(item_id)}: {shown(name)} {fault}") from None
+            raise MisfitError(f"{shown(name)} {fault}") from None
     return metadata
 
 
-def new_fields(items: Iterable[Item], fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
-    """Return the type of every metadata field that is not in `fields`."""
-    kinds: dict[str, set[Kind]] = {}
-    for item in items:
-        for name, value in item.metadata.items():
-            kind = None if name in fields else kind_of(value, parse=False)
-            if kind is not None:
-                kinds.setdefault(name, set()).add(kind)
-    return {name: common_type(found) for name, found in kinds.items()}
-
-
-def _fitted(item: Item, fields: Mapping[str, FieldType], template: str, max_text_bytes: int) -> Item:
-    try:
-        metadata: Mapping[str, Value] = typed_metadata(item.metadata, fields, parse=False)
-        fitted = replace(item, metadata=metadata)
-        check_item(fitted, template, max_text_bytes)
-    except MisfitError as fault:
-        raise CatalogError(f"item {shown(item.item_id)}: {fault}") from None
+def _fitted(
+    item: Item,
+    formats: Mapping[str, ColumnFormat],
+    template: str,
+    max_text_bytes: int,
+    cleaning: Cleaning,
+) -> Item:
+    """Return an item with converted values; raises `MisfitError` if it cannot be written."""
+    values = cleaning.read_html({"title": item.title, "text": item.text, **item.metadata})
+    metadata, misfits = typed_metadata(values, formats, parse=False)
+    title, text = (cleaning.without_words(values[name]) for name in ("title", "text"))
+    fitted = replace(item, title=title, text=text, metadata=metadata)
+    check_item(fitted, template, max_text_bytes)
+    cleaning.leave_out(item.item_id, misfits)
+    cleaning.count_words(item.metadata.values())
     return fitted

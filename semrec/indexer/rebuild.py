@@ -10,6 +10,7 @@ import numpy as np
 
 from semrec.encoder.encoder import Encoder
 from semrec.indexer.build_steps import BuildStep, build_step
+from semrec.indexer.column_formats import plain_formats
 from semrec.indexer.compare import BATCH_ITEMS, CatalogComparison, Compared, are_among, compare
 from semrec.indexer.item_points import with_item_data
 from semrec.indexer.read import typed_metadata
@@ -100,7 +101,8 @@ class Rebuild:
 
     def _typed(self, point: Point) -> Point:
         """Return the point with its metadata in the types of the draft."""
-        metadata = typed_metadata(point.record.metadata, self._draft.fields, parse=False)
+        formats = plain_formats(self._draft.fields)
+        metadata, _ = typed_metadata(point.record.metadata, formats, parse=False)
         return replace(point, record=replace(point.record, metadata=metadata))
 
 

@@ -6,11 +6,11 @@ A change can be repeated: if a process was killed during a change, the next one 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -18,14 +18,14 @@ from semrec.encoder.encoder import Encoder
 from semrec.errors import CatalogError, shown
 from semrec.events.deleted_items import DeletedItems
 from semrec.indexer.compare import BATCH_ITEMS, ChangeKind, Compared, compare, find_records, still_set_aside
+from semrec.indexer.field_changes import change_fields, with_fields
 from semrec.indexer.item_points import item_points, split_items, with_learned_vectors
 from semrec.indexer.learned_vectors import keep_learned, with_kept_vectors
 from semrec.indexer.patch import patched
-from semrec.indexer.read_items import new_fields, read_ids
+from semrec.indexer.read_items import read_ids
 from semrec.indexer.streams import in_batches
-from semrec.store import EditableIndex, Manifest, Point, Record
+from semrec.store import EditableIndex, FieldType, Manifest, Point, Record
 from semrec.store.item_limits import passages_fault
-from semrec.store.payload_indexes import indexed_fields
 from semrec.store.points import by_name, check_points
 from semrec.types import ChangeReport, Item, ItemPatch, item_keys
 
@@ -70,14 +70,16 @@ def write_items(
     ids: dict[str, list[str]] = defaultdict(list)
     n_passages = 0
     for batch in in_batches(items, BATCH_ITEMS):
-        compared = compare(batch, index, manifest)
+        typed, changed = with_fields(batch, manifest)
+        compared = compare(typed, index, manifest)
         points = _encoded([one for one in compared if one.needs_encoding], index, manifest, encoder, memory)
-        manifest = _write(compared, points, index, manifest, partial(before_write, batch))
+        manifest = _write(compared, points, changed, index, manifest, partial(before_write, typed))
         n_passages += sum(len(point.record.passages) for point in points)
         n_passages -= sum(len(one.record.passages) for one in compared if one.needs_encoding and one.record)
         for one in compared:
             ids[one.kind].append(one.item.item_id)
-    report = ChangeReport(**{kind: tuple(of_kind) for kind, of_kind in ids.items()})
+    lists: dict[str, Any] = {kind: tuple(of_kind) for kind, of_kind in ids.items()}
+    report = ChangeReport(**lists)
     return Written(_counted(manifest, index, report, n_passages), report)
 
 
@@ -108,11 +110,14 @@ def patch_items(
         records = find_records(index, item_keys(patch.item_id for patch in batch))
         known = [patch for patch, record in zip(batch, records, strict=True) if record]
         compared = patched(known, [record for record in records if record])
-        manifest = _write(compared, (), index, manifest, partial(before_write, known))
+        typed, changed = with_fields([one.item for one in compared], manifest)
+        compared = [replace(one, item=item) for one, item in zip(compared, typed, strict=True)]
+        manifest = _write(compared, (), changed, index, manifest, partial(before_write, known))
         for one in compared:
             ids[one.kind].append(one.item.item_id)
         ids["unknown"] += [p.item_id for p, record in zip(batch, records, strict=True) if not record]
-    report = ChangeReport(**{kind: tuple(of_kind) for kind, of_kind in ids.items()})
+    lists: dict[str, Any] = {kind: tuple(of_kind) for kind, of_kind in ids.items()}
+    report = ChangeReport(**lists)
     return Written(_counted(manifest, index, report, 0), report)
 
 
@@ -160,6 +165,7 @@ def recount(index: EditableIndex, manifest: Manifest) -> Manifest:
 def _write(
     compared: Sequence[Compared],
     points: Sequence[Point],
+    changed: Mapping[str, FieldType],
     index: EditableIndex,
     manifest: Manifest,
     before_write: Callable[[], object],
@@ -170,14 +176,15 @@ def _write(
     ----------
     compared : the items.
     points : of those with a new text.
+    changed : types of fields that are new or wider.
+    index, manifest : the generation.
     before_write : called after all checks.
     """
     records = _with_other_metadata(compared)
     check_points([*points, *(Point(record, {}) for record in records)], by_name(manifest.vectors))
     before_write()
-    if fields := new_fields([one.item for one in compared], manifest.fields):
-        index.add_fields(indexed_fields(fields, manifest.fields))
-        manifest = replace(manifest, fields={**manifest.fields, **fields})
+    if changed:
+        manifest = change_fields(index, manifest, changed)
     if records:
         index.update_records(records)
     if points:

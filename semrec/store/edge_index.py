@@ -126,6 +126,13 @@ class EdgeIndex(PointReader):
                 schema = SCHEMAS[kind]
                 self._open_shard.update(qe.UpdateOperation.create_field_index(field_path(name), schema))
 
+    def retype_fields(self, fields: Mapping[str, FieldType]) -> None:
+        """Index metadata fields that are indexed again, as fields of other types."""
+        with self._writing():
+            for name in fields:
+                self._open_shard.update(qe.UpdateOperation.delete_field_index(field_path(name)))
+        self.add_fields(fields)
+
     def delete(self, keys: Keys) -> None:
         """Delete points; unknown keys are ignored."""
         with self._writing():

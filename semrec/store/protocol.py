@@ -193,6 +193,8 @@ class Manifest:
         `semrec.catalog_map.layout`; empty if the generation has no map.
     precision : number type of the encoder's arithmetic.
     set_aside : key of each item of the journal that this generation can never hold, and the reason in words.
+    separators : between the values of lists in texts of its catalog, by field.
+    decimal_commas : fields whose numbers are written with decimal commas in its catalog.
     arrays : numbers of the models, by name; stored beside the JSON of the manifest, and not compared by `==`.
     semrec : version of semrec that built it.
     """
@@ -219,6 +221,8 @@ class Manifest:
     n_changes: int = 0
     landmarks: tuple[tuple[int, float, float], ...] = ()
     set_aside: tuple[tuple[int, str], ...] = ()
+    separators: Mapping[str, str] = field(default_factory=dict)
+    decimal_commas: tuple[str, ...] = ()
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
     semrec: str = __version__
 
@@ -265,6 +269,9 @@ class EditableIndex(Protocol):
 
     def add_fields(self, fields: Mapping[str, FieldType]) -> None:
         """Index metadata fields for filters; fields that are indexed already change nothing."""
+
+    def retype_fields(self, fields: Mapping[str, FieldType]) -> None:
+        """Index metadata fields that are indexed again, as fields of other types."""
 
     def contains(self, keys: Keys) -> np.ndarray:
         """Return bool (n,): which keys the index holds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qdrant_client import models
@@ -84,6 +84,11 @@ class ServerCollections:
                 lambda: paths <= set(map(_unquoted, self.info(name).payload_schema)),
                 f"payload indexes of the collection {name}",
             )
+
+    def remove_field_indexes(self, name: str, fields: Iterable[str]) -> None:
+        """Remove the indexes of metadata fields."""
+        for field in fields:
+            self._connection.call(self._client.delete_payload_index, name, field_path(field), wait=True)
 
     def delete(self, name: str) -> None:
         """Delete a collection; one that is not there changes nothing."""

@@ -85,6 +85,13 @@ class ServerIndex(PointReader):
         self._require_open()
         self._collections.index_fields(self.name, fields)
 
+    def retype_fields(self, fields: Mapping[str, FieldType]) -> None:
+        """Index metadata fields that are indexed again, as fields of other types."""
+        self._require_open()
+        self._texts.clear()
+        self._collections.remove_field_indexes(self.name, fields)
+        self._collections.index_fields(self.name, fields)
+
     def delete(self, keys: Keys) -> None:
         """Delete points; unknown keys are ignored."""
         if not len(keys):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from semrec.encoder import Encoder
@@ -136,22 +135,17 @@ class _Replay:
                     self.set_aside(patch.item_id, str(error))
 
     def _patch(self, patches: Sequence[ItemPatch]) -> None:
-        read = read_patches(patches, self.manifest, self._max_text_bytes)
+        read = read_patches(patches, self.manifest, self._max_text_bytes, self._index, keep_html=True)
         written = patch_items(self._index, self.manifest, read)
         self.manifest = written.manifest
         self.has_unchanged = self.has_unchanged or bool(written.report.unchanged)
 
     def _fitting(self, items: Sequence[Item]) -> list[Item]:
         """Return the items that fit the fields of this generation; they were checked against another one."""
-        with suppress(CatalogError):
-            return read_items(items, self.manifest, self._max_text_bytes)
-        fitting: list[Item] = []
-        for item in items:
-            try:
-                fitting += read_items([item], self.manifest, self._max_text_bytes)
-            except CatalogError as error:
-                self.set_aside(item.item_id, str(error))
-        return read_items(fitting, self.manifest, self._max_text_bytes)
+        read = read_items(items, self.manifest, self._max_text_bytes, self._index, keep_html=True)
+        for item_id, reason in read.refused.items():
+            self.set_aside(item_id, f"item {shown(item_id)}: {reason}")
+        return read.items
 
     def _write(self, items: Sequence[Item]) -> None:
         """Write items; halve a batch that fails, until each item that cannot be written is found."""

@@ -10,12 +10,14 @@ from typing import Any
 
 from semrec.encoder.cached import LazyEncoder
 from semrec.errors import StoreLockedError
+from semrec.identifiers import AnyId
+from semrec.indexer.column_formats import stored_formats
 from semrec.indexer.drafts import updated_manifest
 from semrec.indexer.full_build import index_catalog
 from semrec.indexer.index_report import IndexReport
 from semrec.indexer.patch import read_patches
 from semrec.indexer.read import DEFAULT_TEMPLATE, Catalog, FieldMapping, open_catalog
-from semrec.indexer.read_items import is_item_id, read_ids, read_items
+from semrec.indexer.read_items import is_item_id, read_ids, read_items, require_some
 from semrec.indexer.sources.source_files import regular_files
 from semrec.indexer.update import Current, update_catalog
 from semrec.indexer.upsert import delete_items as delete_from
@@ -55,7 +57,7 @@ def index(workspace: OpenWorkspace, source: Any, options: IndexOptions) -> Index
             workspace.remove_dead_builds()
         last_change = workspace.last_change()  # before the catalog is read, because it may lack later ones
         before = None if options.rebuild else workspace.current_manifest()
-        run = FileRun(workspace, regular_files(source), options.deciding, before, last_change)
+        run = FileRun(workspace, regular_files(source), _deciding(workspace, options), before, last_change)
         if report := run.repeated():
             return report
         run.forget()
@@ -74,6 +76,11 @@ def index(workspace: OpenWorkspace, source: Any, options: IndexOptions) -> Index
         return report
 
 
+def _deciding(workspace: OpenWorkspace, options: IndexOptions) -> dict[str, Any]:
+    """Return all that decides what is made of the same files, as plain values."""
+    return {**options.deciding, "keep_html": workspace.settings.index.keep_html}
+
+
 def _open_catalog(
     workspace: OpenWorkspace, source: Any, options: IndexOptions, before: Manifest | None
 ) -> Catalog:
@@ -86,7 +93,8 @@ def _open_catalog(
         mapping,
         format=options.format,
         max_text_bytes=workspace.settings.index.max_text_bytes,
-        fields=before.fields if before else {},
+        before=stored_formats(before, before.fields) if before else {},
+        keep_html=workspace.settings.index.keep_html,
     )
 
 
@@ -181,22 +189,31 @@ def put_items(workspace: OpenWorkspace, items: Iterable[Item | Mapping[str, Any]
     The journal is written after all checks: it must not hold an item that no index can take.
     """
     with workspace.change() as change:
-        read = read_items(items, change.manifest, workspace.settings.index.max_text_bytes)
+        options = workspace.settings.index
+        read = require_some(
+            read_items(
+                items, change.manifest, options.max_text_bytes, change.index, keep_html=options.keep_html
+            )
+        )
         load = partial(workspace.encoders.of, change.manifest)
         with LazyEncoder(load, workspace.settings) as encoder:
             written = write_items(
-                change.index, change.manifest, encoder, read, change.journal.put, change.memory
+                change.index, change.manifest, encoder, read.items, change.journal.put, change.memory
             )
         change.commit(replace(written.manifest, journal=change.journal.last()))
     workspace.follow_change(change)
-    workspace.tidy(len(read))
-    return replace(written.report, notes=encoder.loaded.notes if encoder.loaded else ())
+    workspace.tidy(len(read.items))
+    notes = (*read.notes, *(encoder.loaded.notes if encoder.loaded else ()))
+    return replace(written.report, refused=read.refused, notes=notes)
 
 
 def patch_items(workspace: OpenWorkspace, patches: Iterable[ItemPatch | Mapping[str, Any]]) -> ChangeReport:
     """Change metadata of items in the index that answers; see `Recommender.patch_items`."""
     with workspace.change() as change:
-        read = read_patches(patches, change.manifest, workspace.settings.index.max_text_bytes)
+        options = workspace.settings.index
+        read = read_patches(
+            patches, change.manifest, options.max_text_bytes, change.index, keep_html=options.keep_html
+        )
         written = patch_in(change.index, change.manifest, read, change.journal.patch)
         change.commit(replace(written.manifest, journal=change.journal.last()))
     workspace.follow_change(change)
@@ -204,7 +221,7 @@ def patch_items(workspace: OpenWorkspace, patches: Iterable[ItemPatch | Mapping[
     return written.report
 
 
-def delete_items(workspace: OpenWorkspace, item_ids: Iterable[str]) -> ChangeReport:
+def delete_items(workspace: OpenWorkspace, item_ids: Iterable[AnyId]) -> ChangeReport:
     """Delete items from the index that answers; see `Recommender.delete_items`."""
     ids = read_ids(item_ids)
     possible = [item_id for item_id in ids if is_item_id(item_id)]

@@ -256,6 +256,11 @@ class WriteGate:
         """See `Index.add_fields`; no answer can see it, so it does not wait."""
         self._index.add_fields(fields)
 
+    def retype_fields(self, fields: Mapping[str, FieldType]) -> None:
+        """See `Index.retype_fields`; waits for reads."""
+        with self._live_index.exclusive(self._handle):
+            self._index.retype_fields(fields)
+
     def contains(self, keys: Keys) -> np.ndarray:
         """See `Index.contains`."""
         return self._index.contains(keys)

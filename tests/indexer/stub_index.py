@@ -41,6 +41,9 @@ class StubIndex:
     def add_fields(self, fields):
         self._note("add_fields")
 
+    def retype_fields(self, fields):
+        self._note("retype_fields")
+
     def contains(self, keys):
         return np.array([key in self.by_key for key in keys.tolist()], bool)
 

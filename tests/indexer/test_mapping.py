@@ -43,7 +43,7 @@ def test_given_columns_are_not_guessed():
 
 
 def test_long_and_nested_columns_are_left_out_and_named():
-    rows = [{"id": "a", "title": "A", "short": "s", "essay": "x" * 201, "nested": {"a": 1}}]
+    rows = [{"id": "a", "title": "A", "short": "s", "essay": "x" * 201, "nested": [{"a": 1}]}]
     catalog = opened(rows)
     assert catalog.mapping.metadata == ("short",)
     assert catalog.notes[-2:] == [
@@ -65,7 +65,7 @@ def test_types_are_those_of_the_first_thousand_rows(place, kind):
     catalog = opened(rows)
     assert catalog.fields == {"size": kind}
     n_items = sum(isinstance(entry, Item) for entry in catalog)
-    assert n_items == (1001 if kind == "float" else 1000)
+    assert n_items == 1001  # a decimal number after them makes the field wider
 
 
 def test_items_keep_all_their_metadata():
@@ -106,7 +106,7 @@ def test_types_of_json_values():
     catalog = opened(rows)
     kinds = {"i": "float", "f": "float", "b": "bool", "k": "keyword", "l": "keyword", "m": "keyword"}
     assert catalog.fields == kinds | {"n": "keyword"}
-    assert '"m" has integer and text values; all are kept as text' in catalog.notes
+    assert '"m": integer and text values; all are kept as text' in catalog.notes
     first, second = catalog
     assert first.metadata == {"i": 1.0, "f": 1.0, "b": True, "k": "1", "l": ("x",), "m": "1"}
     assert second.metadata == {"i": 2.0, "f": 2.5, "b": False, "m": "x"}

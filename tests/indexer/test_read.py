@@ -40,7 +40,6 @@ BAD = [
     ({"text": " ", "title": "\n"}, "bad", "nothing to encode"),
     ({"text": "x" * 1001}, "bad", "1,001 bytes is longer than the limit of 1,000"),
     ({"text": "é" * 501}, "bad", "1,002 bytes is longer than the limit of 1,000"),
-    ({"price": float("inf")}, "bad", "infinite"),
 ]
 
 
@@ -82,7 +81,7 @@ def test_any_other_string_is_an_id(tmp_path, kind):
         "a,b\tc",
     ]
     items, rejects = read(written(kind, tmp_path, [{"id": one, "title": "T"} for one in ids]))
-    assert [item.item_id for item in items] == ids
+    assert [item.item_id for item in items] == [one.strip() for one in ids]
     assert rejects == []
 
 

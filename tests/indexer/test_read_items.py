@@ -6,14 +6,16 @@ import pytest
 from stub_index import manifest
 
 from semrec.errors import CatalogError
-from semrec.indexer.read_items import new_fields, read_ids, read_items
+from semrec.indexer.read_items import read_ids, read_items, require_some
 from semrec.types import Item
 
 MANIFEST = manifest(price="integer")
 
 
 def read(*items):
-    return read_items(items, MANIFEST, max_text_bytes=1000)
+    found = read_items(items, MANIFEST, max_text_bytes=1000)
+    assert not found.refused
+    return found.items
 
 
 def test_dicts_become_items():
@@ -30,21 +32,26 @@ def test_values_get_the_type_of_their_field():
     assert second.metadata == {"size": 2.5, "price": 3}
 
 
-def test_the_last_of_equal_ids_counts():
-    assert read(Item("a", "old"), Item("b", "B"), Item("a", "new")) == [Item("a", "new"), Item("b", "B")]
+def test_the_first_of_equal_ids_holds():
+    items = [Item("a", "first"), Item("b", "B"), Item(" a", "second")]
+    found = read_items(items, MANIFEST, max_text_bytes=1000)
+    assert found.items == items[:2]
+    assert found.refused == {"a": "the id is repeated; the first item with it is kept"}
 
 
 def test_the_template_must_have_a_value():
+    found = read_items([Item("a", "", "", {"price": 1})], MANIFEST, max_text_bytes=1000)
+    assert found.refused == {"a": "nothing to encode: every encoded column is empty"}
     with pytest.raises(CatalogError, match=r"item 'a': nothing to encode"):
-        read(Item("a", "", "", {"price": 1}))
+        require_some(found)
 
 
 def test_new_fields_have_the_type_that_fits_all_values():
-    items = [Item("a", metadata={"x": 1, "price": "ignored"}), Item("b", metadata={"x": 2.5, "y": True})]
-    assert new_fields(items, {"price": "integer"}) == {"x": "float", "y": "bool"}
+    first, second = read(Item("a", "A", "", {"x": 1}), Item("b", "B", "", {"x": 2.5, "y": True}))
+    assert (first.metadata, second.metadata) == ({"x": 1.0}, {"x": 2.5, "y": True})
 
 
 def test_ids_are_read_once_and_in_order():
     assert read_ids(["b", "a", "b"]) == ["b", "a"]
-    with pytest.raises(CatalogError, match="give a list of item ids"):
+    with pytest.raises(CatalogError, match=r"write item_ids=\['abc'\]"):
         read_ids("abc")

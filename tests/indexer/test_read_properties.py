@@ -12,14 +12,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from semrec.identifiers import identifier
 from semrec.indexer.read import open_catalog
 from semrec.indexer.rejects import Reject
+from semrec.indexer.sources.html_text import is_html
+from semrec.plain_values import is_missing_word
 from semrec.types import Item
 
 LIMIT = 100_000
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(
+    lambda text: not is_missing_word(text) and not is_html(text)
+)
 FULL = TEXTS.filter(str.strip)
-IDS = FULL.filter(lambda text: "\0" not in text)
+IDS = FULL.filter(lambda text: "\0" not in text).map(identifier)
 ITEMS = st.lists(
     st.builds(Item, IDS, FULL, TEXTS), min_size=1, max_size=12, unique_by=lambda item: item.item_id
 )

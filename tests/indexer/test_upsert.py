@@ -91,7 +91,7 @@ def test_the_report_of_patches_names_every_item_once(shop):
     [
         ({"id": "a", "title": "x"}, "the patch of item 'a' has \"title\""),
         ({"id": "", "metadata": {}}, '"id" is missing'),
-        ({"id": "a", "metadata": {"price": "cheap"}}, "item 'a': \"price\""),
+        ({"id": "a", "metadata": {"price": 2**63}}, "item 'a': \"price\""),
         ({"id": "a", "metadata": {"title": "x"}}, "cannot be the name of a field"),
         ({"id": "a", "metadata": {"note": "x" * 2_000_000}}, "item 'a': \"note\""),
         ({"id": "a", "metadata": [1]}, "metadata is a list"),
@@ -162,9 +162,10 @@ def test_items_may_be_dicts(shop):
     assert stored(shop)["7"].record.metadata == {"kind": "view"}
 
 
-def test_of_equal_ids_the_last_counts(shop):
-    shop.put_items([Item("d", "Sky", "blue"), Item("d", "Grass", "green")])
-    assert stored(shop)["d"].record.title == "Grass"
+def test_of_equal_ids_the_first_holds(shop):
+    report = shop.put_items([Item("d", "Sky", "blue"), Item("d", "Grass", "green")])
+    assert stored(shop)["d"].record.title == "Sky"
+    assert report.refused == {"d": "the id is repeated; the first item with it is kept"}
 
 
 def test_a_new_field_is_typed_and_can_be_filtered_by(shop):
@@ -206,28 +207,27 @@ def test_the_field_of_an_unchanged_item_is_added_again_after_a_kill(shop):
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
-        (
-            Item("d", "Sky", "blue", {"price": "cheap"}),
-            r"""item 'd': "price" is the text 'cheap'""",
-        ),
-        (Item("d", "Sky", "blue", {"price": {"eur": 1}}), r"item 'd': 'price' is an object"),
+        (Item("d", "Sky", "blue", {"price": [{"eur": 1}]}), r"item 'd': 'price' is an object"),
         (Item("d", "Sky", "blue", {"title": "x"}), r"item 'd': 'title' cannot be the name of a field"),
         (Item("d"), r"item 'd': nothing to encode"),
         (Item("d", "Sky", "blue" * 500_000), r"item 'd': text of 2,000,000 bytes is longer"),
-        (Item("", "Sky"), r"""item '' \(entry 2\): "id" is missing"""),
-        (Item("d", "Sky\ud800"), r"""item 'd' \(entry 2\): "title" is not valid UTF-8"""),
+        (Item("", "Sky"), r"""item 'entry 1': "id" is missing"""),
+        (Item("d", "Sky\ud800"), r"""item 'd': "title" is not valid UTF-8"""),
         (
             {"id": "d", "title": "Sky", "kind": "view"},
-            r"""item 'd' has "kind"; an item has id""",
+            r"""item 'd': it has "kind"; an item has id""",
         ),
         ({"id": "d", "title": "Sky", "metadata": [1]}, r"item 'd': metadata is a list, not a dict"),
-        ("d", r"entry 2 is a str; give an Item or a dict"),
+        ("d", r"item 'entry 1': it is a str; give an Item or a dict"),
     ],
 )
-def test_an_invalid_item_is_named_and_nothing_is_written(shop, item, reason):
+def test_an_invalid_item_is_named_and_not_written(shop, item, reason):
     with pytest.raises(CatalogError, match=reason):
-        shop.put_items([Item("new", "Sky", "blue"), item])
-    assert sorted(stored(shop)) == ["a", "b", "c"]
+        shop.put_items([item])
+    report = shop.put_items([Item("new", "Sky", "blue"), item])
+    assert report.added == ("new",)
+    assert len(report.refused) == 1
+    assert sorted(stored(shop)) == ["a", "b", "c", "new"]
 
 
 NAMES = ("p\\", "\\", 'a\\"b', "a.b", "[0]", "a[b]", "%5C", "%", "\0", "\n", " ", "größe", "x" * 70_000)
@@ -265,7 +265,7 @@ def nested(depth):
         ({"id": "d\0", "title": "Sky"}, "the id holds a NUL character"),
         (
             {"id": 10**5000, "title": "Sky"},
-            'item of type int (entry 2): "id" is a number with too many digits',
+            "item 'entry 1': \"id\" is a number with too many digits",
         ),
         ({"id": "x" * 9_000_000, "title": "Sky"}, "the limit is 8,388,608"),
         (
@@ -273,20 +273,25 @@ def nested(depth):
             "id, texts and metadata together have 9,000,",
         ),
         ({"id": "d", "title": "Sky", "metadata": {"p": nested(5000)}}, "'p' is an object"),
-        ({"id": "d", "title": "Sky", "metadata": {"p": Decimal("sNaN")}}, '"p" is NaN'),
         ({"id": "d", "title": "Sky", "metadata": {10**5000: 1}}, "of type int cannot be the name of a field"),
         ({"id": "d", "title": "Sky", 10**5000: 1}, "an item has id, title, text and metadata"),
-        ({"id": "d", "title": "Sky", "metadata": {"price": 2**63}}, "too large for a 64-bit number"),
     ],
-    ids=["NUL", "digits", "long id", "size", "depth", "sNaN", "name", "key", "2**63"],
+    ids=["NUL", "digits", "long id", "size", "depth", "name", "key"],
 )
 def test_an_item_that_no_store_can_hold_is_refused_before_the_journal(shop, item, reason):
     with pytest.raises(CatalogError) as refusal:
-        shop.put_items([Item("new", "Sky", "blue"), item])
+        shop.put_items([item])
     assert reason in str(refusal.value)
     assert len(str(refusal.value)) < 300
-    assert shop.delete_items(["new"]).unknown == ("new",)
     assert shop.put_items([Item("good", "Sky", "blue")]).added == ("good",)
+
+
+@pytest.mark.parametrize("value", [2**63, Decimal("sNaN"), float("inf")])
+def test_a_value_that_does_not_fit_its_field_is_left_out_and_told(shop, value):
+    shop.put_items([Item(str(n), "Sky", "blue", {"price": n}) for n in range(20)])
+    report = shop.put_items([Item("d", "Sky", "blue", {"price": value, "kind": "view"})])
+    assert stored(shop)["d"].record.metadata == {"kind": "view"}
+    assert any("1 values were left out, for instance item 'd'" in note for note in report.notes)
 
 
 def test_an_item_with_too_many_passages_is_refused_before_the_journal(shop, monkeypatch):
@@ -314,9 +319,9 @@ def test_an_item_whose_vector_is_not_finite_is_refused_before_the_journal(shop, 
 def test_ids_that_no_item_can_have_are_unknown(shop):
     odd = ("", " ", "\0", "\ud800", "x" * 9_000_000)
     report = shop.delete_items(["a", *odd])
-    assert (report.deleted, report.unknown) == (("a",), odd)
-    with pytest.raises(CatalogError, match="item id 5 is a int; give a text"):
-        shop.delete_items(["b", 5])
+    assert (report.deleted, report.unknown) == (("a",), ("", *odd[2:]))
+    with pytest.raises(CatalogError, match=r"item_ids\[1\] is a truth value"):
+        shop.delete_items(["b", True])
     assert sorted(stored(shop)) == ["b", "c"]
 
 
@@ -324,7 +329,7 @@ def test_a_single_item_instead_of_a_list_is_an_error(shop):
     for wrong in (CATALOG[0], {"id": "d"}, "abc"):
         with pytest.raises(CatalogError, match="give a list of items"):
             shop.put_items(wrong)
-    with pytest.raises(CatalogError, match="give a list of item ids"):
+    with pytest.raises(CatalogError, match=r"write item_ids=\['abc'\]"):
         shop.delete_items("abc")
 
 
@@ -397,7 +402,7 @@ def test_any_sequence_of_changes_equals_a_new_index(engine, changes, built, tmp_
         for change in changes:
             if isinstance(change, list):
                 shop.put_items(change)
-                expected |= {item.item_id: item for item in change}
+                expected |= {item.item_id: item for item in reversed(change)}
             else:
                 shop.delete_items(change)
                 expected = {key: item for key, item in expected.items() if key not in change}

@@ -484,6 +484,19 @@ def test_a_field_can_be_added_and_filtered_by(store):
     index.close()
 
 
+def test_a_field_can_have_a_wider_type(store):
+    index = store.open(build(store, ITEMS))
+    index.retype_fields({"year": "float"})
+    index.update_records([replace(ITEMS[4].record, metadata={"year": 1999.5})])
+    assert index.count((Range("year", lt=2000),)) == 1
+    assert index.count((Range("year", gte=2001, lte=2003),)) == 3
+    assert index.count((AnyOf("year", (2002,)),)) == 1
+    index.update_records([replace(ITEMS[4].record, metadata={"year": "XL"})])
+    index.retype_fields({"year": "keyword"})
+    assert index.count((AnyOf("year", ("XL",)),)) == 1
+    index.close()
+
+
 def test_the_manifest_can_be_rewritten(store):
     number = build(store, ITEMS)
     changed = replace(manifest(N), fields={"colour": "keyword"}, n_changes=3)
