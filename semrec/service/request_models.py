@@ -38,7 +38,9 @@ def as_stored(value: object) -> object:
 Id = Annotated[IdText, BeforeValidator(as_stored, json_schema_input_type=IdText | int)]
 """Any string without NUL characters, which databases cannot store; or a number."""
 Amount = Annotated[float, Field(allow_inf_nan=False, ge=-MOST_VALUE, le=MOST_VALUE)]
-MetadataValue = Scalar | Annotated[list[Word], Field(max_length=MAX_IDS)]
+FieldValue = Scalar | Annotated[list[Word], Field(max_length=MAX_IDS)]
+MetadataValue = FieldValue | Annotated[dict[Name, FieldValue], Field(max_length=64)]
+"""Value of a field; an object has fields of its own: `{"details": {"brand": "Acme"}}` is `details.brand`."""
 
 
 VALUE = "A rating or a count; below 0: taken back, for instance a return."

@@ -121,9 +121,9 @@ def test_shopify():
     assert (shirt.metadata["Variant Price"], shirt.metadata["Tags"]) == (49.0, ("summer", "linen"))
     assert list(items) == ["linen-shirt", "wool-hat", "canvas-bag"]
     assert [reason.split(" (")[0] for reason in rejects] == [
-        'is hidden by the shop: "Published" is false',
-        'is hidden by the shop: "Status" is archived',
-        'is hidden by the shop: "Status" is draft',
+        'is hidden by the shop, see --with-hidden: "Published" is false',
+        'is hidden by the shop, see --with-hidden: "Status" is archived',
+        'is hidden by the shop, see --with-hidden: "Status" is draft',
     ]
     assert "the rows of a handle are one item" in told
     assert len(catalog_of("shopify", FieldMapping(with_hidden=True))[0]) == 6

@@ -90,7 +90,9 @@ def _without_hidden(row: RawRow) -> RawRow:
     """Return the row with a fault if its shop hides the product."""
     for name, value in row.values.items():
         if str(value).strip().lower() in HIDDEN.get(name.lower(), ()):
-            return row._replace(fault=row.fault or f'is hidden by the shop: "{name}" is {value}')
+            return row._replace(
+                fault=row.fault or f'is hidden by the shop, see --with-hidden: "{name}" is {value}'
+            )
     return row
 
 

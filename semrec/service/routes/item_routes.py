@@ -128,6 +128,8 @@ async def _put(bodies: Sequence[ItemIn], state: AppState) -> ChangeOut:
 
 def _metadata_value(value: MetadataValue | None) -> Any:
     """Return a value as the library takes it."""
+    if isinstance(value, dict):
+        return {name: _metadata_value(entry) for name, entry in value.items()}
     return tuple(value) if isinstance(value, list) else value
 
 

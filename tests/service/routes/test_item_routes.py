@@ -114,7 +114,7 @@ def test_an_invalid_item_is_named_and_not_written(serve, bad):
     [
         ({"items": [item("a", "red"), {"item_id": ""}]}, "items.1.item_id"),
         ({"items": [item("a", "red"), {"title": "red"}]}, "items.1.item_id"),
-        ({"items": [item("a", "red"), item("b", "red", x={"y": 1})]}, "items.1.metadata.x"),
+        ({"items": [item("a", "red"), item("b", "red", x={"y": {"z": 1}})]}, "items.1.metadata.x"),
         ({"items": [item("a", "red"), {"item_id": "b", "colour": "red"}]}, "items.1.colour"),
         ({"items": []}, "items"),
         ({"items": [item(f"i{n}", "red") for n in range(1001)]}, "items"),
@@ -123,6 +123,14 @@ def test_an_invalid_item_is_named_and_not_written(serve, bad):
 def test_the_place_of_a_fault_is_named(client, body, place):
     assert place in error(client.put("/items", json=body), 422, "bad_request")
     error(client.get("/items/a"), 404, "unknown_item")
+
+
+def test_objects_in_metadata_are_fields(serve):
+    client = serve()
+    put = item("n1", "red", details={"brand": "Acme", "tags": ["a", "b"]})
+    check_change(client.put("/items", json={"items": [put]}), added=["n1"])
+    assert client.get("/items/n1").json()["metadata"] == {"details.brand": "Acme", "details.tags": ["a", "b"]}
+    assert search(client, "red", where={"details.brand": "Acme"}) == ["n1"]
 
 
 def test_changes_need_the_scope_write(serve, api_keys, headers):
