@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from semrec.indexer.sources.sql import SqlQuery
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
+    from semrec.ranking.rating_prediction import RatingPrediction, RatingReason
     from semrec.ranking.user_profile import DeletedUser, UserInterest, UserProfile
     from semrec.ranking.why_not import Standing, WhyNot
     from semrec.recommender import Recommender
@@ -110,6 +111,8 @@ __all__ = [
     "Passages",
     "QueryError",
     "RankingSettings",
+    "RatingPrediction",
+    "RatingReason",
     "Recommendation",
     "Recommendations",
     "Recommender",
@@ -177,6 +180,7 @@ _NAMES = {
     "semrec.indexer.sources.sql": ("SqlQuery",),
     "semrec.learning.fit": ("FitReport",),
     "semrec.ranking.all_users": ("BatchReport",),
+    "semrec.ranking.rating_prediction": ("RatingPrediction", "RatingReason"),
     "semrec.ranking.user_profile": ("DeletedUser", "UserInterest", "UserProfile"),
     "semrec.ranking.why_not": ("Standing", "WhyNot"),
     "semrec.recommender": ("Recommender",),

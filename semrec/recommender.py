@@ -22,6 +22,7 @@ from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.ranking.why_not import WhyNot
 from semrec.store import Record, Store
 from semrec.types import ChangeReport, Event, Float1D, Float2D, Item, ItemPatch, Recommendations, item_keys
+from semrec.workspace.predictions import Predictions
 from semrec.workspace.queries import answer_query, explain_absence, profile_of, recommend_to_all
 from semrec.workspace.session import OpenWorkspace
 from semrec.workspace.shared import share_workspace
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from semrec.ranking.all_users import BatchReport
 
 
-class Recommender(Maintenance):
+class Recommender(Predictions, Maintenance):
     """Recommends items of one workspace; see `Recommender.open`.
 
     Several threads may ask and change items at the same time. Each answer comes from one generation; if

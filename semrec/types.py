@@ -237,6 +237,8 @@ class Recommendation:
     because : the items of the history with the largest contributions, largest first.
     passages : the nearest pair of passages; None if not explained.
     metadata : the item's metadata.
+    predicted_rating : the rating that the user would give, on the scale of the log; None without ratings in
+        the log, or without a history.
     """
 
     item_id: str
@@ -246,6 +248,7 @@ class Recommendation:
     because: tuple[Because, ...] = ()
     passages: Passages | None = None
     metadata: Mapping[str, Value] = field(default_factory=dict)
+    predicted_rating: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from semrec.cli.event_commands import events, forget
 from semrec.cli.generation_commands import generations, rollback
 from semrec.cli.index_commands import delete, index
 from semrec.cli.learning_commands import evaluate, fit
-from semrec.cli.recommend_commands import recommend, similar
+from semrec.cli.recommend_commands import predict, recommend, similar
 from semrec.cli.serve_command import serve
 from semrec.cli.workspace_commands import check, demo, info, take_over
 
@@ -26,6 +26,7 @@ for command in (
     rollback,
     recommend,
     similar,
+    predict,
     info,
     check,
     take_over,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from semrec.indexer.index_report import IndexReport
     from semrec.learning.fit import FitReport
     from semrec.ranking.all_users import BatchReport
+    from semrec.ranking.rating_prediction import RatingPrediction
 
 out = Console()
 err = Console(stderr=True)
@@ -91,11 +92,28 @@ def print_recommendations(answer: Recommendations, as_json: bool = False) -> Non
         line = Text(f"{rank:>3}. ").append(item.title or item.item_id, style="bold cyan")
         if item.title:
             line.append(f"  {item.item_id}", style="dim")
-        out.print(line.append(f"  {item.score:.2f}", style="dim"))
+        line.append(f"  {item.score:.2f}", style="dim")
+        if item.predicted_rating is not None:
+            line.append(f"  rating {item.predicted_rating:.1f}", style="dim")
+        out.print(line)
         sentence = Text(reason_sentence(item))
         if item.signals:
             sentence.append(f"  [{signal_shares(item)}]", style="dim")
         out.print(Padding(sentence, (0, 0, 0, 5)))
+
+
+def print_prediction(found: RatingPrediction, as_json: bool) -> None:
+    """Print a predicted rating with its interval and reasons."""
+    if as_json:
+        print_json(found.to_dict())
+        return
+    print_notes(found.notes, "yellow")
+    line = Text(found.title or found.item_id, style="bold cyan")
+    line.append(f"  {found.rating:.1f}", style="bold")
+    low, high = found.scale
+    out.print(line.append(f" on a scale from {low:g} to {high:g}", style="dim"))
+    within = f"{100 * found.share:.0f} % of such ratings are between {found.low:.1f} and {found.high:.1f}."
+    out.print(Padding(Text(f"{found.reason} {within}"), (0, 0, 0, 5)))
 
 
 def nothing_left(answer: Recommendations) -> str:

@@ -1,4 +1,4 @@
-"""Commands that recommend: `recommend`, `similar`."""
+"""Commands that recommend and predict: `recommend`, `similar`, `predict`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from semrec.cli.options import (
     comma_separated_ids,
     opened_workspace,
 )
-from semrec.cli.printing import print_json, print_recommendations
+from semrec.cli.printing import print_json, print_prediction, print_recommendations
 from semrec.cli.progress import recommend_all_with_progress
 from semrec.errors import ConfigError
 from semrec.ranking.typed_filters import parse_filters
@@ -115,3 +115,16 @@ def similar(
         filters = parse_filters(where or [])
         answer = recommender.similar(item, k=k, where=filters, diversity=diversity, after=after)
         print_recommendations(answer, as_json)
+
+
+def predict(
+    user: Annotated[str, typer.Option("--user", help="A user of the event log.")],
+    item: Annotated[str, typer.Option("--item", help="Id of an item.")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    qdrant: QdrantOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Predict the rating that a user would give to an item."""
+    with opened_workspace(workspace, debug, qdrant=qdrant) as recommender:
+        print_prediction(recommender.predict(item, user=user), as_json)

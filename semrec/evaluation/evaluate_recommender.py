@@ -20,7 +20,7 @@ from semrec.evaluation.baselines import Features, default_baselines, fit_baselin
 from semrec.events.interactions import MOST_UNTIMED, Interactions
 from semrec.events.times import is_position
 from semrec.learning import Models, TrainingData, learn, scores
-from semrec.learning.ratings import fit_ratings, predict_pairs
+from semrec.signals.models.ratings import fit_ratings, predict_pairs
 from semrec.types import Float2D
 
 BLEND = "semrec"

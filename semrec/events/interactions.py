@@ -93,7 +93,8 @@ def build_interactions(
 
     The weight of an event is the weight of its kind times its damped value, see `semrec.events.amounts`, or
     for ratings times the opinion: 0 for the neutral rating, 1 and -1 at the ends of the scale. Of several
-    ratings the last one counts. An event with the opposite sign takes earlier ones on the same item back.
+    ratings the last one counts. An event with the opposite sign takes earlier ones on the same item back. A
+    neutral rating is used, too: it is no like and no dislike, but a rating.
 
     Parameters
     ----------
@@ -219,7 +220,7 @@ class _Pairs:
     ----------
     likes, dislikes, ratings : one row a pair.
     users, items : codes of all users and items with an honest event.
-    n_used : events behind likes and dislikes.
+    n_used : events behind likes, dislikes and neutral ratings.
     """
 
     likes: pl.DataFrame
@@ -235,7 +236,9 @@ def _add_up(sieve: Sieve, rules: CleaningRules, weight: _Weight) -> _Pairs:
     sieve.drop_repeats(rules)
     honest = sieve.events
     sieve.events = honest.with_columns(weight=weight.of(honest))
-    sieve.drop("no_weight", pl.col("weight") == 0)
+    sieve.drop("no_weight", (pl.col("weight") == 0) & ~IS_RATING)
+    n_neutral = int((sieve.events["weight"] == 0).sum())
+    sieve.events = sieve.events.filter(pl.col("weight") != 0)
     sieve.drop_taken_back()
     used = sieve.events
     return _Pairs(
@@ -244,7 +247,7 @@ def _add_up(sieve: Sieve, rules: CleaningRules, weight: _Weight) -> _Pairs:
         ratings=_pairs_of(honest.filter(IS_RATING, pl.col("value").is_not_null()), pl.col("value").last()),
         users=honest["user"].unique(),
         items=honest["item"].unique(),
-        n_used=len(used),
+        n_used=len(used) + n_neutral,
     )
 
 

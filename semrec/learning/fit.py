@@ -16,10 +16,12 @@ from scipy.sparse import csr_array
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.events.interactions import Interactions
-from semrec.learning import Models, TrainingData, learn
+from semrec.learning import TrainingData, learn
 from semrec.learning.scoring import weighed_signals
-from semrec.signals import SIGNALS, signal_named
+from semrec.signals import SIGNALS, Signal, signal_named
+from semrec.signals.fitting import Fitted
 from semrec.signals.learned import LearnedSettings
+from semrec.signals.predicted_ratings import RATING, fit_item_ratings
 from semrec.store import Index, Manifest, Point, Store, Vector
 from semrec.store.build import Build
 from semrec.store.protocol import TEXT
@@ -101,15 +103,16 @@ def fit_generation(
         )
     data = training_data(interactions, index, manifest, catalog)
     models = learn(data, settings=settings, seed=seed, progress=progress)
+    fitted = {**models.fitted, **_fit_ratings(interactions, data, seed, progress)}
     learned = LearnedSettings(
         models.weights,
         models.half_life_events,
         interactions.report.rating_scale,
-        {name: fitted.parameters for name, fitted in models.fitted.items()},
+        {name: one.parameters for name, one in fitted.items()},
     )
     if progress:
         progress("writing the new generation")
-    generation = write_generation(store, index, manifest, catalog, models, learned)
+    generation = write_generation(store, index, manifest, catalog, fitted, learned)
     similar_users = tuple(tuple(interactions.users[row] for row in group) for group in models.groups)
     notes = (
         *interactions.report.notes,
@@ -127,6 +130,17 @@ def fit_generation(
         notes=notes,
         similar_users=similar_users,
     )
+
+
+def _fit_ratings(
+    interactions: Interactions, data: TrainingData, seed: int, progress: Callable[[str], None] | None
+) -> dict[str, Fitted]:
+    """Return what is learned for predicted ratings; empty if the events have no ratings."""
+    if progress and interactions.ratings.nnz:
+        progress("learn to predict ratings")
+    ratings, scale = csr_array(interactions.ratings), interactions.report.rating_scale
+    found = fit_item_ratings(ratings, data.text_vectors, scale, seed)
+    return {RATING: found} if found else {}
 
 
 def training_data(
@@ -154,11 +168,11 @@ def write_generation(
     index: Index,
     manifest: Manifest,
     catalog: CatalogItems,
-    models: Models,
+    models: Mapping[str, Fitted],
     learned: LearnedSettings,
 ) -> int:
     """Write all items with the learned vectors as a new generation, make it current, return its number."""
-    fitted = {field.name: field for one in models.fitted.values() for field in one.fields}
+    fitted = {field.name: field for one in models.values() for field in one.fields}
     written = {field.name for signal in SIGNALS for field in signal.catalog_fields(manifest.dimension)}
     kept = tuple(field for field in manifest.vectors if field.name in written - set(fitted))
     fields = (*kept, *fitted.values())
@@ -204,13 +218,12 @@ def with_vectors(
         yield page
 
 
-def learned_vectors(models: Models, catalog: CatalogItems) -> Iterator[dict[str, Vector]]:
+def learned_vectors(models: Mapping[str, Fitted], catalog: CatalogItems) -> Iterator[dict[str, Vector]]:
     """Yield the learned vectors of every item by name, in the order of the catalog."""
     by_field = {
         name: of_items
-        for signal_name, fitted in models.fitted.items()
-        if (signal := signal_named(signal_name))
-        for name, of_items in signal.point_vectors(fitted, catalog.keys).items()
+        for model, fitted in models.items()
+        for name, of_items in (signal_named(model) or Signal).point_vectors(fitted, catalog.keys).items()
     }
     for place in range(len(catalog.keys)):
         yield {name: of_items[place] for name, of_items in by_field.items()}

@@ -18,6 +18,7 @@ from semrec.ranking.history import History, check_known, history_of, no_history,
 from semrec.ranking.pipeline import Candidates, Filters, choose, find_candidates
 from semrec.ranking.profile import central_items, find_interests
 from semrec.ranking.query import Query
+from semrec.ranking.rating_prediction import predicted_ratings
 from semrec.ranking.unmet import unmet_notes
 from semrec.ranking.why_not import Rules, WhyNot, judge
 from semrec.signals import SIGNALS, Question
@@ -53,12 +54,14 @@ class Asked:
     stored : events of the user in the log, oldest first.
     preferences : weights of the user's interests, by an item of each.
     encode : returns the vector of the query's text, float32 (dim,), unit length.
+    by_words_only : the encoder cannot read the text, so only its words are compared.
     """
 
     query: Query
     encode: Callable[[str], Float1D]
     stored: Sequence[Event] = ()
     preferences: Mapping[str, float] = field(default_factory=dict)
+    by_words_only: bool = False
 
 
 def answer(asked: Asked, generation: Generation) -> Recommendations:
@@ -75,7 +78,7 @@ def answer(asked: Asked, generation: Generation) -> Recommendations:
     recommendations, interests = (
         _explained(chosen, candidates, question, history, generation)
         if query.explain
-        else (_plain(chosen, candidates, generation), ())
+        else (_plain(chosen, candidates, history, generation), ())
     )
     notes = (*notes, *where.notes)
     if where.conditions and not recommendations and not where.notes:
@@ -188,6 +191,10 @@ def _why_nothing_counts(asked: Asked, history: History, generation: Generation) 
         return f"user {shown(user)} has no events"
     if len(history.keys) and asked.preferences:
         return f"user {shown(user)} has muted all interests"
+    if len(history.keys) and not np.isnan(history.ratings).any():
+        low, high = generation.rating_scale
+        n_rated = len(history.keys)
+        return f"user {shown(user)} has given {n_rated} neutral ratings, in the middle of {low:g} to {high:g}"
     rules, unknown = rules_of(generation), set(history.unknown)
     counts, examples = rules.count(asked.stored)
     possible = [event.item_id in unknown for event in asked.stored if not rules.reason(event)]
@@ -214,7 +221,7 @@ def _question(asked: Asked, history: History, generation: Generation) -> Questio
     query, settings = asked.query, generation.settings
     return Question(
         text=query.text,
-        text_vector=asked.encode(query.text) if query.text else None,
+        text_vector=asked.encode(query.text) if query.text and not asked.by_words_only else None,
         history=history.keys,
         weights=history.weights,
         interests=find_interests(history.centred, history.weights, settings.ranking.max_interests),
@@ -246,14 +253,17 @@ def _candidates(
 
 
 @stage("explain")
-def _plain(chosen: np.ndarray, candidates: Candidates, generation: Generation) -> tuple[Recommendation, ...]:
+def _plain(
+    chosen: np.ndarray, candidates: Candidates, history: History, generation: Generation
+) -> tuple[Recommendation, ...]:
     """Return the chosen candidates as recommendations without reasons."""
-    items = generation.index.fetch(candidates.keys[chosen], records=True)
+    items = generation.index.fetch(candidates.keys[chosen], generation.rating_fields, records=True)
     chosen = chosen[np.isin(candidates.keys[chosen], items.keys)]  # one may be deleted by now
     scores = candidates.scores[chosen].tolist()
+    ratings = predicted_ratings(history, items, generation)
     return tuple(
-        Recommendation(record.item_id, record.title, score, metadata=record.metadata)
-        for record, score in zip(items.records(), scores, strict=True)
+        Recommendation(record.item_id, record.title, score, metadata=record.metadata, predicted_rating=rating)
+        for record, score, rating in zip(items.records(), scores, ratings, strict=True)
     )
 
 
@@ -263,7 +273,8 @@ def _explained(
 ) -> tuple[tuple[Recommendation, ...], tuple[Interest, ...]]:
     """Return the chosen candidates with their reasons, and the interests of the history."""
     fields = dict.fromkeys(name for part in candidates.parts for name in part.query.fields)
-    items = generation.index.fetch(candidates.keys[chosen], (*fields, PASSAGES), records=True)
+    read = (*fields, PASSAGES, *generation.rating_fields)
+    items = generation.index.fetch(candidates.keys[chosen], read, records=True)
     chosen = chosen[np.isin(candidates.keys[chosen], items.keys)]  # one may be deleted by now
     adds = contributions([part.at(chosen) for part in candidates.parts], items)
     why = reasons(adds, len(chosen), history.weights > 0, BECAUSE_ITEMS)
@@ -274,13 +285,23 @@ def _explained(
     named = _Named(
         history, [*(reason.history for reason in why), *(group[:CENTRAL_ITEMS] for group in groups)]
     )
-    pairs = _passage_pairs(items, why, named, question.text_vector)
+    pairs = _passage_pairs(items, why, named, question)
     scores = candidates.scores[chosen].tolist()
+    ratings = predicted_ratings(history, items, generation)
     recommendations = tuple(
         Recommendation(
-            item.item_id, item.title, score, reason.signals, named.because(reason), pair, item.metadata
+            item.item_id,
+            item.title,
+            score,
+            reason.signals,
+            named.because(reason),
+            pair,
+            item.metadata,
+            rating,
         )
-        for item, score, reason, pair in zip(items.records(), scores, why, pairs, strict=True)
+        for item, score, reason, pair, rating in zip(
+            items.records(), scores, why, pairs, ratings, strict=True
+        )
     )
     return recommendations, _interests(history, groups, named)
 
@@ -340,9 +361,10 @@ def _interests(history: History, groups: Sequence[np.ndarray], named: _Named) ->
 
 
 def _passage_pairs(
-    items: Items, why: Sequence[Reasons], named: _Named, text_vector: Float1D | None
+    items: Items, why: Sequence[Reasons], named: _Named, question: Question
 ) -> list[Passages | None]:
     """Return the nearest passages of each item and of its strongest reason: a history item, or the text."""
+    text_vector = question.text_vector
     records = items.records()
     strongest = [
         None if reason.by_text or not len(reason.history) else int(reason.history[0]) for reason in why
@@ -359,7 +381,7 @@ def _passage_pairs(
     )
     pairs: list[Passages | None] = []
     for place, (item, other) in enumerate(zip(records, strongest, strict=True)):
-        if other is None and text_vector is None:
+        if other is None and question.text is None:
             pairs.append(None)
             continue
         right = theirs.get(other) if other is not None else None if text_vector is None else text_vector[None]

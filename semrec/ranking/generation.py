@@ -14,6 +14,7 @@ from semrec.signals import SIGNALS, Signal, SignalContext, default_weights
 from semrec.signals.blend import QuestionWeights
 from semrec.signals.fitting import Parameters
 from semrec.signals.learned import LearnedSettings
+from semrec.signals.predicted_ratings import RATING, RatingPredictor
 from semrec.store import Index, Manifest, Store
 from semrec.store.protocol import TEXT, Items, ScoreQuery
 from semrec.types import Float1D, Float2D
@@ -29,6 +30,7 @@ class Generation:
     settings : of the process.
     signals : those that it has, in the order of `SIGNALS`.
     learned : what `fit` learned; None before.
+    ratings : predicts ratings; None where no ratings were learned from.
     """
 
     number: int
@@ -37,12 +39,18 @@ class Generation:
     settings: Settings
     signals: tuple[Signal, ...]
     learned: LearnedSettings | None
+    ratings: RatingPredictor | None = None
 
     @property
     def history_fields(self) -> tuple[str, ...]:
         """The stored fields that are read of the items of a history."""
         names = [name for signal in self.signals for name in signal.history_fields]
-        return tuple(dict.fromkeys([TEXT, *names]))
+        return tuple(dict.fromkeys([TEXT, *names, *self.rating_fields]))
+
+    @property
+    def rating_fields(self) -> tuple[str, ...]:
+        """The stored fields by which ratings are predicted; empty where they are not."""
+        return (RATING,) if self.ratings else ()
 
     @property
     def rating_scale(self) -> tuple[float, float]:
@@ -124,7 +132,8 @@ def read_generation(number: int, index: Index, manifest: Manifest, settings: Set
     opened = tuple(
         signal.open(replace(context, parameters=parameters.get(signal.name, {}))) for signal in present
     )
-    return Generation(number, index, manifest, settings, opened, learned)
+    ratings = RatingPredictor.of(parameters[RATING]) if RATING in parameters else None
+    return Generation(number, index, manifest, settings, opened, learned, ratings)
 
 
 def _check_names(weights: Mapping[str, float]) -> None:

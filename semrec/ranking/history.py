@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from semrec.config import EventSettings
 from semrec.errors import UnknownItemError
 from semrec.events.counting import CountingRules, shown
+from semrec.events.kinds import RATE
 from semrec.ranking.generation import Generation
 from semrec.ranking.profile import event_weights, find_interests, item_weights, usable_events, without_rating
 from semrec.store.protocol import Items
@@ -32,6 +33,7 @@ class History:
     centred : float32 (n_history, dim), text vectors minus the catalog mean, unit length.
     unknown : ids that the index does not hold.
     seen : ids of the items that the user has used, see `seen_items`; in the index or not.
+    ratings : float32 (n_history,), the latest rating of each item; NaN: not rated.
     """
 
     item_ids: tuple[str, ...]
@@ -41,6 +43,7 @@ class History:
     centred: Float2D
     unknown: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
+    ratings: Float1D = field(default_factory=lambda: np.empty(0, np.float32))
 
     @property
     def length(self) -> int:
@@ -139,7 +142,10 @@ def known_history(events: Sequence[Event], generation: Generation, read: ReadIte
     half_life_events = generation.learned.half_life_events if generation.learned else None
     totals = item_weights(known, weights, half_life_events)
     values = np.array(list(totals.values()), np.float32)
-    return History(tuple(totals), items.keys, values, items, generation.centred(items), unknown)
+    rated = {event.item_id: event.value for event in known if event.kind == RATE and event.value is not None}
+    ratings = np.array([rated.get(item_id, np.nan) for item_id in totals], np.float32)
+    centred = generation.centred(items)
+    return History(tuple(totals), items.keys, values, items, centred, unknown, ratings=ratings)
 
 
 def check_known(history: History) -> None:

@@ -27,6 +27,7 @@ from semrec.service.routes import (
     health_routes,
     item_routes,
     map_routes,
+    rating_routes,
     recommend_routes,
     user_routes,
 )
@@ -34,7 +35,15 @@ from semrec.service.static_page import add_page
 from semrec.tracing import Watch
 from semrec.version import __version__
 
-ROUTES = (recommend_routes, item_routes, user_routes, event_routes, map_routes, health_routes)
+ROUTES = (
+    recommend_routes,
+    rating_routes,
+    item_routes,
+    user_routes,
+    event_routes,
+    map_routes,
+    health_routes,
+)
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ErrorBody, "description": "The request is invalid; the body says why."},

@@ -21,6 +21,7 @@ import httpx
 from pydantic import BaseModel
 
 from semrec.errors import SemrecError
+from semrec.service.rating_models import PredictIn, PredictOut
 from semrec.service.request_models import (
     EventIn,
     EventsIn,
@@ -217,6 +218,17 @@ class Client:
             weights=dict(weights or {}),
         )
         return self._call(WhyNotOut, "POST", f"/why-not/{_quoted(item_id)}", body=query)
+
+    def predict(
+        self,
+        item: str,
+        *,
+        user: str | None = None,
+        history: Sequence[str | HistoryEvent | Mapping[str, Any]] = (),
+    ) -> PredictOut:
+        """Predict the rating that a user would give to an item."""
+        question = PredictIn(item=item, user=user, history=list(history))
+        return self._call(PredictOut, "POST", "/predict", body=question)
 
     def item(self, item_id: str) -> ItemOut:
         """Return an item."""

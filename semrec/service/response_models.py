@@ -40,6 +40,7 @@ class RecommendationOut(ResponseModel):
     passages: PassagesOut | None = None
     reason: str = Field("", description="The reasons as a sentence.")
     metadata: dict[str, Any] = {}
+    predicted_rating: float | None = Field(None, description="Null if no ratings were learned.")
 
 
 class InterestOut(ResponseModel):

@@ -13,6 +13,8 @@ from semrec.errors import StoreDamagedError
 from semrec.signals import SIGNALS
 from semrec.signals.blend import BlendWeights
 from semrec.signals.fitting import Parameters
+from semrec.signals.models.text_map import without_text_map
+from semrec.signals.predicted_ratings import RATING
 from semrec.store.protocol import Manifest
 
 _WEIGHTS = TypeAdapter(BlendWeights)
@@ -27,7 +29,7 @@ class LearnedSettings:
     weights : of the blend, for questions with a history.
     half_life_events : events after which one counts half; None: order does not matter.
     rating_scale : the lowest and the highest rating that occurred; None without ratings.
-    parameters : of each fitted signal, by its name.
+    parameters : of each fitted signal by its name, and of the predicted ratings, if there were ratings.
     """
 
     weights: BlendWeights
@@ -91,4 +93,6 @@ class LearnedSettings:
             if signal.name in kept:
                 kept[signal.name], note = signal.without_text(kept[signal.name])
                 notes += [note] if note else []
+        if RATING in kept:
+            kept[RATING] = without_text_map(kept[RATING])
         return replace(self, parameters=kept), notes

@@ -44,8 +44,8 @@ def shard_config(fields: Sequence[VectorField]) -> qe.EdgeConfig:
 
 def _dense_params(field: VectorField) -> qe.EdgeVectorParams:
     distance = _DISTANCES[field.distance]
-    if field.dimension == 1:  # a graph of single numbers has no use
-        return qe.EdgeVectorParams(1, distance, hnsw_config=_NO_GRAPH)
+    if field.dimension == 1 or not field.searched:  # a graph of single numbers has no use
+        return qe.EdgeVectorParams(field.dimension, distance, hnsw_config=_NO_GRAPH)
     if field.quantized:
         return qe.EdgeVectorParams(
             field.dimension, distance, quantization_config=_INT8, memory=qe.Memory.Cold

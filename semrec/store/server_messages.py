@@ -21,6 +21,7 @@ _DISTANCES = {"cosine": models.Distance.COSINE, "dot": models.Distance.DOT}
 _INT8 = models.ScalarQuantization(
     scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
 )
+_NO_GRAPH = models.HnswConfigDiff(m=0)
 RESCORED = models.SearchParams(
     quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
 )
@@ -56,13 +57,14 @@ def _dense_params(field: VectorField) -> models.VectorParams:
             size=field.dimension, distance=distance, on_disk=True, quantization_config=_INT8
         )
     if field.kind == "dense":
-        return models.VectorParams(size=field.dimension, distance=distance)
+        graph = None if field.searched else _NO_GRAPH
+        return models.VectorParams(size=field.dimension, distance=distance, hnsw_config=graph)
     return models.VectorParams(
         size=field.dimension,
         distance=distance,
         on_disk=True,
         multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
-        hnsw_config=models.HnswConfigDiff(m=0),
+        hnsw_config=_NO_GRAPH,
     )
 
 

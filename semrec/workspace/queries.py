@@ -31,8 +31,10 @@ def answer_query(
     query.check()
     with one_blas_thread(), workspace.live_index.read() as generation:
         found = answer(_asked(workspace, query, text_vector, generation), generation)
-    note = workspace.live_index.note
-    return replace(found, notes=(*found.notes, note)) if note else found
+        text, manifest = query.text, generation.manifest
+        reading = workspace.encoders.reading_note(text, manifest) if text else ""
+    notes = [note for note in (reading, workspace.live_index.note) if note]
+    return replace(found, notes=(*found.notes, *notes)) if notes else found
 
 
 def explain_absence(
@@ -84,6 +86,10 @@ def _asked(
             return workspace.encoders.text_vector(text, generation.manifest)
         return check_text_vector(text_vector, generation.manifest)
 
+    text, manifest = query.text, generation.manifest
+    by_words_only = workspace.encoders.is_unreadable(text, manifest) if text else False
+    asked = Asked(query, encode, by_words_only=by_words_only)
     if query.user is None:
-        return Asked(query, encode)
-    return Asked(query, encode, events_of(workspace, query.user), preferences_of(workspace, query.user))
+        return asked
+    stored, preferences = events_of(workspace, query.user), preferences_of(workspace, query.user)
+    return replace(asked, stored=stored, preferences=preferences)

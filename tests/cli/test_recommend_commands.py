@@ -170,3 +170,47 @@ def test_options_that_do_not_go_with_all_users(bare, arguments, message):
     status, out, err = invoke("recommend", *arguments, "-w", bare)
     assert (status, out) == (2, "")
     assert message in one_line(err)
+
+
+# -- predict -------------------------------------------------------------------------------------------
+
+RATINGS = """user,item,rating
+1,1,3
+1,2,4
+1,3,2
+2,1,2
+2,2,3
+2,3,4
+3,1,4
+3,2,2
+3,3,3
+4,1,1
+4,2,2
+4,3,4
+5,1,3
+5,3,3
+"""
+"""The example of 5 users and 3 items; user 5 has not rated item 2, and gave 3 of 5 to both others."""
+
+
+def test_the_rating_of_user_5_for_item_2(toy_encoder, tmp_path):
+    shop = tmp_path / "shop"
+    catalog = write(tmp_path, "id,title\n1,One\n2,Two\n3,Three\n", "items.csv")
+    assert invoke("index", catalog, "-w", shop)[0] == 0
+    assert invoke("events", write(tmp_path, RATINGS, "ratings.csv"), "-w", shop)[0] == 0
+    status, _, err = invoke("predict", "--user", 5, "--item", 2, "-w", shop)
+    assert status == 2
+    assert "semrec fit" in err
+    assert invoke("fit", "-w", shop)[0] == 0
+    status, out, err = invoke("predict", "--user", 5, "--item", 2, "-w", shop)
+    assert (status, err) == (0, "")
+    assert re.search(r"Two  [23]\.\d on a scale from 1 to 5", out)
+    assert "The average rating is 2.9." in one_line(out)
+    assert "80 % of such ratings are between" in one_line(out)
+    found = as_json("predict", "--user", 5, "--item", 2, "-w", shop)
+    assert found["n_user_ratings"] == 2
+    status, out, err = invoke("recommend", "--user", 5, "-w", shop)
+    assert status == 0
+    assert "neutral ratings, in the middle of 1 to 5" in one_line(err)
+    assert "no events" not in err
+    assert re.search(r"Two 2 .* rating [23]\.\d", one_line(out))

@@ -61,7 +61,8 @@ def test_a_neutral_rating_moves_the_zero():
     fixed = build(*rows, rating_scale=(1, 5), neutral_rating=4)
     assert cells(fixed) == {("a", "x"): 2.0}
     assert cells(fixed, "dislikes") == {("b", "x"): 4 / 3, ("b", "y"): 2.0}
-    assert fixed.report.dropped == {"no_weight": 1}
+    assert fixed.report.dropped == {}
+    assert fixed.report.used == 4  # a neutral rating is used: as a rating
     own = build(*rows, rating_scale=(1, 5), neutral_rating="user")  # means 4.5 and 1.5
     assert cells(own) == {("a", "x"): 2.0, ("b", "x"): 2 * 0.5 / 3.5}
     assert cells(own, "dislikes") == {("a", "y"): 2 * 0.5 / 3.5, ("b", "y"): 2.0}
@@ -77,7 +78,7 @@ def test_a_guessed_scale_is_in_the_report():
 def test_a_stray_rating_is_counted_and_does_not_stretch_the_scale():
     found = build(*((f"u{n}", "x", "rate", float(n)) for n in (1, 3, 5, 999)))
     assert found.report.rating_scale == (1.0, 5.0)
-    assert found.report.dropped == {"outside_scale": 1, "no_weight": 1}
+    assert found.report.dropped == {"outside_scale": 1}
 
 
 def test_an_odd_scale_is_reported_as_lowest_and_highest():

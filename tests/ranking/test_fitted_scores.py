@@ -161,7 +161,7 @@ def write_models(folder, users, weights, half_life_events):
             learned.interactions.report.rating_scale,
             {name: fitted.parameters for name, fitted in models.fitted.items()},
         )
-        write_generation(store, index, manifest, learned.items, learned.models, settings)
+        write_generation(store, index, manifest, learned.items, learned.models.fitted, settings)
     finally:
         index.close()
     return learned

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,7 +12,7 @@ from semrec.service.app_state import AppState, StateDep
 from semrec.service.auth import READ
 from semrec.service.error_responses import ServiceError
 from semrec.service.filter_models import where_argument
-from semrec.service.request_models import RecommendIn, RecommendManyIn
+from semrec.service.request_models import HistoryEvent, RecommendIn, RecommendManyIn
 from semrec.service.response_models import ManyRecommendationsOut, RecommendationsOut, WhyNotOut
 from semrec.service.routes.parameters import ItemId
 from semrec.types import Event, Float1D, Recommendations, to_plain
@@ -60,16 +61,11 @@ async def query_arguments(query: RecommendIn, state: AppState) -> dict[str, Any]
     ServiceError
         The history is too long, or too many queries are waiting.
     """
-    max_items = state.settings.service.max_history
-    if len(query.history) > max_items:
-        raise ServiceError(422, f"a history has at most {max_items:,} items; send the latest ones")
+    history = history_argument(query.history, state)
     return {
         "text": query.text,
         "text_vector": await encode_text(query.text, state),
-        "history": [
-            entry if isinstance(entry, str) else Event(entry.item_id, entry.kind, entry.value, entry.time)
-            for entry in query.history
-        ],
+        "history": history,
         "user": query.user,
         "k": query.k,
         "where": where_argument(query.where),
@@ -78,6 +74,17 @@ async def query_arguments(query: RecommendIn, state: AppState) -> dict[str, Any]
         "diversity": query.diversity,
         "weights": query.weights,
     }
+
+
+def history_argument(history: Sequence[str | HistoryEvent], state: AppState) -> list[str | Event]:
+    """Return a history as the library takes it; raises `ServiceError` if it is too long."""
+    max_items = state.settings.service.max_history
+    if len(history) > max_items:
+        raise ServiceError(422, f"a history has at most {max_items:,} items; send the latest ones")
+    return [
+        entry if isinstance(entry, str) else Event(entry.item_id, entry.kind, entry.value, entry.time)
+        for entry in history
+    ]
 
 
 async def encode_text(text: str | None, state: AppState) -> Float1D | None:

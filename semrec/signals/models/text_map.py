@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from semrec.mathematics.rows import centre
 from semrec.types import Float1D, Float2D
+
+Stored = TypeVar("Stored")
 
 TRUST_HALF = 5.0
 """Events at which an item counts half when the map from text to factors is learned."""
@@ -30,6 +34,19 @@ class TextMap:
     centre: Float1D
     weights: Float2D
 
+    @classmethod
+    def of(cls, parameters: Mapping[str, object]) -> TextMap | None:
+        """Return the map that parameters hold, as `stored` gave them; None where they have none."""
+        if "text_weights" not in parameters:
+            return None
+        centre, weights = parameters["text_centre"], parameters["text_weights"]
+        return cls(np.asarray(centre, np.float32), np.asarray(weights, np.float32))
+
+    @property
+    def stored(self) -> dict[str, np.ndarray]:
+        """The map as parameters of a model."""
+        return {"text_centre": self.centre, "text_weights": self.weights}
+
     def factors(self, text_vectors: Float2D) -> Float2D:
         """Return the factors of items that read like this, float32 (n, rank).
 
@@ -38,6 +55,11 @@ class TextMap:
         text_vectors : float32 (n, dim), unit length, as the encoder gives them.
         """
         return centre(text_vectors, self.centre) @ self.weights[:-1] + self.weights[-1]
+
+
+def without_text_map(parameters: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Return parameters without their map, which knows only the vectors of one encoder."""
+    return {name: value for name, value in parameters.items() if not name.startswith("text_")}
 
 
 def mean_vector(vectors: Float2D) -> Float1D:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from semrec.errors import ConfigError
-from semrec.learning.ratings import fit_ratings, fold_in, objective, predict, predict_pairs
+from semrec.signals.models.ratings import fit_ratings, fold_in, objective, predict, predict_pairs
 
-FILMS = Path(__file__).resolve().parents[3] / "shared" / "data" / "ml_latest_small" / "interactions.parquet"
+FILMS = Path(__file__).resolve().parents[4] / "shared" / "data" / "ml_latest_small" / "interactions.parquet"
 
 ARTICLE = np.array([[3, 4, 2], [2, 3, 4], [4, 2, 3], [1, 2, 4], [3, 3, 3]], float)
 """The example of the article: 5 users and 3 items, all rated."""

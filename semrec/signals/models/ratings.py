@@ -164,6 +164,33 @@ def predict(model: RatingModel, items: ArrayLike, values: ArrayLike, targets: Ar
     return _clip(model.mean + _pair_sums(user, only, _items_of(model, wanted), each), model.scale)
 
 
+def effects(model: RatingModel, items: ArrayLike, values: ArrayLike, target: int) -> Float1D:
+    """Return what each rating of a history adds to the prediction of one item.
+
+    The mean, the bias of the item and these effects add up to the prediction, before it is put on the scale.
+
+    Parameters
+    ----------
+    items, values : the history, see `fold_in`.
+    target : index of the item.
+
+    Returns
+    -------
+    float32 (n,), in the order of the history.
+    """
+    rated, wanted = _check_items(model, items, "history"), _check_items(model, [target], "target")
+    ratings = np.asarray(values, np.float64)
+    if not len(rated):
+        return np.zeros(0, np.float32)
+    units = _units(1 + model.item_factors.shape[1], _unit(model.scale))
+    terms = np.column_stack([np.ones(len(rated)), model.item_factors[rated]]) * units
+    asked = np.append(1.0, model.item_factors[wanted[0]]) * units
+    system = terms.T @ terms + model.ridge * np.sqrt(len(rated)) * np.eye(len(units))
+    shares = asked @ np.linalg.solve(system, terms.T)
+    added: Float1D = (shares * (ratings - model.mean - model.item_biases[rated])).astype(np.float32)
+    return added
+
+
 def predict_pairs(
     model: RatingModel, histories: sparse.csr_array, users: ArrayLike, items: ArrayLike
 ) -> Float1D:
@@ -250,8 +277,7 @@ def _solve_rows(ratings: sparse.csr_array, others: Float2D, problem: _Problem) -
     has numbers is then no danger. Rows without ratings are 0.
     """
     solved = np.zeros((ratings.shape[0], others.shape[1]), np.float32)
-    units = np.full(others.shape[1], problem.unit**-0.5)
-    units[0] = 1.0  # a bias costs the ridge itself, a factor `unit` times as much
+    units = _units(others.shape[1], problem.unit)
     for rows in _batches(np.diff(ratings.indptr), others.shape[1]):
         columns, values, is_rating = _padded(ratings, rows)
         terms = others[columns].astype(np.float64)
@@ -261,6 +287,13 @@ def _solve_rows(ratings: sparse.csr_array, others: Float2D, problem: _Problem) -
         ridges = problem.ridge * np.sqrt(is_rating.sum(axis=1))
         solved[rows] = _ridge_regressions(terms, wanted, ridges) * units
     return solved
+
+
+def _units(width: int, unit: float) -> NDArray[np.float64]:
+    """Return what a row is scaled by, so that one ridge fits bias and factor: a factor costs `unit` times."""
+    units = np.full(width, unit**-0.5)
+    units[0] = 1.0
+    return units
 
 
 def _batches(lengths: NDArray[np.int64], width: int) -> Iterator[NDArray[np.int64]]:
