@@ -15,7 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -33,7 +33,9 @@ from semrec.evaluation.splits import Split, split_cold_items, split_cold_users
 from semrec.evaluation.top_k import top_k
 from semrec.learning import Models, TrainingData, learn, scores
 from semrec.learning.scoring import chunks
+from semrec.signals.catalog_matrix import ArrayCatalog
 from semrec.signals.models import ease
+from semrec.signals.popularity import NEW_ITEM
 from semrec.types import Float2D, item_keys
 
 K = 10
@@ -254,16 +256,72 @@ def measure_cold_users(data_set: DataSet, case: Case, seeds: Sequence[int]) -> N
         )
 
 
+def without_items(matrix: sparse.csr_array, left_out: NDArray[np.bool_]) -> sparse.csr_array:
+    """Return the matrix without the entries of some items."""
+    rows, columns = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
+    kept = ~left_out[columns]
+    return sparse.csr_array((matrix.data[kept], (rows[kept], columns[kept])), shape=matrix.shape)
+
+
+def measure_new_items(data_set: DataSet, case: Case, seeds: Sequence[int]) -> None:
+    """Measure a fifth of the items as if they had been put after the fit, among all items.
+
+    Targets are the test events, of new items and of known ones. Beside it: the same items as ones that were
+    there and got no events, without companions, as such items were ranked before.
+    """
+    name, n_items = data_set.name, len(case.candidates)
+    is_new = np.zeros(n_items, bool)
+    used = np.unique(case.data.user_items.indices)
+    is_new[np.random.default_rng(SEED).permutation(used)[: len(used) // 5]] = True
+    order = None if case.order is None or case.data.order is None else without_items(case.data.order, is_new)
+    data = replace(case.data, user_items=without_items(case.data.user_items, is_new), order=order)
+    known = replace(
+        case,
+        data=data,
+        histories=without_items(case.histories, is_new),
+        order=None if case.order is None else without_items(case.order, is_new),
+        test=without_items(case.test, is_new),
+    )
+    new = replace(known, test=without_items(case.test, ~is_new))
+    found: dict[str, list[float]] = {}
+    for seed in seeds:
+        models = learned(known, seed, f"{name}, new items")
+        evidence = np.where(is_new, np.float32(NEW_ITEM), models.signals.events)
+        as_new = replace(models, signals=replace(models.signals, events=evidence))
+        as_before = without_companions(models, is_new)
+        for way, served in (("put after the fit", as_new), ("without events", as_before)):
+            scored = scores(served, known.histories, known.order)
+            for wanted, asked in (("new items", new), ("known items", known)):
+                found.setdefault(f"{wanted}, new ones {way}", []).append(
+                    float(np.nanmean(asked.found(scored)))
+                )
+        alone = np.where(is_new, -np.inf, scores(models, known.histories, known.order)).astype(np.float32)
+        found.setdefault("known items, without new ones", []).append(float(np.nanmean(known.found(alone))))
+    means = {case_: float(np.mean(values)) for case_, values in found.items()}
+    least = {"new items, new ones put after the fit": 3 * means["new items, new ones without events"]}
+    for case_, mean in means.items():
+        report("learning_quality", f"{name}, {case_}, NDCG@10", mean, "ndcg", least=least.get(case_))
+
+
+def without_companions(models: Models, is_new: NDArray[np.bool_]) -> Models:
+    """Return the models without the item-item weights of some items."""
+    vectors = dict(models.signals.catalog._vectors)
+    columns = sparse.csc_array(vectors["item_item"])
+    vectors["item_item"] = sparse.csc_array(columns @ sparse.diags_array((~is_new).astype(np.float32)))
+    return replace(models, signals=replace(models.signals, catalog=ArrayCatalog(vectors)))
+
+
 MEASURES: dict[str, Callable[[DataSet, Case, Sequence[int]], None]] = {
     "warm": measure_warm,
     "cold-items": measure_cold_items,
     "cold-users": measure_cold_users,
+    "new-items": measure_new_items,
 }
 
 
 def split_for(part: str, data_set: DataSet, seed: int) -> Split:
     """Return how a data set is split for one of `MEASURES`."""
-    if part == "warm":
+    if part in ("warm", "new-items"):
         return data_set.warm_split(seed)
     split = split_cold_items if part == "cold-items" else split_cold_users
     return split(data_set.events(), seed=seed, items=data_set.item_ids())

@@ -8,6 +8,7 @@ import numpy as np
 
 from semrec.mathematics.rows import centre
 from semrec.signals import Question, Signal, SignalQuery
+from semrec.signals.fitting import NewItems
 from semrec.store import Index
 from semrec.store.protocol import TEXT
 from semrec.types import Float1D, Float2D, Keys, item_keys
@@ -16,6 +17,12 @@ from semrec.types import Float1D, Float2D, Keys, item_keys
 def keys_of(rows: Iterable[int]) -> Keys:
     """Return the keys of the items whose ids are these numbers."""
     return item_keys(map(str, rows))
+
+
+def new_items(text_vectors: Float2D) -> NewItems:
+    """Return items that came after the fit, without near ones."""
+    vectors = np.asarray(text_vectors, np.float32)
+    return NewItems(vectors, np.zeros(vectors.shape[1], np.float32))
 
 
 def question_of(

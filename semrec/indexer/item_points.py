@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
 from semrec.encoder.encoder import Encoder
 from semrec.encoder.passages import Chunker
 from semrec.indexer.compare import Compared, content_hash
+from semrec.indexer.streams import in_batches
+from semrec.mathematics.rows import centre
 from semrec.signals import SIGNALS, signal_named
-from semrec.signals.fitting import EncodedItems
+from semrec.signals.fitting import EncodedItems, NewItems
 from semrec.signals.learned import LearnedSettings
-from semrec.store import EditableIndex, Manifest, Point, Record, Vector
-from semrec.store.protocol import TEXT
-from semrec.types import Float2D, Item, item_keys
+from semrec.signals.predicted_ratings import RATING, new_item_ratings
+from semrec.store import EditableIndex, Manifest, Point, Record, Search, Vector
+from semrec.store.protocol import TEXT, Items
+from semrec.types import Float1D, Float2D, Item, item_keys
+
+NEW_BATCH = 64
+"""New items whose near items are read together: bounds the memory."""
+
+NEAR_ITEMS = 128
+"""Near items that are read for each new item; some of them may have no events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +122,45 @@ def with_learned_vectors(
         return list(points)
     known_ids = [record.item_id for record in records if record]
     known = iter(old.points(item_keys(known_ids)) if old and known_ids else [])
-    predicted = _predicted_vectors(learned, text_vectors(points))
+    new = [point for point, record in zip(points, records, strict=True) if record is None]
+    predicted = chain.from_iterable(
+        _predicted_vectors(learned, batch, manifest, old) for batch in in_batches(new, NEW_BATCH)
+    )
     return [
-        Point(point.record, {**(next(known).vectors if record else of_new), **point.vectors})
-        for point, record, of_new in zip(points, records, predicted, strict=True)
+        Point(point.record, {**(next(known).vectors if record else next(predicted)), **point.vectors})
+        for point, record in zip(points, records, strict=True)
     ]
 
 
-def _predicted_vectors(learned: LearnedSettings, vectors: Float2D) -> list[dict[str, Vector]]:
-    """Return, for each text vector, the vectors that the models predict for a new item, by field."""
-    by_field = {
+def _predicted_vectors(
+    learned: LearnedSettings, new: Sequence[Point], manifest: Manifest, old: EditableIndex | None
+) -> list[dict[str, Vector]]:
+    """Return, for each new point, the vectors that the models predict, by field."""
+    vectors, mean = text_vectors(new), np.array(manifest.text_mean, np.float32)
+    fields = [
+        name
+        for signal_name, parameters in learned.parameters.items()
+        if (signal := signal_named(signal_name))
+        for name in signal.near_fields(parameters)
+    ]
+    items = NewItems(vectors, mean, _near_items(vectors, mean, fields, old))
+    by_field: dict[str, Sequence[Vector]] = {
         name: rows
         for signal_name, parameters in learned.parameters.items()
         if (signal := signal_named(signal_name))
-        for name, rows in signal.new_item_vectors(parameters, vectors).items()
+        for name, rows in signal.new_item_vectors(parameters, items).items()
     }
+    if RATING in learned.parameters:
+        by_field[RATING] = list(new_item_ratings(learned.parameters[RATING], vectors))
     return [{name: rows[place] for name, rows in by_field.items()} for place in range(len(vectors))]
+
+
+def _near_items(
+    text_vectors: Float2D, text_mean: Float1D, fields: Sequence[str], index: EditableIndex | None
+) -> Items | None:
+    """Return the items whose texts are nearest to any of some texts; None where there are none."""
+    if index is None or not fields:
+        return None
+    searches = [Search(TEXT, query, NEAR_ITEMS) for query in centre(text_vectors, text_mean)]
+    keys = np.unique(np.concatenate([hits.keys for hits in index.search(searches)]))
+    return index.fetch(keys, (TEXT, *fields)) if len(keys) else None

@@ -23,7 +23,8 @@ class LearnReport(Plain):
     chosen : settings by name.
     n_validation : validation queries by kind: "warm", "short" (histories cut short), "cold" (new items).
     warm, short, cold : NDCG@10 of every signal alone, and of the "blend".
-    gain : NDCG@10 that every signal adds to the blend on warm queries: with it minus without it.
+    gain : NDCG@10 that every signal adds to the blend on warm queries among items with events: with it minus
+        without it.
     seconds : by stage.
     notes : what could not be learned, and what was done instead.
     """

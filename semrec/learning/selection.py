@@ -64,8 +64,60 @@ class Validation:
     queries: Queries
 
 
+@dataclass(frozen=True)
+class ItemValidation:
+    """The same where all events of some items are hidden, and a few of the other events.
+
+    Parameters
+    ----------
+    training : what remains.
+    queries : only the hidden items are candidates and targets.
+    among_others : all items that had events are candidates, and the other hidden events are targets.
+    """
+
+    training: TrainingData
+    queries: Queries
+    among_others: Queries
+
+
 def hide_events(data: TrainingData, seed: int) -> Validation:
     """Hide the last (without an order: random) events of some users with two events or more."""
+    asked, late = _late_events(data, seed)
+    training = _masked(data, ~late)
+    everything = np.ones(data.user_items.shape[1], bool)
+    return Validation(training, _queries(training, asked, _pick(data.user_items, late), everything))
+
+
+def hide_items(data: TrainingData, seed: int) -> ItemValidation:
+    """Hide all events of some of the items, and the events that `hide_events` hides.
+
+    Among all items, the targets are the events that `hide_events` hides: so hidden items are wanted as often
+    beside the others as they would be if they were new.
+    """
+    matrix = data.user_items
+    active = np.bincount(matrix.indices, minlength=matrix.shape[1]) > 0
+    rng = np.random.default_rng(seed)
+    items = rng.permutation(np.flatnonzero(active))
+    cold = np.zeros(matrix.shape[1], bool)
+    cold[items[: int(HIDDEN_ITEMS * len(items))]] = True
+    hidden, (some, late) = cold[matrix.indices], _late_events(data, seed)
+    training, new = _masked(data, ~(hidden | late)), _pick(matrix, hidden)
+    is_known = np.diff(training.user_items.indptr) > 0
+    able = _as_one(np.flatnonzero(is_known & (np.diff(new.indptr) > 0)), data, seed)
+    asked = np.sort(rng.permutation(able)[:MOST_QUERIES])
+    some = some[is_known[some]]
+    return ItemValidation(
+        training,
+        _queries(training, asked, new, cold),
+        _queries(training, some, _pick(matrix, late), active),
+    )
+
+
+def _late_events(data: TrainingData, seed: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return some users with two events or more, and which events are their last, bool (n_events,).
+
+    Without an order, random events take the place of the last ones.
+    """
     matrix = data.user_items
     rng = np.random.default_rng(seed)
     lengths = np.diff(matrix.indptr)
@@ -75,29 +127,16 @@ def hide_events(data: TrainingData, seed: int) -> Validation:
     n_hidden[asked] = np.maximum(1, np.round(HIDDEN_SHARE * lengths[asked]))
     key = rng.random(matrix.nnz) if data.order is None else data.order.data
     newer = ages(sparse.csr_array((key, matrix.indices, matrix.indptr), shape=matrix.shape))
-    hidden = newer < np.repeat(n_hidden, lengths)
-    training = _masked(data, ~hidden)
-    order = None if training.order is None else training.order[asked]
-    known = training.user_items[asked]
-    targets = _pick(matrix, hidden)[asked]
-    return Validation(training, Queries(known, order, known, targets, np.ones(matrix.shape[1], bool)))
+    return asked, newer < np.repeat(n_hidden, lengths)
 
 
-def hide_items(data: TrainingData, seed: int) -> Validation:
-    """Hide all events of some of the items; only those are candidates."""
-    matrix = data.user_items
-    rng = np.random.default_rng(seed)
-    active = np.unique(matrix.indices)
-    cold = np.zeros(matrix.shape[1], bool)
-    cold[rng.permutation(active)[: int(HIDDEN_ITEMS * len(active))]] = True
-    hidden = cold[matrix.indices]
-    training, targets = _masked(data, ~hidden), _pick(matrix, hidden)
-    able = np.flatnonzero((np.diff(training.user_items.indptr) > 0) & (np.diff(targets.indptr) > 0))
-    able = _as_one(able, data, seed)
-    asked = np.sort(rng.permutation(able)[:MOST_QUERIES])
+def _queries(
+    training: TrainingData, asked: NDArray[np.int64], targets: sparse.csr_array, allowed: NDArray[np.bool_]
+) -> Queries:
+    """Return queries of users by what remains of their events."""
     order = None if training.order is None else training.order[asked]
     known = training.user_items[asked]
-    return Validation(training, Queries(known, order, known, targets[asked], cold))
+    return Queries(known, order, known, targets[asked], allowed)
 
 
 def cut_short(queries: Queries, length: int, seed: int) -> Queries:

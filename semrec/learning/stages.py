@@ -3,15 +3,19 @@
 1. Find users with nearly the same history: together they count as one.
 2. Hide a few events; tune every signal, and the half life of events, by what finds them again.
 3. Train on the rest, and learn the weights of items with events, by length of the history.
-4. Hide all events of some items, train again, and learn the weights of items without events.
-5. Learn by how much items without events are held back in a list with both.
+4. Hide all events of some items and a few other ones, train again, and learn the weights of items without
+   events, and the scale on which they stand beside items with events.
+5. Learn by how much items that have been there and got no events are held back.
 6. Train on everything.
+
+So items without events are of two kinds. An item that came after the fit could not have events: it counts as
+much as the hidden items of stage 4 tell. An item that was there and got none is held back.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +39,7 @@ from semrec.learning.selection import (
     tabulate,
 )
 from semrec.learning.weights import (
+    ENOUGH,
     Table,
     ablation,
     alone,
@@ -44,22 +49,28 @@ from semrec.learning.weights import (
     learn_by_length,
     learn_weights,
     ndcg_of,
+    new_factor,
 )
 from semrec.signals import Signal
 from semrec.signals.blend import BlendWeights
 from semrec.signals.fitting import TrainingData, sorted_csr
 from semrec.signals.models.ials import single_thread
+from semrec.signals.popularity import NEW_ITEM
 from semrec.store.protocol import TEXT
 from semrec.types import Float1D, Float2D
 
 HISTORY_EDGES = (0, 1, 2, 4, 8, 16, 32, 64)
-EVIDENCE_EDGES = (0, 1)
+EVIDENCE_EDGES = (NEW_ITEM, 0, 1)
+"""Items that came after the fit, items without events, items with events."""
 
 COLD_STRENGTH = 300.0
 """Queries at which what is learned for cold items counts as much as the prior."""
 
 COLD_FACTORS = (0.75, 1.0, 0.5, 0.25, 0.1, 1.25)
-"""To try; the first stands where nothing is known."""
+"""Scales of items without events to try; the first stands where nothing is known."""
+
+NEW_FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+"""The same for items that came after the fit; see `new_factor`."""
 
 
 @dataclass(frozen=True)
@@ -150,11 +161,12 @@ def scores(
 
 @dataclass(frozen=True)
 class _Tables:
-    """Validation queries: as they are, cut short, and for items whose events are hidden."""
+    """Validation queries: as they are, cut short, for hidden items, and for hidden items among all items."""
 
     warm: Table
     short: Table
     cold: Table
+    mixed: Table
 
 
 class _Learning:
@@ -176,12 +188,12 @@ class _Learning:
         with self.log.stage("hide events"):
             hidden = hide_events(self.data, self.seed)
         choice = self._choose(hidden)
-        tables = _Tables(*self._warm_tables(hidden, choice), self._cold_table(choice))
+        tables = _Tables(*self._warm_tables(hidden, choice), *self._cold_tables(choice))
         with self.log.stage("weights"), single_thread():
-            weights, factor = self._weights(tables)
+            weights, factors = self._weights(tables)
         with self.log.stage("train on everything"):
             signals, fitted = self._fit(self.data, choice)
-        return Models(fitted, signals, weights, self._report(choice, factor, weights, tables), tuple(groups))
+        return Models(fitted, signals, weights, self._report(choice, factors, weights, tables), tuple(groups))
 
     def _fit(self, data: TrainingData, choice: Choice) -> tuple[FittedSignals, Any]:
         return fit_signals(data, choice.options, choice.half_life_events, self.settings, self.seed)
@@ -208,52 +220,60 @@ class _Learning:
             tables = [tabulate(signals, queries) for queries in (hidden.queries, *short)]
         return tables[0], join(tables[1:])
 
-    def _cold_table(self, choice: Choice) -> Table:
+    def _cold_tables(self, choice: Choice) -> tuple[Table, Table]:
+        """Return the tables of the queries for hidden items alone, and for hidden items among the others."""
         validation = hide_items(self.data, self.seed)
         if not len(validation.queries):
             self.log.note("too few items with events: the weights of new items are the defaults")
-            return empty_table(len(self.signals))
+            return empty_table(len(self.signals)), empty_table(len(self.signals))
         with self.log.stage("train on some items"):
             signals, _ = self._fit(validation.training, choice)
         with self.log.stage("cold queries"):
-            return tabulate(signals, validation.queries)
+            return tabulate(signals, validation.queries), tabulate(signals, validation.among_others)
 
-    def _weights(self, tables: _Tables) -> tuple[BlendWeights, float]:
-        """Return the weights of the blend, and by what those of new items were multiplied."""
+    def _weights(self, tables: _Tables) -> tuple[BlendWeights, dict[str, float]]:
+        """Return the weights of the blend, and the scales of items without events and of new items."""
         warm_prior = np.array([signal.warm_prior for signal in self.signals], np.float32)
         cold_prior = np.array([signal.cold_prior for signal in self.signals], np.float32)
         common = learn_weights(tables.warm.warm_only(), warm_prior, self.seed)
         both = join([tables.warm, tables.short])
         by_length = learn_by_length(both.warm_only(), HISTORY_EDGES, common, self.seed)
-        new = learn_weights(tables.cold, cold_prior, self.seed, strength=COLD_STRENGTH)
+        new = learn_weights(tables.cold, cold_prior, self.seed, COLD_STRENGTH, least=ENOUGH)
         new *= [signal.scores_new_items for signal in self.signals]
         new = new / new.sum() if new.any() else cold_prior
-        warm_rows = torch.from_numpy(np.stack(by_length))[_bucket(tables.warm)]
-        factor = cold_factor(tables.warm, warm_rows, torch.from_numpy(new), COLD_FACTORS)
+        by_row, cold = torch.from_numpy(np.stack(by_length)), torch.from_numpy(new)
+        factors = {
+            "cold_factor": cold_factor(tables.warm, by_row[_bucket(tables.warm)], cold, COLD_FACTORS),
+            "new_factor": new_factor(tables.mixed, by_row[_bucket(tables.mixed)], cold, NEW_FACTORS),
+        }
         if not len(tables.warm):
             self.log.note("nothing could be validated: items without events count by a default")
-        return self._blend_weights(by_length, factor * new), factor
+        columns = [factors["new_factor"] * new, factors["cold_factor"] * new]
+        return self._blend_weights(by_length, columns), factors
 
-    def _blend_weights(self, by_length: list[Float1D], new: Float1D) -> BlendWeights:
-        rows = [(tuple(map(float, new)), tuple(map(float, warm))) for warm in by_length]
-        fallback = tuple(float(bool(signal.fallback)) for signal in self.signals)
-        rows[0] = (fallback, fallback)
+    def _blend_weights(self, by_length: list[Float1D], without_events: Sequence[Float1D]) -> BlendWeights:
+        columns = [[*without_events, warm] for warm in by_length]
+        columns[0] = [np.array([bool(signal.fallback) for signal in self.signals])] * len(EVIDENCE_EDGES)
+        rows = [tuple(tuple(map(float, weights)) for weights in row) for row in columns]
         names = tuple(signal.name for signal in self.signals)
         return BlendWeights(names, HISTORY_EDGES, EVIDENCE_EDGES, tuple(rows))
 
-    def _report(self, choice: Choice, factor: float, weights: BlendWeights, tables: _Tables) -> LearnReport:
-        column = torch.tensor([row[1] for row in weights.table])
-        new = torch.tensor(weights.table[-1][0])
+    def _report(
+        self, choice: Choice, factors: Mapping[str, float], weights: BlendWeights, tables: _Tables
+    ) -> LearnReport:
+        column = torch.tensor([row[-1] for row in weights.table])
+        new = torch.tensor(weights.table[-1][1])
         warm_rows, short_rows = column[_bucket(tables.warm)], column[_bucket(tables.short)]
         names = weights.signals
-        gain = ablation(tables.warm, warm_rows) if len(tables.warm) else np.zeros(len(names))
+        known = tables.warm.warm_only()
+        gain = ablation(known, column[_bucket(known)]) if len(known) else np.zeros(len(names))
         tuned = {
             f"{name}_{option}": value
             for name, options in choice.options.items()
             for option, value in options.items()
         }
         return LearnReport(
-            chosen={**tuned, "half_life_events": choice.half_life_events, "cold_factor": factor},
+            chosen={**tuned, "half_life_events": choice.half_life_events, **factors},
             n_validation={
                 "warm": len(tables.warm),
                 "short": len(tables.short),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,8 +25,15 @@ K = 10
 BUCKET_STRENGTH = 200.0
 """Queries of a bucket of lengths at which its own weights count as much as those of all queries."""
 
+PRIOR_STRENGTH = 50.0
+"""Queries at which the learned weights count as much as the prior."""
+
 ENOUGH = 50
-"""Queries from which on the learned weights are used without the prior."""
+"""Queries from which on a length may use a signal that is of no use over all lengths, and from which on what
+is of no use for items without events gets weight 0."""
+
+KEPT_WARM = 0.98
+"""Share of the NDCG@10 of items with events that the scale of new items must leave."""
 
 
 @dataclass(frozen=True)
@@ -132,19 +139,21 @@ def ndcg_of(table: Table, scores: torch.Tensor) -> torch.Tensor:
     return gain / ideal.clamp(min=1e-9)
 
 
-def learn_weights(table: Table, prior: Float1D, seed: int, strength: float = ENOUGH) -> Float1D:
+def learn_weights(
+    table: Table, prior: Float1D, seed: int, strength: float = PRIOR_STRENGTH, least: int = 1
+) -> Float1D:
     """Learn one weight a signal: the mean of ascents on bootstrap samples of the queries.
 
     The mean avoids overfitting to a small validation part, and it is drawn to `prior` as if that came from
-    `strength` queries. With enough queries it is no worse on them than the best single
-    signal, and a signal that adds nothing gets 0.
+    `strength` queries. From `least` queries on, the weights are then made no worse on these queries than the
+    best single signal, and a signal that adds nothing gets 0.
 
     Returns
     -------
     float32 (n_signals,), 0 or more, sum 1; the prior when there is no query.
     """
     weights = _drawn(table, prior, seed, strength)
-    if len(table) >= ENOUGH:
+    if len(table) >= least and bool(table.hit.any()):
         weights = _drop_useless(table, _no_worse(table, weights))
     return (weights / weights.sum()).numpy()
 
@@ -153,7 +162,7 @@ def learn_by_length(table: Table, edges: Sequence[int], everywhere: Float1D, see
     """Learn the weights of every bucket of history lengths, drawn to those of all queries.
 
     Bucket b holds the lengths from edges[b] up to edges[b + 1]. A bucket's own weights are used only
-    where they are better on its queries than those of all queries.
+    where they are better on its queries than those of all queries. See `ENOUGH`, too.
     """
     bucket = torch.bucketize(table.lengths, torch.tensor(edges[1:]), right=True)
     common = torch.from_numpy(everywhere)
@@ -161,6 +170,9 @@ def learn_by_length(table: Table, edges: Sequence[int], everywhere: Float1D, see
     for b in range(len(edges)):
         some = table.take(torch.where(bucket == b)[0])
         own = _drawn(some, everywhere, seed, BUCKET_STRENGTH)
+        if len(some) < ENOUGH:
+            own = own * (common > 0)
+            own = own / own.sum()
         better = len(some) > 0 and bool(ndcg(some, own).mean() > ndcg(some, common).mean())
         rows.append((own if better else common).numpy())
     return rows
@@ -189,12 +201,41 @@ def cold_factor(table: Table, warm: torch.Tensor, cold: torch.Tensor, grid: Sequ
     cold : (n_signals,), the weights of items without.
     grid : factors to try; of equally good ones the first is taken.
     """
+    tried = [float(ndcg_of(table, scores).mean()) for scores in _mixed_scores(table, warm, cold, grid)]
+    return grid[int(np.argmax(tried))]
+
+
+def new_factor(table: Table, warm: torch.Tensor, cold: torch.Tensor, grid: Sequence[float]) -> float:
+    """Return the same for items that came after the fit: the largest that items with events can bear.
+
+    How many new items will come, and how many are wanted, is not in the past. So they count as much as they
+    can while items with events keep `KEPT_WARM` of their NDCG@10.
+
+    Parameters
+    ----------
+    table, warm, cold : as in `cold_factor`; its cold items are the new ones.
+    grid : factors to try, ascending; without queries it is 1.
+    """
+    found = (table.hit & table.cold).sum(1)
+    of_warm = replace(table, hit=table.hit & ~table.cold, targets=table.targets - found)
+    asked = of_warm.targets > 0
+    if not bool(asked.any()):
+        return 1.0
+    enough = KEPT_WARM * float(ndcg(table.warm_only(), warm[asked]).mean())
+    left = [
+        float(ndcg_of(of_warm, scores)[asked].mean()) for scores in _mixed_scores(table, warm, cold, grid)
+    ]
+    return max((factor for factor, now in zip(grid, left, strict=True) if now >= enough), default=grid[0])
+
+
+def _mixed_scores(
+    table: Table, warm: torch.Tensor, cold: torch.Tensor, grid: Sequence[float]
+) -> Iterator[torch.Tensor]:
+    """Yield the scores with each factor of the weights of cold items."""
     by_warm = torch.bmm(table.z, warm[:, :, None])[:, :, 0]
     by_cold = table.z @ cold
-    tried = [
-        float(ndcg_of(table, torch.where(table.cold, factor * by_cold, by_warm)).mean()) for factor in grid
-    ]
-    return grid[int(np.argmax(tried))]
+    for factor in grid:
+        yield torch.where(table.cold, factor * by_cold, by_warm)
 
 
 def ablation(table: Table, weights: torch.Tensor) -> Float1D:

@@ -30,7 +30,8 @@ class BlendWeights:
     ----------
     signals : names.
     history_edges : lengths at which a new row of the table begins, ascending, the first is 0.
-    evidence_edges : numbers of events of an item at which a new column begins, ascending, the first is 0.
+    evidence_edges : numbers of events of an item at which a new column begins, ascending; fewer events than
+        the first are in the first column.
     table : weights of 0 or more, [row][column][signal].
     """
 
@@ -41,7 +42,7 @@ class BlendWeights:
 
     def of(self, n_history: int, evidence: Float1D) -> Float2D:
         """Return the weights for candidates with so many events each, float32 (n_candidates, n_signals)."""
-        columns = np.searchsorted(self.evidence_edges, evidence, side="right") - 1
+        columns = np.maximum(np.searchsorted(self.evidence_edges, evidence, side="right") - 1, 0)
         return np.array(self.table[self._row(n_history)], np.float32)[columns]
 
     def active(self, n_history: int) -> dict[str, bool]:

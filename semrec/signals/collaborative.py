@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semrec.signals.fitting import Fitted, Parameters, TrainingData, Trial
+from semrec.signals.fitting import Fitted, NewItems, Parameters, TrainingData, Trial
 from semrec.signals.models.fold_in import FoldIn
-from semrec.signals.models.text_map import TextMap
+from semrec.signals.models.text_map import TextMap, without_text_map
 from semrec.signals.signal import LinearQuery, Origin, Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import LinearStandard
 from semrec.store.protocol import Items, ScoreQuery, Search, VectorField
@@ -71,7 +71,7 @@ class CollaborativeSignal(Signal):
     @classmethod
     def open(cls, context: SignalContext) -> CollaborativeSignal:
         """Open the signal on a catalog."""
-        return cls(_fold_in_of(context.parameters), _text_map_of(context.parameters), context.sample)
+        return cls(_fold_in_of(context.parameters), TextMap.of(context.parameters), context.sample)
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part for the text and one for the history, where given."""
@@ -146,40 +146,29 @@ class CollaborativeSignal(Signal):
             "reg": chosen.reg,
             "nu": chosen.nu,
             "n_items": n_items,
-            "text_centre": learned.centre,
-            "text_weights": learned.weights,
+            **learned.stored,
         }
         fields = (VectorField(COLLABORATIVE, "dense", factors.shape[1], "dot"),)
         return Fitted(fields, {COLLABORATIVE: factors}, parameters)
 
     @classmethod
-    def new_item_vectors(
-        cls, parameters: Parameters, text_vectors: Float2D
-    ) -> Mapping[str, Sequence[Float1D]]:
+    def new_item_vectors(cls, parameters: Parameters, items: NewItems) -> Mapping[str, Sequence[Float1D]]:
         """Return the factors predicted from the texts of new items; 0 without a map."""
-        predict = _text_map_of(parameters)
+        predict = TextMap.of(parameters)
         rank = len(_array(parameters, "gram"))
-        factors = (
-            predict.factors(text_vectors) if predict else np.zeros((len(text_vectors), rank), np.float32)
-        )
+        text = items.text_vectors
+        factors = predict.factors(text) if predict else np.zeros((len(text), rank), np.float32)
         return {COLLABORATIVE: list(factors)}
 
     @classmethod
     def without_text(cls, parameters: Parameters) -> tuple[Parameters, str]:
         """Return the parameters without the map from text, which knows only the vectors of one encoder."""
-        kept = {name: value for name, value in parameters.items() if not name.startswith("text_")}
-        return kept, "new items have no taste until the next run of: semrec fit"
+        return without_text_map(parameters), "new items have no taste until the next run of: semrec fit"
 
 
 def _fold_in_of(parameters: Parameters) -> FoldIn:
     numbers = {name: parameters[name] for name in ("alpha", "reg", "nu", "n_items")}
     return FoldIn(_array(parameters, "gram"), **numbers)  # type: ignore[arg-type]
-
-
-def _text_map_of(parameters: Parameters) -> TextMap | None:
-    if "text_weights" not in parameters:
-        return None
-    return TextMap(_array(parameters, "text_centre"), _array(parameters, "text_weights"))
 
 
 def _array(parameters: Parameters, name: str) -> np.ndarray:

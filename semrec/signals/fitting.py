@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from semrec.store.protocol import VectorField
+from semrec.store.protocol import Items, VectorField
 from semrec.types import Float1D, Float2D, Item, Keys
 
 if TYPE_CHECKING:
@@ -38,6 +38,23 @@ class EncodedItems:
     items: Sequence[Item]
     texts: Sequence[str]
     passage_vectors: Sequence[Float2D]
+
+
+@dataclass(frozen=True, slots=True)
+class NewItems:
+    """Items that came after the fit, and items of the index whose texts are nearest to theirs.
+
+    Parameters
+    ----------
+    text_vectors : float32 (n, dim), unit length.
+    text_mean : float32 (dim,), mean text vector of the catalog.
+    near : the near items of all of them, with their texts and the fields of `Signal.near_fields`; None: there
+        are none.
+    """
+
+    text_vectors: Float2D
+    text_mean: Float1D
+    near: Items | None = None
 
 
 @dataclass(frozen=True)

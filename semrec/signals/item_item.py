@@ -14,12 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from semrec.signals.fitting import Fitted, Parameters, ScoreHistories, TrainingData, Trial
+from semrec.signals.fitting import Fitted, NewItems, Parameters, ScoreHistories, TrainingData, Trial
 from semrec.signals.popularity import POPULARITY, events_of
 from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import standard
-from semrec.store.protocol import Items, ScoreQuery, Search, SparseRows, SparseVector, VectorField
+from semrec.store.protocol import TEXT, Items, ScoreQuery, Search, SparseRows, SparseVector, VectorField
 from semrec.store.sparse_rows import entries_at
 from semrec.types import Float1D, Float2D, Keys
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 ITEM_ITEM = "item_item"
 MAX_ENTRIES = 200
 """Weights that an item keeps."""
+
+_OTHER_TEXTS = "other_texts"
+"""Parameter: the encoder has changed since the fit."""
 
 DEFAULT_REG = 200.0
 REGS = (10.0, 50.0, 200.0, 500.0)
@@ -148,6 +152,30 @@ class ItemItemSignal(Signal):
         left_out = np.asarray(fitted.parameters["left_out"], np.uint64)
         return {ITEM_ITEM: list(_sparse_vectors(fitted.vectors[ITEM_ITEM], keys, left_out))}
 
+    @classmethod
+    def near_fields(cls, parameters: Parameters) -> tuple[str, ...]:
+        """Return the fields by which weights of new items are predicted."""
+        return () if parameters.get(_OTHER_TEXTS) else (POPULARITY, ITEM_ITEM)
+
+    @classmethod
+    def without_text(cls, parameters: Parameters) -> tuple[Parameters, str]:
+        """Return the parameters for texts that cannot be compared with those of the items at hand."""
+        return {**parameters, _OTHER_TEXTS: True}, ""
+
+    @classmethod
+    def new_item_vectors(
+        cls, parameters: Parameters, items: NewItems
+    ) -> Mapping[str, Sequence[SparseVector]]:
+        """Return the weights predicted from the items whose text is nearest, as for items without events."""
+        near = items.near
+        if near is None:
+            return {}
+        known = events_of(near.vectors(POPULARITY)[:, 0]) > 0
+        if not known.any():
+            return {}
+        left_out = np.asarray(parameters["left_out"], np.uint64)
+        return {ITEM_ITEM: _predicted(items, near, known, left_out)}
+
     # -- learning ----------------------------------------------------------------------------------------
 
     @classmethod
@@ -215,6 +243,32 @@ def _sparse_vectors(weights: csc_array, keys: Keys, left_out: Keys) -> Iterator[
         others, values = weights.indices[start:end], weights.data[start:end]
         chosen = np.flatnonzero(stands[others])[:MAX_ENTRIES]
         yield SparseVector(columns[others[chosen]], values[chosen].astype(np.float32))
+
+
+def _predicted(new: NewItems, near: Items, known: NDArray[np.bool_], left_out: Keys) -> list[SparseVector]:
+    """Return the sparse vectors of new items: those of near items with events, by how near these are."""
+    from scipy.sparse import csc_array
+
+    from semrec.mathematics.rows import centre
+    from semrec.signals.models.near_items import largest, shares, with_themselves
+
+    n_new = len(new.text_vectors)
+    texts = centre(np.concatenate([new.text_vectors, near.vectors(TEXT)]), new.text_mean)
+    weights = shares(texts, np.arange(n_new), n_new + np.flatnonzero(known))[:, n_new:]
+    rows, own = near.sparse_rows(ITEM_ITEM), columns_of(near.keys)
+    vocabulary = np.unique(np.concatenate([rows.indices[rows.values != 0], own]))
+    item, entry = np.nonzero(rows.values)
+    shape = (len(vocabulary), len(own))
+    places = np.searchsorted(vocabulary, rows.indices[item, entry])
+    columns = csc_array((rows.values[item, entry], (places, item)), shape=shape)
+    stands = np.flatnonzero(~np.isin(near.keys, left_out))
+    ones = np.ones(len(stands), np.float32)
+    themselves = csc_array((ones, (np.searchsorted(vocabulary, own[stands]), stands)), shape=shape)
+    found = largest((with_themselves(columns, themselves) @ weights.T).tocsc(), MAX_ENTRIES)
+    return [
+        SparseVector(vocabulary[found.indices[start:end]], found.data[start:end].astype(np.float32))
+        for start, end in zip(found.indptr[:-1], found.indptr[1:], strict=True)
+    ]
 
 
 def _by_column(rows: SparseRows) -> tuple[np.ndarray, csc_array]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semrec.signals.fitting import Fitted, Parameters, TrainingData
+from semrec.signals.fitting import Fitted, NewItems, Parameters, TrainingData
 from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import LinearStandard
 from semrec.store.protocol import Items, ScoreQuery, Search, VectorField
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 POPULARITY = "popularity"
 
+NEW_ITEM = -1
+"""Number of events of an item that came after the fit: it is not known, which is not the same as none."""
+
+_NEW_STORED = np.array([-1.0], np.float32)
+"""What is stored of such an item; `events_of` makes it `NEW_ITEM`."""
+
 _DIRECTION = np.ones((1, 1), np.float32)
 
 
@@ -30,7 +36,7 @@ def stored_popularity(events: Float1D) -> Float2D:
 
 
 def events_of(stored: Float1D) -> Float1D:
-    """Return the number of events of items by what is stored of them, float32 (n,)."""
+    """Return the number of events of items by what is stored of them, float32 (n,); see `NEW_ITEM`."""
     return np.rint(np.expm1(stored))
 
 
@@ -89,8 +95,6 @@ class PopularitySignal(Signal):
         return Fitted(fields, {POPULARITY: stored_popularity(data.events)})
 
     @classmethod
-    def new_item_vectors(
-        cls, parameters: Parameters, text_vectors: Float2D
-    ) -> Mapping[str, Sequence[Float1D]]:
-        """Return the popularity of items without events."""
-        return {POPULARITY: list(stored_popularity(np.zeros(len(text_vectors), np.float32)))}
+    def new_item_vectors(cls, parameters: Parameters, items: NewItems) -> Mapping[str, Sequence[Float1D]]:
+        """Return the popularity of items whose events are not known, see `NEW_ITEM`."""
+        return {POPULARITY: [_NEW_STORED] * len(items.text_vectors)}

@@ -27,7 +27,7 @@ from semrec.types import Float1D, Float2D, Keys, Value
 if TYPE_CHECKING:
     from semrec.config import Settings
     from semrec.signals.catalog_matrix import Catalog, Histories
-    from semrec.signals.fitting import EncodedItems, Fitted, Parameters, TrainingData, Trial
+    from semrec.signals.fitting import EncodedItems, Fitted, NewItems, Parameters, TrainingData, Trial
 
 Origin = Literal["history", "text", "catalog"]
 """What the terms of a signal stand for: the items of the history, the text, or neither (popularity)."""
@@ -288,17 +288,20 @@ class Signal(ABC):
         return {}
 
     @classmethod
-    def new_item_vectors(
-        cls, parameters: Parameters, text_vectors: Float2D
-    ) -> Mapping[str, Sequence[Vector]]:
+    def new_item_vectors(cls, parameters: Parameters, items: NewItems) -> Mapping[str, Sequence[Vector]]:
         """Return the fitted vectors of items that came after the fit, by field: entry n belongs to item n.
 
         Parameters
         ----------
         parameters : what `fit` returned.
-        text_vectors : float32 (n, dim), unit length.
+        items : the items, and those near to them.
         """
         return {}
+
+    @classmethod
+    def near_fields(cls, parameters: Parameters) -> tuple[str, ...]:
+        """Return the stored fields of near items that `new_item_vectors` reads; empty: it reads none."""
+        return ()
 
     @classmethod
     def without_text(cls, parameters: Parameters) -> tuple[Parameters, str]:

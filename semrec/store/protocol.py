@@ -41,6 +41,7 @@ class VectorField:
     max_entries : sparse only: most entries of one item, so that `Index.sparse_rows` can read it; 0: no limit.
     quantized : dense only: searched in int8, one byte a number; hits are scored again by the exact vectors,
         which stay on the disk. Scores are exact; a near item may be missed.
+    searched : dense only: False if it is only read, so that no search graph is built.
     """
 
     name: str
@@ -50,6 +51,7 @@ class VectorField:
     idf: bool = False
     max_entries: int = 0
     quantized: bool = False
+    searched: bool = True
 
 
 OVERSAMPLING = 2.0
@@ -195,6 +197,8 @@ class Manifest:
     set_aside : key of each item of the journal that this generation can never hold, and the reason in words.
     separators : between the values of lists in texts of its catalog, by field.
     decimal_commas : fields whose numbers are written with decimal commas in its catalog.
+    unknown_tokens : share of the tokens of a sample of the texts that the encoder does not know.
+    languages : share of these texts by language, where the encoder reads one language only.
     arrays : numbers of the models, by name; stored beside the JSON of the manifest, and not compared by `==`.
     semrec : version of semrec that built it.
     """
@@ -223,6 +227,8 @@ class Manifest:
     set_aside: tuple[tuple[int, str], ...] = ()
     separators: Mapping[str, str] = field(default_factory=dict)
     decimal_commas: tuple[str, ...] = ()
+    unknown_tokens: float = 0.0
+    languages: Mapping[str, float] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
     semrec: str = __version__
 
@@ -273,6 +279,19 @@ class EditableIndex(Protocol):
     def retype_fields(self, fields: Mapping[str, FieldType]) -> None:
         """Index metadata fields that are indexed again, as fields of other types."""
 
+    def search(self, searches: Sequence[Search]) -> list[Hits]:
+        """Answer a batch of searches, in order."""
+
+    def fetch(self, keys: Keys, vectors: Sequence[str] = (), *, records: bool = False) -> Items:
+        """Return what the index holds of some items, in one request; keys that are not there are left out.
+
+        Parameters
+        ----------
+        keys : uint64 (n,).
+        vectors : names of the vectors that can be read from the result: dense, sparse, or `passages`.
+        records : whether records can be read from it.
+        """
+
     def contains(self, keys: Keys) -> np.ndarray:
         """Return bool (n,): which keys the index holds."""
 
@@ -299,9 +318,6 @@ class Index(EditableIndex, Protocol):
     def require_writable(self) -> None:
         """Raise `StoreError` if the index cannot be changed."""
 
-    def search(self, searches: Sequence[Search]) -> list[Hits]:
-        """Answer a batch of searches, in order."""
-
     def scores(self, queries: Sequence[ScoreQuery], keys: Keys) -> Float2D:
         """Return the exact score of every given item by every query, in one request.
 
@@ -314,16 +330,6 @@ class Index(EditableIndex, Protocol):
         -------
         float32 (n_queries, n). By a dense query an item that is not there, or has no such vector, scores NaN;
         by a sparse query an item without a common index, or that is not there, scores 0.
-        """
-
-    def fetch(self, keys: Keys, vectors: Sequence[str] = (), *, records: bool = False) -> Items:
-        """Return what the index holds of some items, in one request; keys that are not there are left out.
-
-        Parameters
-        ----------
-        keys : uint64 (n,).
-        vectors : names of the vectors that can be read from the result: dense, sparse, or `passages`.
-        records : whether records can be read from it.
         """
 
     def metadata_values(self, field: str, keys: Keys) -> list[Value | None]:

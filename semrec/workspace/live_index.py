@@ -12,7 +12,7 @@ import numpy as np
 
 from semrec.errors import SemrecError
 from semrec.ranking.generation import Generation
-from semrec.store import FieldType, Point, Record
+from semrec.store import FieldType, Hits, Items, Point, Record, Search
 from semrec.store.patience import answering
 from semrec.types import Keys
 from semrec.workspace.fork_guard import ForkGuard
@@ -260,6 +260,14 @@ class WriteGate:
         """See `Index.retype_fields`; waits for reads."""
         with self._live_index.exclusive(self._handle):
             self._index.retype_fields(fields)
+
+    def search(self, searches: Sequence[Search]) -> list[Hits]:
+        """See `Index.search`."""
+        return self._index.search(searches)
+
+    def fetch(self, keys: Keys, vectors: Sequence[str] = (), *, records: bool = False) -> Items:
+        """See `Index.fetch`."""
+        return self._index.fetch(keys, vectors, records=records)
 
     def contains(self, keys: Keys) -> np.ndarray:
         """See `Index.contains`."""

@@ -10,6 +10,7 @@ from club_shop import club_catalog, ids, open_shop, predicted_factors, stored
 from toy import ToyEncoder
 
 from semrec import Item
+from semrec.signals.item_item import MAX_ENTRIES
 
 LATER = Item("later", "", "round green")
 
@@ -95,8 +96,33 @@ def check_new(shop, point):
     (predicted,) = predicted_factors(shop, point.vectors["text"][None])
     assert predicted.any()
     np.testing.assert_allclose(point.vectors["collaborative"], predicted, atol=1e-6)
-    assert point.vectors["popularity"].tolist() == [0]
-    assert len(point.vectors["item_item"].values) == 0
+    assert point.vectors["popularity"].tolist() == [-1]  # its events are not known
+    assert 0 < len(point.vectors["item_item"].values) <= MAX_ENTRIES
+
+
+def test_the_weights_of_a_new_item_are_those_of_an_item_without_events(own_fitted):
+    """The fit has predicted the weights of `new-round`, which has no events; the same text gets the same."""
+    with open_shop(own_fitted) as shop:
+        (known,) = (item for item in club_catalog() if item.item_id == "new-round")
+        shop.put_items([replace(known, item_id="later")])
+        points = stored(shop)
+        later, at_fit = (points[name].vectors["item_item"] for name in ("later", "new-round"))
+        weights = dict(zip(later.indices.tolist(), later.values.tolist(), strict=True))
+        expected = dict(zip(at_fit.indices.tolist(), at_fit.values.tolist(), strict=True))
+        assert weights == pytest.approx(expected, abs=1e-4)
+        found = [item.item_id for item in shop.recommend(user="u0", k=20)]
+        assert "later" in found
+
+
+def test_what_a_catalog_brings_later_gets_the_same(own_fitted):
+    with open_shop(own_fitted) as shop:
+        (known,) = (item for item in club_catalog() if item.item_id == "new-round")
+        more = [Item(f"more-{n}", "", "blue") for n in range(200)]  # so many make a new generation
+        report = shop.index([*club_catalog(), replace(known, item_id="later"), *more])
+        assert report.generation == 3
+        points = stored(shop)
+        later, at_fit = (points[name].vectors["item_item"] for name in ("later", "new-round"))
+        assert sorted(later.indices) == sorted(at_fit.indices)
 
 
 def test_another_encoder_says_that_new_items_have_no_factors_until_the_next_fit(own_fitted):

@@ -66,12 +66,14 @@ def test_a_note_says_what_could_not_be_validated():
 
 
 def test_without_validation_the_expected_weights_count_and_new_items_a_little_less():
-    """The weights that signals expect of themselves; new items get three quarters of theirs."""
+    """The weights that signals expect of themselves; items without events get three quarters of theirs."""
     models = learn(without_pairs())
-    new, known = models.weights.table[-1]
+    new, cold, known = models.weights.table[-1]
     np.testing.assert_allclose(known, [0.25, 0.2, 0.5, 0.05], atol=1e-6)
-    np.testing.assert_allclose(new, 0.75 * np.array([0.3, 0.25, 0.45, 0]), atol=1e-6)
+    np.testing.assert_allclose(new, [0.3, 0.25, 0.45, 0], atol=1e-6)
+    np.testing.assert_allclose(cold, 0.75 * np.array([0.3, 0.25, 0.45, 0]), atol=1e-6)
     assert models.report.chosen["cold_factor"] == 0.75
+    assert models.report.chosen["new_factor"] == 1
 
 
 def without_pairs():

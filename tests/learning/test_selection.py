@@ -75,6 +75,17 @@ def test_hidden_items_are_a_fifth_of_those_with_events_and_have_none_left():
     assert set(validation.queries.targets.indices) <= set(np.flatnonzero(hidden))
 
 
+def test_hidden_items_are_also_asked_among_all_items_with_events():
+    matrix = sparse.hstack([random_events(50, 30, 2), sparse.csr_array((50, 20), dtype=np.float32)]).tocsr()
+    found = hide_items(data_of(sparse.csr_array(matrix)), seed=0)
+    among, hidden = found.among_others, found.queries.allowed
+    assert among.allowed.tolist() == [True] * 30 + [False] * 20
+    targets = set(among.targets.indices)
+    assert targets & set(np.flatnonzero(hidden))
+    assert targets - set(np.flatnonzero(hidden))
+    assert not among.targets.multiply(among.histories).nnz
+
+
 def test_short_queries_keep_the_last_events():
     matrix = random_events(20, 30, 3)
     order = in_order(matrix, np.arange(matrix.nnz) + 1.0)

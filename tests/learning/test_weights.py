@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -122,6 +124,37 @@ def test_cold_items_that_are_wrong_are_held_back():
     assert w.cold_factor(table, torch.ones(100, 1), torch.ones(1), (1.0, 0.5, 0.1)) == pytest.approx(0.1)
 
 
+def new_and_known(n_queries=200):
+    """Known items that their signal finds, and new ones, each of them wanted by every fifth user."""
+    rng = np.random.default_rng(8)
+    events = np.ones(50, np.float32)
+    events[40:] = 0
+    targets = rng.random((n_queries, 50)) < 0.06
+    targets[:, 0] |= ~targets[:, :40].any(axis=1)
+    scores = standard(targets * 3.0 + rng.normal(size=targets.shape))
+    scores[:, 40:] /= 4  # predicted scores are smaller
+    return table_of([scores], targets, events=events)
+
+
+def test_new_items_count_as_much_as_known_items_can_bear():
+    table, grid = new_and_known(), (0.5, 1.0, 2.0, 4.0, 8.0)
+    ones = torch.ones(len(table), 1)
+    factor = w.new_factor(table, ones, torch.ones(1), grid)
+    assert 1 < factor < 8
+    alone = float(w.ndcg(table.warm_only(), torch.ones(1)).mean())
+    known = table.hit & ~table.cold
+    left = replace(table, hit=known, targets=known.sum(1))
+    asked = left.targets > 0
+    for tried in grid:
+        scores = torch.where(table.cold, tried * table.z[:, :, 0], table.z[:, :, 0])
+        kept = float(w.ndcg_of(left, scores)[asked].mean())
+        assert (kept >= w.KEPT_WARM * alone) == (tried <= factor)
+
+
+def test_without_queries_new_items_count_as_they_are():
+    assert w.new_factor(w.empty_table(1), torch.ones(0, 1), torch.ones(1), (0.5, 1.0, 2.0)) == 1
+
+
 def test_warm_only_leaves_cold_items_out():
     targets = np.zeros((2, 50), bool)
     targets[0, 49] = targets[1, 3] = True
@@ -155,13 +188,59 @@ def perfect_and_useless(n_queries, lengths=None):
     return table_of([perfect, -perfect / 10], targets, lengths)
 
 
-def test_fifty_queries_beat_the_prior():
-    """Before, the prior counts as 50 queries do; from then on a signal that adds nothing gets nothing."""
-    prior = np.array([0.5, 0.5], np.float32)
-    few = w.learn_weights(perfect_and_useless(49), prior, seed=0)
-    np.testing.assert_allclose(few, [1 - 0.5 * 50 / 99, 0.5 * 50 / 99], atol=1e-6)
-    enough = w.learn_weights(perfect_and_useless(50), prior, seed=0)
-    np.testing.assert_allclose(enough, [1, 0])
+@pytest.mark.parametrize("n_queries", [1, 5, 20, 41, 49, 50, 200])
+def test_a_signal_that_does_not_help_gets_nothing_however_few_the_queries(n_queries):
+    learned = w.learn_weights(perfect_and_useless(n_queries), np.array([0.5, 0.5], np.float32), seed=0)
+    np.testing.assert_allclose(learned, [1, 0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_with_41_users_the_blend_is_not_below_the_best_single_signal(seed):
+    """The prior wants most of a signal that is of no use here."""
+    targets, good = informed(41, 1.0, seed)
+    rng = np.random.default_rng(seed + 50)
+    useless = [standard(rng.normal(size=targets.shape)) for _ in range(2)]
+    table = table_of([useless[0], good, useless[1]], targets)
+    learned = w.learn_weights(table, np.array([0.5, 0.2, 0.3], np.float32), seed=0)
+    weights = torch.from_numpy(learned)
+    assert float(w.ndcg(table, weights).mean()) >= float(w.alone(table).max())
+    gains = w.ablation(table, weights)
+    assert not learned[gains <= 0].any()
+
+
+def test_with_50_queries_the_prior_counts_as_much_as_they_do():
+    """Each signal is right for half of the users, so both help."""
+    is_first = (np.arange(50) % 2 == 0)[:, None]
+    targets = np.zeros((50, 50), bool)
+    targets[:, 7] = True
+    right = standard(targets + np.linspace(0, 0.1, 50))
+    noise = standard(np.random.default_rng(0).normal(size=targets.shape)) / 10
+    table = table_of([np.where(is_first, right, noise), np.where(is_first, noise, right)], targets)
+    even, skewed = (
+        w.learn_weights(table, np.array(prior, np.float32), seed=0) for prior in ([0.5, 0.5], [0.9, 0.1])
+    )
+    np.testing.assert_allclose(skewed - even, [0.2, -0.2], atol=1e-6)
+
+
+def test_without_a_hit_the_prior_stands():
+    """Nothing was found by any signal: that says nothing of any of them."""
+    targets = np.zeros((10, 300), bool)
+    targets[:, 299] = True
+    scores = np.tile(-np.arange(300.0), (10, 1))
+    table = table_of([scores, 2 * scores], targets, events=np.ones(300, np.float32))
+    prior = np.array([0.7, 0.3], np.float32)
+    np.testing.assert_allclose(w.learn_weights(table, prior, seed=0), prior)
+
+
+def test_a_few_queries_of_one_length_do_not_bring_back_a_useless_signal():
+    common = np.array([1, 0], np.float32)
+    targets = np.zeros((20, 50), bool)
+    targets[:, 7] = True
+    right = standard(targets + np.linspace(0, 0.1, 50))
+    for n_queries, is_back in ((20, False), (60, True)):
+        table = table_of([-right / 10, right], targets).take(torch.arange(n_queries) % 20)
+        (row,) = w.learn_by_length(table, (0,), common, seed=0)
+        assert (row[1] > 0) == is_back
 
 
 def test_with_200_queries_a_length_counts_as_much_as_all_together():

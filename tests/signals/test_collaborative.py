@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from asking import keys_of, parts_of, question_of, scores_of, terms_of
+from asking import keys_of, new_items, parts_of, question_of, scores_of, terms_of
 from event_data import checkerboard
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -271,13 +271,13 @@ def test_an_item_without_events_gets_the_factor_of_items_that_read_alike():
 def test_a_new_item_gets_the_factor_predicted_from_its_text(fitted):
     predictor = TextMap(fitted.parameters["text_centre"], fitted.parameters["text_weights"])
     vectors = np.stack([vector_of(1), vector_of(2)])
-    found = CollaborativeSignal.new_item_vectors(fitted.parameters, vectors)[COLLABORATIVE]
+    found = CollaborativeSignal.new_item_vectors(fitted.parameters, new_items(vectors))[COLLABORATIVE]
     np.testing.assert_allclose(found, predictor.factors(vectors), rtol=1e-6)
 
 
 def test_another_encoder_loses_the_map_and_new_items_their_taste(fitted):
     kept, note = CollaborativeSignal.without_text(fitted.parameters)
     assert "semrec fit" in note
-    found = CollaborativeSignal.new_item_vectors(kept, np.ones((2, 9), np.float32))[COLLABORATIVE]
+    found = CollaborativeSignal.new_item_vectors(kept, new_items(np.ones((2, 9))))[COLLABORATIVE]
     assert np.array(found).tolist() == [[0.0] * 4] * 2
     assert set(fitted.parameters) - set(kept) == {"text_centre", "text_weights"}

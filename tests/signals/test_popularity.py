@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from asking import keys_of, parts_of, question_of, scores_of, terms_of
+from asking import keys_of, new_items, parts_of, question_of, scores_of, terms_of
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from semrec.signals.fitting import TrainingData
-from semrec.signals.popularity import POPULARITY, PopularitySignal, events_of, stored_popularity
+from semrec.signals.popularity import NEW_ITEM, POPULARITY, PopularitySignal, events_of, stored_popularity
 from semrec.store.protocol import VectorField
 
 EVENTS = np.array([0, 1, 2, 50, 7, 1000], np.float32)
@@ -50,9 +50,10 @@ def test_events_are_counted_once_for_each_user():
     assert [field.name for field in fitted.fields] == [POPULARITY]
 
 
-def test_a_new_item_has_no_events():
-    found = PopularitySignal.new_item_vectors({}, np.ones((2, 4), np.float32))
-    assert np.array(found[POPULARITY]).tolist() == [[0], [0]]
+def test_the_events_of_a_new_item_are_not_known():
+    found = np.array(PopularitySignal.new_item_vectors({}, new_items(np.ones((2, 4))))[POPULARITY])
+    assert events_of(found[:, 0]).tolist() == [NEW_ITEM, NEW_ITEM]
+    assert (found < stored_popularity(np.zeros(1, np.float32))).all()
 
 
 @pytest.mark.parametrize("history", [(), (3, 4)])

@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from asking import found_by, keys_of, parts_of, question_of, scores_of, standardised_by, terms_of
+from asking import found_by, keys_of, new_items, parts_of, question_of, scores_of, standardised_by, terms_of
 from event_data import unit
 from scipy.sparse import csr_array
 
@@ -376,7 +376,7 @@ def test_a_new_item_gets_a_vector_of_the_fields_that_are_fitted(kind):
         return
     fields_by_name = {field.name: field for field in fitted.fields}
     assert set(fitted.vectors) == set(fields_by_name)
-    new = kind.new_item_vectors(fitted.parameters, text_vectors[:2])
+    new = kind.new_item_vectors(fitted.parameters, new_items(text_vectors[:2]))
     assert set(new) <= set(fields_by_name)
     for name, column in new.items():
         assert [vector.shape for vector in column] == [(fields_by_name[name].dimension,)] * 2

@@ -18,9 +18,9 @@ from scipy import sparse
 
 from semrec.errors import ConfigError
 from semrec.signals.models.ials import single_thread
+from semrec.signals.models.near_items import KEEP
 from semrec.types import Float1D
 
-KEEP = 200
 MOST_DENSE = 20_000
 """Users or items, whichever are fewer, up to which the inverse is made."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from semrec.signals.models.ease import KEEP
-from semrec.signals.models.ials import single_thread
 from semrec.types import Float1D, Float2D
+
+KEEP = 200
+"""Weights that an item keeps."""
 
 NEAR = 100
 SHARPNESS = 5.0
@@ -41,7 +41,7 @@ def predict_columns(
     if not len(cold) or not len(warm):
         return model
     identity = sparse.eye_array(model.shape[0], dtype=np.float32, format="csc")
-    source = (LESS_SURE * (model + SELF_WEIGHT * identity)).tocsc()
+    source = with_themselves(model, identity)
     parts = [
         largest((source @ shares(text, some, warm).T).tocsc(), keep)
         for some in np.array_split(cold, -(-len(cold) // 2048))
@@ -52,6 +52,17 @@ def predict_columns(
     return sparse.csc_array(everything[:, place])
 
 
+def with_themselves(columns: sparse.csc_array, own: sparse.csc_array) -> sparse.csc_array:
+    """Return what near items give to others: LESS_SURE·(their columns + SELF_WEIGHT·themselves).
+
+    Parameters
+    ----------
+    columns : float32 (n_items, n_near).
+    own : the same shape, 1 where a column's item itself stands.
+    """
+    return sparse.csc_array(LESS_SURE * (columns + SELF_WEIGHT * own))
+
+
 def shares(text: Float2D, cold: NDArray[np.integer], warm: NDArray[np.integer]) -> sparse.csr_array:
     """Return the weight of each of the nearest warm items for each cold one, float32 (n_cold, n_items).
 
@@ -59,21 +70,19 @@ def shares(text: Float2D, cold: NDArray[np.integer], warm: NDArray[np.integer]) 
     share what one of them would get, and where nothing is near, all weights are small.
     """
     n_near = min(NEAR, len(warm))
-    warm_text = torch.from_numpy(text[warm])
     rows, places = [], []
-    with single_thread():
-        for some in np.array_split(cold, -(-len(cold) // 256)):
-            best = (torch.from_numpy(text[some]) @ warm_text.T).topk(n_near, dim=1)
-            near = warm_text[best.indices]
-            kernel = torch.exp(SHARPNESS * (near @ near.mT - 1))
-            kernel.diagonal(dim1=1, dim2=2).add_(NOISE)
-            target = torch.exp(SHARPNESS * (best.values - 1))[:, :, None]
-            rows.append(torch.cholesky_solve(target, torch.linalg.cholesky(kernel)).flatten().numpy())
-            places.append(warm[best.indices.flatten().numpy()])
+    for some in np.array_split(cold, -(-len(cold) // 256)):
+        cosines = text[some] @ text[warm].T
+        best = np.argpartition(-cosines, n_near - 1, axis=1)[:, :n_near]
+        near = text[warm[best]]
+        kernel = np.exp(SHARPNESS * (near @ near.transpose(0, 2, 1) - 1))
+        kernel[:, np.arange(n_near), np.arange(n_near)] += NOISE
+        target = np.exp(SHARPNESS * (np.take_along_axis(cosines, best, 1) - 1))[:, :, None]
+        rows.append(np.linalg.solve(kernel, target).ravel())
+        places.append(warm[best.ravel()])
     indptr = np.arange(0, n_near * len(cold) + 1, n_near)
-    return sparse.csr_array(
-        (np.concatenate(rows), np.concatenate(places), indptr), shape=(len(cold), len(text))
-    )
+    values = np.concatenate(rows).astype(np.float32)
+    return sparse.csr_array((values, np.concatenate(places), indptr), shape=(len(cold), len(text)))
 
 
 def largest(columns: sparse.csc_array, keep: int) -> sparse.csc_array:
