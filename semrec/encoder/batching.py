@@ -36,6 +36,15 @@ class BatchedEncoder(Encoder):
         encoded = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(tokens) for tokens in encoded]
 
+    def count_unknown_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens of every text are not in the vocabulary; 0 where that is not known."""
+        unknown = getattr(self._counter.model, "unk_token", None)
+        code = None if unknown is None else self._counter.token_to_id(unknown)
+        if code is None or not texts:
+            return [0] * len(texts)
+        encoded = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [tokens.ids.count(code) for tokens in encoded]
+
     def encode_queries(self, texts: Sequence[str]) -> Float2D:
         """See `Encoder.encode_queries`."""
         return self._encode(texts, self.query_prompt, None)

@@ -30,6 +30,11 @@ class SharedEncoder(EncoderWrapper):
         with self._counting:
             return self._encoder.count_tokens(texts)
 
+    def count_unknown_tokens(self, texts: Sequence[str]) -> list[int]:
+        """See `BatchedEncoder.count_unknown_tokens`."""
+        with self._counting:
+            return super().count_unknown_tokens(texts)
+
     def encode_queries(self, texts: Sequence[str]) -> Float2D:
         """See `Encoder.encode_queries`."""
         with self._in_turn():

@@ -31,6 +31,11 @@ class EncoderWrapper(Encoder):
         """See `Encoder.count_tokens`."""
         return self._encoder.count_tokens(texts)
 
+    def count_unknown_tokens(self, texts: Sequence[str]) -> list[int]:
+        """See `BatchedEncoder.count_unknown_tokens`; 0 where the other encoder cannot tell."""
+        count = getattr(self._encoder, "count_unknown_tokens", None)
+        return count(texts) if count else [0] * len(texts)
+
     def encode_queries(self, texts: Sequence[str]) -> Float2D:
         """See `Encoder.encode_queries`."""
         return self._encoder.encode_queries(texts)

@@ -10,6 +10,7 @@ from itertools import compress
 import numpy as np
 
 from semrec.encoder.encoder import Encoder
+from semrec.encoder.readability import measure
 from semrec.indexer.compare import Compared, content_hash, find_records
 from semrec.indexer.generation_builder import GenerationBuilder
 from semrec.indexer.item_points import (
@@ -25,6 +26,10 @@ from semrec.types import Float2D, Keys, item_keys
 
 AHEAD = 4
 """Batches that wait between two stages."""
+
+SAMPLE_A_STEP = 64
+SAMPLE_PASSAGES = 500
+"""Passages of a step, and of a build, by which it is told what the encoder cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +96,14 @@ def build_generation(
         ThreadPoolExecutor(1, thread_name_prefix="semrec-write") as writer,
     ):
         writing = None
+        sample: list[str] = []
+        n_encoded = 0
         for given in in_background(steps, AHEAD):
             step = _without_kept(given, builder.kept, draft)
             passages = step.batch.flat_passages
             vectors = encoder().encode_documents(passages) if passages else None
+            sample += evenly(passages, SAMPLE_A_STEP)
+            n_encoded += len(step.batch.items)
             if writing:
                 writing.result()
             writing = writer.submit(_write, builder, draft, step, vectors, old)
@@ -102,8 +111,15 @@ def build_generation(
                 progress(step.n_rows)
         if writing:
             writing.result()
-        manifest = builder.complete(changed())
+        tells = n_encoded and 2 * n_encoded >= builder.n_items  # fewer items say little of the catalog
+        read = measure(encoder(), evenly(sample, SAMPLE_PASSAGES)) if tells else None
+        manifest = builder.complete(changed(), read)
     return builder.generation, manifest
+
+
+def evenly(texts: Sequence[str], n: int) -> Sequence[str]:
+    """Return at most n of some texts, evenly spread."""
+    return texts[:: max(1, -(-len(texts) // n))]
 
 
 def _without_kept(step: BuildStep, kept: Index | None, draft: Manifest) -> BuildStep:

@@ -13,6 +13,7 @@ import numpy as np
 
 from semrec.catalog_map.layout import FEWEST_FOR_TSNE, prepare
 from semrec.catalog_map.map import choose_landmarks
+from semrec.encoder.readability import Readability
 from semrec.errors import CatalogError
 from semrec.indexer.column_formats import widened
 from semrec.indexer.compare import still_set_aside
@@ -69,6 +70,11 @@ class GenerationBuilder:
         """The number of the new generation."""
         return self._build.generation
 
+    @property
+    def n_items(self) -> int:
+        """Number of items that were written."""
+        return self._n_items
+
     def add(self, points: Sequence[Point]) -> None:
         """Write points; each item is written once."""
         if not points:
@@ -83,12 +89,13 @@ class GenerationBuilder:
         for point in points:
             self._fields |= widened(self._fields, point.record.metadata)
 
-    def complete(self, changed: Keys) -> Manifest:
+    def complete(self, changed: Keys, read: Readability | None = None) -> Manifest:
         """Finish and check the build, and make it current.
 
         Parameters
         ----------
         changed : keys of items that are not set aside any more, see `Manifest.set_aside`.
+        read : what the encoder reads of the texts; None: as in the draft.
 
         Raises
         ------
@@ -111,6 +118,8 @@ class GenerationBuilder:
             set_aside=still_set_aside(self._draft, changed),
             landmarks=choose_landmarks(self._build.index),
         )
+        if read:
+            manifest = replace(manifest, unknown_tokens=read.unknown_tokens, languages=read.languages)
         self._build.complete(manifest)
         return manifest
 
@@ -128,6 +137,8 @@ def _build_key(store: Store, draft: Manifest) -> str:
             n_changes=0,
             built_at=0.0,
             journal=0,
+            unknown_tokens=0.0,
+            languages={},
         )
     )
     return blake2b(json.dumps([__version__, store.named(), text]).encode(), digest_size=16).hexdigest()

@@ -16,6 +16,13 @@ from semrec.config import Settings
 from semrec.encoder import PRECISIONS, Encoder, load_encoder, load_reference, precisions
 from semrec.encoder.choice import ENOUGH_ITEMS, Choice, fastest_encoder, requested_encoder
 from semrec.encoder.fingerprint import known_fingerprint
+from semrec.encoder.readability import (
+    UNREADABLE,
+    Readability,
+    catalog_note,
+    question_note,
+    unknown_share,
+)
 from semrec.encoder.shared import SharedEncoder
 from semrec.encoder.speeds import Speeds
 from semrec.encoder.truncated import truncate_encoder, truncated_fingerprint
@@ -186,6 +193,15 @@ class Encoders:
         self.loaded = whole
         return encoder
 
+    def reading_note(self, text: str, manifest: Manifest) -> str:
+        """Return in words what the encoder of an index cannot read of a text, or of the index; or empty."""
+        own = question_note(self.of(manifest), text)
+        return own or catalog_note(manifest.encoder, reading_of(manifest))
+
+    def is_unreadable(self, text: str, manifest: Manifest) -> bool:
+        """Return whether the vector of a query text says too little to be used."""
+        return unknown_share(self.of(manifest), [text]) >= UNREADABLE
+
     def kept_vector(self, text: str, manifest: Manifest) -> Float1D | None:
         """Return the vector of a query text, float32 (dim,), if it is kept; else None."""
         with self._texts_lock:
@@ -215,6 +231,11 @@ class Encoders:
             for text, vector in zip(stripped, vectors, strict=True):
                 self._texts[manifest.encoder_fingerprint, text] = vector
         return vectors
+
+
+def reading_of(manifest: Manifest) -> Readability:
+    """Return what the encoder reads of the texts of an index."""
+    return Readability(manifest.unknown_tokens, manifest.languages)
 
 
 def check_text_vector(vector: Float1D, manifest: Manifest) -> Float1D:

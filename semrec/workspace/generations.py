@@ -123,6 +123,8 @@ def describe(workspace: OpenWorkspace) -> dict[str, Any]:
         "encoder_fingerprint": manifest.encoder_fingerprint,
         "precision": manifest.precision,
         "dimension": manifest.dimension,
+        "unknown_tokens": manifest.unknown_tokens,
+        "languages": dict(manifest.languages),
         "template": manifest.template,
         "fields": dict(manifest.fields),
         "items_set_aside": len(manifest.set_aside),

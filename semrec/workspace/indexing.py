@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from semrec.encoder.cached import LazyEncoder
+from semrec.encoder.readability import catalog_note
 from semrec.errors import StoreLockedError
 from semrec.identifiers import AnyId
 from semrec.indexer.column_formats import stored_formats
@@ -25,6 +26,7 @@ from semrec.indexer.upsert import patch_items as patch_in
 from semrec.indexer.upsert import write_items
 from semrec.store import Manifest
 from semrec.types import ChangeReport, Item, ItemPatch, to_plain
+from semrec.workspace.encoders import reading_of
 from semrec.workspace.last_run import FileRun
 from semrec.workspace.preflight import check_room_to_build
 from semrec.workspace.session import Change, OpenWorkspace
@@ -71,6 +73,7 @@ def index(workspace: OpenWorkspace, source: Any, options: IndexOptions) -> Index
             report = _update(workspace, catalog, before, last_change, options)
         else:
             report = _build(workspace, catalog, last_change, options)
+        report = _with_reading_note(workspace, report)
         run.remember(report)
         workspace.trim_journal()
         return report
@@ -79,6 +82,13 @@ def index(workspace: OpenWorkspace, source: Any, options: IndexOptions) -> Index
 def _deciding(workspace: OpenWorkspace, options: IndexOptions) -> dict[str, Any]:
     """Return all that decides what is made of the same files, as plain values."""
     return {**options.deciding, "keep_html": workspace.settings.index.keep_html}
+
+
+def _with_reading_note(workspace: OpenWorkspace, report: IndexReport) -> IndexReport:
+    """Return a report that says what the encoder cannot read of the catalog, if it is much."""
+    manifest = workspace.current_manifest()
+    note = catalog_note(manifest.encoder, reading_of(manifest)) if manifest else ""
+    return replace(report, notes=(*report.notes, note)) if note else report
 
 
 def _open_catalog(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semrec.store.bm25_encoder import Bm25Encoder
+from semrec.store.bm25_encoder import Bm25Encoder, character_pairs
 
 ENCODER = Bm25Encoder()
 
@@ -83,3 +83,45 @@ def test_no_word_is_dropped(word):
 def test_words_meet_without_spaces(query, item, other):
     assert words(query) & words(item)
     assert not words(query) & words(other)
+
+
+# -- characters ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("科幻小说", "科幻 幻小 小说"),
+        ("《三体》 and 科 fiction", "三体 科"),
+        ("かな漢字", "かな な漢 漢字"),
+        ("한국어", "한국 국어"),
+        ("no such characters", ""),
+        ("Ünïcode", ""),
+    ],
+)
+def test_neighbouring_characters_are_pairs(text, pairs):
+    assert character_pairs(text) == pairs
+
+
+READER = "我喜欢阅读科幻小说、历史书籍和科幻电影。"
+NOVEL, MATCH = "这是一本科幻小说，讲述了人类和外星文明之间的冲突。", "一场精彩激烈的足球比赛。"
+
+
+@pytest.mark.parametrize(
+    ("question", "document", "other"),
+    [
+        (READER, NOVEL, MATCH),
+        ("東京の美術館", "東京都美術館は上野にある", "大阪の水族館"),
+        ("한국 영화", "한국영화의 역사", "일본 음악"),
+    ],
+)
+def test_texts_without_spaces_meet_by_their_characters(question, document, other):
+    assert len(words(question) & words(document)) > len(words(question) & words(other))
+
+
+def test_the_entries_of_pairs_and_words_are_one_vector():
+    vector = ENCODER.encode_query("科幻小说 novel")
+    assert (np.diff(vector.indices.astype(np.int64)) > 0).all()
+    assert set(vector.values.tolist()) == {1.0}
+    (document,) = ENCODER.encode_documents(["科幻小说 novel"])
+    assert set(vector.indices.tolist()) == set(document.indices.tolist())
