@@ -25,7 +25,7 @@ from semrec.types import ChangeReport, Event, Float1D, Float2D, Item, ItemPatch,
 from semrec.workspace.predictions import Predictions
 from semrec.workspace.queries import answer_query, explain_absence, profile_of, recommend_to_all
 from semrec.workspace.session import OpenWorkspace
-from semrec.workspace.shared import share_workspace
+from semrec.workspace.shared_workspaces import share_workspace
 
 if TYPE_CHECKING:
     from semrec.evaluation.evaluate_recommender import EvaluationResult

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from semrec.errors import CatalogError, shown
-from semrec.indexer.cleaning import Cleaning
 from semrec.indexer.column_formats import ColumnFormat, stored_formats
 from semrec.indexer.columns import quoted
 from semrec.indexer.compare import Compared
@@ -15,6 +14,7 @@ from semrec.indexer.field_changes import fields_for
 from semrec.indexer.read import check_metadata, typed_metadata
 from semrec.indexer.read_items import read_metadata
 from semrec.indexer.template import template_names
+from semrec.indexer.text_cleaning import Cleaning
 from semrec.plain_values import MisfitError, is_missing, to_id
 from semrec.store import EditableIndex, Manifest, Record
 from semrec.types import Item, ItemPatch

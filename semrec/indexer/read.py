@@ -16,7 +16,6 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from semrec.errors import CatalogError
-from semrec.indexer.cleaning import Cleaning
 from semrec.indexer.column_formats import ColumnFormat
 from semrec.indexer.columns import quoted
 from semrec.indexer.mapping import (
@@ -38,6 +37,7 @@ from semrec.indexer.sources.tables import open_tables
 from semrec.indexer.sources.textfile import RawRow
 from semrec.indexer.sources.values import to_value
 from semrec.indexer.template import DEFAULT_TEMPLATE, render
+from semrec.indexer.text_cleaning import Cleaning
 from semrec.plain_values import MisfitError, plain, to_id, to_text
 from semrec.store.item_limits import item_fault
 from semrec.types import Item, Value

@@ -47,7 +47,7 @@ def shop(request, tmp_path_factory):
         yield recommender
 
 
-@pytest.mark.parametrize(("written", "fitting"), CASES, ids=lambda case: " ".join(case))
+@pytest.mark.parametrize(("written", "fitting"), CASES, ids=lambda case: " ".join(sorted(case)))
 def test_every_door_gives_the_same_items(shop, tmp_path, written, fitting):
     where = parse_filters(written)
     assert {item.item_id for item in shop.recommend(text="red", where=where)} == fitting

@@ -209,7 +209,7 @@ def numbers_where(index, *where, exclude=None):
         ),
         *[([AnyOf(name, (f"{name}-1",))], lambda n: n % 2 == 1) for name in ODD_NAMES],
     ],
-    ids=str,
+    ids=lambda value: "keep" if callable(value) else str(value),  # the same in every process
 )
 def test_conditions(index, where, keep):
     kept = [n for n in range(N) if keep(n)]

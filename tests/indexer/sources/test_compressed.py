@@ -30,13 +30,13 @@ def zipped(**files):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("x.csv.gz", gzip.compress(CSV)),
+        ("x.csv.gz", gzip.compress(CSV, mtime=0)),
         ("x.csv.zst", zstandard.compress(CSV)),
         ("x.csv.zst", zstandard.compress(CSV[:9]) + zstandard.compress(CSV[9:])),
         ("x.csv.zip", zipped(**{"x.csv": CSV})),
         ("x.zip", zipped(**{"a/x.csv": CSV, "__MACOSX/x.csv": b"\0", "README": b"text"})),
-        ("x.csv", gzip.compress(CSV)),
-        ("x.parquet.gz", gzip.compress(parquet(pl.DataFrame({"id": [1], "title": ["A"]})))),
+        ("x.csv", gzip.compress(CSV, mtime=0)),
+        ("x.parquet.gz", gzip.compress(parquet(pl.DataFrame({"id": [1], "title": ["A"]})), mtime=0)),
     ],
 )
 def test_compressed_files_are_read(tmp_path, name, content):
