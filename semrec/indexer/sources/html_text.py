@@ -1,10 +1,14 @@
-"""The text of HTML, without tags, scripts and styles, and with entities as letters."""
+"""The text of HTML, without tags, scripts and styles, and with entities as letters.
+
+Tags are found by a regular expression: the parser of the standard library takes quadratic time on a text with
+many open brackets, and a client can send such a text.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
-from html.parser import HTMLParser
 
 _BLOCKS = re.compile(
     "address|article|aside|blockquote|br|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|header|hr|li|"
@@ -22,6 +26,12 @@ _SURE = (
 )
 """Tags by which HTML is recognised; other names also stand in brackets elsewhere: `List<Object>`."""
 _TAG = re.compile(rf"</?(?:{_SURE})(?:\s[^<>]*)?/?>|<a\s[^<>]*>|<!--|<!doctype", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"""<!--|<!doctype[^<>]*>|<(/?)([a-zA-Z][a-zA-Z0-9]*)(?:\s(?:[^<>"']|"[^"<]*"|'[^'<]*')*)?/?>""",
+    re.IGNORECASE,
+)
+_PASSES = 2
+"""How often tags are removed: in some exports they are written as entities."""
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 
 
@@ -35,62 +45,36 @@ def html_to_text(text: str) -> str:
 
     What is in angle brackets, but no tag of HTML, stays: `std::vector<int>`, `<name@example.org>`.
     """
-    if "<" in text and _TAG.search(text):
-        reader = _Reader()
-        reader.feed(text)
-        reader.close()
-        text = reader.text()
-    text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
-    if "<" in text and _TAG.search(text):  # tags that were written as entities
-        return html_to_text(text)
+    for _ in range(_PASSES):
+        if "<" in text and _TAG.search(text):
+            text = "".join(_shown(text))
+        text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
     lines = (" ".join(line.split()) for line in text.replace("\r", "\n").split("\n"))
     return "\n".join(line for line in lines if line)
 
 
-class _Reader(HTMLParser):
-    """Collects the text of HTML; entities stay as they are."""
+def _shown(text: str) -> Iterator[str]:
+    """Yield what is shown of HTML; entities stay as they are."""
+    at = 0
+    unclosed: set[str] = set()
+    while token := _TOKEN.search(text, at):
+        yield text[at : token.start()]
+        at = token.end()
+        name = (token[2] or token[0]).lower()
+        if name in (*_SILENT, "<!--") and not token[1] and name not in unclosed:
+            end = _end_of(name, text, at)
+            if end is None:
+                unclosed.add(name)  # it is not looked for again
+            at = end or at
+        elif _BLOCKS.fullmatch(name):
+            yield "\n"
+        elif token[2] and name not in _SILENT and not _INLINE.fullmatch(name):
+            yield token[0]
+    yield text[at:]
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
-        self._parts: list[str] = []
-        self._silent: list[str] = []
 
-    def text(self) -> str:
-        """Return the text so far."""
-        return "".join(self._parts)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Begin an element."""
-        if tag in _SILENT:
-            self._silent.append(tag)
-        elif _BLOCKS.fullmatch(tag):
-            self._parts.append("\n")
-        elif not _INLINE.fullmatch(tag):
-            self.handle_data(self.get_starttag_text() or "")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Read an element without content."""
-        if tag not in _SILENT:
-            self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        """End an element."""
-        if tag in self._silent:
-            del self._silent[self._silent.index(tag) :]
-        elif _BLOCKS.fullmatch(tag):
-            self._parts.append("\n")
-        elif not _INLINE.fullmatch(tag):
-            self.handle_data(f"</{tag}>")
-
-    def handle_data(self, data: str) -> None:
-        """Read text."""
-        if not self._silent:
-            self._parts.append(data)
-
-    def handle_entityref(self, name: str) -> None:
-        """Read an entity by name."""
-        self.handle_data(f"&{name};" if _ENTITY.fullmatch(f"&{name};") else f"&{name}")
-
-    def handle_charref(self, name: str) -> None:
-        """Read an entity by number."""
-        self.handle_data(f"&#{name};")
+def _end_of(name: str, text: str, at: int) -> int | None:
+    """Return where an element that is not shown ends; None if it does not end."""
+    pattern = "-->" if name == "<!--" else rf"</{name}\s*>"
+    end = re.compile(pattern, re.IGNORECASE).search(text, at)
+    return end.end() if end else None

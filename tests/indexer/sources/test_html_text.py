@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,21 @@ def test_what_a_browser_shows_is_kept(html, text):
 )
 def test_plain_texts_are_no_html(text):
     assert not is_html(text)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["<b ", "<!--", "<", "</b ", "<b a='", "<![CDATA[", "<?", "<script>", "&", "&#1", "&amp;", "<div>"],
+)
+@pytest.mark.parametrize("end", ["", ">" * 20_000])
+def test_broken_html_takes_no_time(part, end):
+    started = time.process_time()
+    html_to_text("<b>" + part * 20_000 + end)
+    assert time.process_time() - started < 2
+
+
+def test_an_element_without_an_end_hides_nothing():
+    assert html_to_text("<b>a</b><!-- b <script>c") == "a b c"
 
 
 @given(st.text(st.characters(exclude_characters="<&")))
