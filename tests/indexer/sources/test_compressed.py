@@ -38,6 +38,7 @@ def zipped(**files):
         ("x.csv", gzip.compress(CSV, mtime=0)),
         ("x.parquet.gz", gzip.compress(parquet(pl.DataFrame({"id": [1], "title": ["A"]})), mtime=0)),
     ],
+    ids=["gzip", "zstd", "zstd frames", "zip", "folder in zip", "plain name", "parquet"],
 )
 def test_compressed_files_are_read(tmp_path, name, content):
     catalog = open_catalog(put(tmp_path / name, content), max_text_bytes=100)
