@@ -36,7 +36,8 @@ def lists_of(recommender: Recommender, split: Split) -> Recommend:
         lengths = np.zeros(len(users), np.int64)
         for row, user in enumerate(users):
             known = train.indices[train.indptr[user] : train.indptr[user + 1]]
-            answer = recommender.recommend(history=[split.items[i] for i in known], k=K, explain=False)
+            history = [split.items[i] for i in known]
+            answer = recommender.recommend(history=history, k=K, explain=False, near_duplicates="keep")
             found = [column[item.item_id] for item in answer]
             items[row, : len(found)], lengths[row] = found, len(found)
         return TopK(items, lengths)

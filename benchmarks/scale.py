@@ -250,7 +250,7 @@ def every_score(question: Question, keys: Keys, generation: Generation) -> Float
     scores = np.empty(len(keys), np.float32)
     for start in range(0, len(keys), CHUNK):
         chunk = keys[start : start + CHUNK]
-        found = find_candidates(question, generation, Filters(), weights, K, also=chunk)
+        found = find_candidates(question, generation, Filters(), weights, K, K, also=chunk)
         scores[start : start + CHUNK] = found.scores[np.searchsorted(found.keys, chunk)]
     return scores
 

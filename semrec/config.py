@@ -249,6 +249,11 @@ class RankingSettings(SettingsGroup):
     sample_items: int = Field(
         2048, ge=2, description="Items of the catalog that a signal is standardised by."
     )
+    near_duplicates: Literal["auto", "collapse", "keep"] = Field(
+        "auto",
+        description="Of items with nearly the same text, show only the best one. auto: in lists of 10 or "
+        "less, if the catalog has many.",
+    )
     freshness_field: str | None = Field(
         None,
         description="Metadata field with the date of an item: ISO 8601, a year or unix seconds. Users "

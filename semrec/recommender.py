@@ -17,7 +17,7 @@ from semrec.identifiers import AnyId, identifiers
 from semrec.maintenance import Maintenance
 from semrec.ranking.answer import impersonal_signals
 from semrec.ranking.generation import Generation
-from semrec.ranking.query import make_query
+from semrec.ranking.query import NearDuplicates, make_query
 from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.ranking.why_not import WhyNot
 from semrec.store import Record, Store
@@ -215,6 +215,8 @@ class Recommender(Predictions, Maintenance):
         exclude: Iterable[AnyId] = (),
         exclude_seen: bool = True,
         diversity: float = 0.0,
+        group: str | Mapping[str, int] | None = None,
+        near_duplicates: NearDuplicates | None = None,
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
         after: str | None = None,
@@ -234,6 +236,9 @@ class Recommender(Predictions, Maintenance):
         exclude : ids that are never recommended.
         exclude_seen : leave out what the user has used, also by events that do not count.
         diversity : in [0, 1]; 0: the best items, 1: the most different ones.
+        group : a metadata field of whose values each has at most one place, over all pages; `brand=2`: two.
+        near_duplicates : `collapse` shows only the best of items with nearly the same text, `keep` shows all;
+            None: as `RankingSettings.near_duplicates` says.
         weights : weights of signals, 0 to 1000, instead of those of `fit` or of the settings.
         explain : also return the reasons; without them an answer is a little faster.
         after : the next page of the same query: `Recommendations.next` of the last answer; None: the first.
@@ -246,32 +251,26 @@ class Recommender(Predictions, Maintenance):
         EncoderError
             The index was built with another encoder.
         """
+        options = (k, where, exclude, exclude_seen, diversity, weights, explain, after)
         kinds = KindNames.of(self.settings.events)
-        query = make_query(
-            text, history, user, k, where, exclude, exclude_seen, diversity, weights, explain, after, kinds
-        )
+        query = make_query(text, history, user, *options, group, near_duplicates, kinds)
         return answer_query(self._workspace, query, text_vector)
 
     def recommend_many(
-        self,
-        users: Iterable[AnyId],
-        *,
-        k: int = 10,
-        where: Mapping[str, Any] | None = None,
-        exclude: Iterable[AnyId] = (),
-        diversity: float = 0.0,
-        explain: bool = False,
+        self, users: Iterable[AnyId], *, explain: bool = False, **options: Any
     ) -> list[Recommendations]:
         """Recommend to some users; see `recommend` for one user, and `recommend_all` for all of them.
+
+        Parameters
+        ----------
+        users : users of the event log.
+        explain, options : as in `recommend`.
 
         Returns
         -------
         One answer for each user, in the order given: what `recommend(user=...)` returns.
         """
-        return [
-            self.recommend(user=u, k=k, where=where, exclude=exclude, diversity=diversity, explain=explain)
-            for u in identifiers(users, "users")
-        ]
+        return [self.recommend(user=user, explain=explain, **options) for user in identifiers(users, "users")]
 
     def similar(
         self,
@@ -280,6 +279,8 @@ class Recommender(Predictions, Maintenance):
         k: int = 10,
         where: Mapping[str, Any] | None = None,
         diversity: float = 0.0,
+        group: str | Mapping[str, int] | None = None,
+        near_duplicates: NearDuplicates | None = None,
         after: str | None = None,
     ) -> Recommendations:
         """Recommend the items that are most similar to one item; options as in `recommend`.
@@ -287,9 +288,8 @@ class Recommender(Predictions, Maintenance):
         Signals that are the same for everyone, such as popularity, do not count.
         """
         weights = dict.fromkeys(impersonal_signals(), 0.0)
-        query = make_query(
-            history=[item_id], k=k, where=where, diversity=diversity, weights=weights, after=after
-        )
+        options = (k, where, (), True, diversity, weights, True, after)
+        query = make_query(None, [item_id], None, *options, group, near_duplicates)
         found = answer_query(self._workspace, query)
         return replace(found, query={"item": query.history[0].item_id, "k": k, "where": dict(query.where)})
 
@@ -305,6 +305,8 @@ class Recommender(Predictions, Maintenance):
         exclude: Iterable[AnyId] = (),
         exclude_seen: bool = True,
         diversity: float = 0.0,
+        group: str | Mapping[str, int] | None = None,
+        near_duplicates: NearDuplicates | None = None,
         weights: Mapping[str, float] | None = None,
         text_vector: Float1D | None = None,
     ) -> WhyNot:
@@ -315,10 +317,9 @@ class Recommender(Predictions, Maintenance):
         QueryError
             As in `recommend`. An item that is not in the index is no error: the answer says so.
         """
+        options = (k, where, exclude, exclude_seen, diversity, weights, True, None)
         kinds = KindNames.of(self.settings.events)
-        query = make_query(
-            text, history, user, k, where, exclude, exclude_seen, diversity, weights, kinds=kinds
-        )
+        query = make_query(text, history, user, *options, group, near_duplicates, kinds)
         return explain_absence(self._workspace, item_id, query, text_vector)
 
     def encode_texts(self, texts: Sequence[str]) -> Float2D:
@@ -384,6 +385,8 @@ class Recommender(Predictions, Maintenance):
         *,
         k: int = 10,
         where: Mapping[str, Any] | None = None,
+        group: str | Mapping[str, int] | None = None,
+        near_duplicates: NearDuplicates | None = None,
         popular: bool = True,
         progress: Callable[[int, int], None] | None = None,
     ) -> BatchReport:
@@ -397,7 +400,7 @@ class Recommender(Predictions, Maintenance):
         ----------
         output : the file: user_id, rank, item_id, score, and the share of every signal.
         k : recommendations for each user, 1 to 1000; fewer if the catalog or the filters leave fewer.
-        where : metadata filters, see `parse_where`.
+        where, group, near_duplicates : as in `recommend`.
         popular : recommend to users without usable events what `recommend` gives them: popular, new or
             central items; False: leave these users out.
         progress : called with the number of finished users and the number of all users.
@@ -408,7 +411,8 @@ class Recommender(Predictions, Maintenance):
             The file cannot be written, another process writes it, the index holds no items, a filter or an
             option does not fit, there is no event log, or the store failed.
         """
-        return recommend_to_all(self._workspace, Path(output), k, where, popular, progress)
+        query = make_query(k=k, where=where, group=group, near_duplicates=near_duplicates)
+        return recommend_to_all(self._workspace, Path(output), query, popular, progress)
 
     # -- events and learning -----------------------------------------------------------------------
 

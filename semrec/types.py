@@ -239,6 +239,8 @@ class Recommendation:
     metadata : the item's metadata.
     predicted_rating : the rating that the user would give, on the scale of the log; None without ratings in
         the log, or without a history.
+    n_variants : near-duplicates of the item that were left out for it.
+    variants : ids of the best ones of them.
     """
 
     item_id: str
@@ -249,6 +251,8 @@ class Recommendation:
     passages: Passages | None = None
     metadata: Mapping[str, Value] = field(default_factory=dict)
     predicted_rating: float | None = None
+    n_variants: int = 0
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,18 @@ from unreliable_client import clock, unreliable  # noqa: F401 - fixtures of many
 settings.register_profile("repeatable", derandomize=True)  # the same examples every time, here and in CI
 settings.load_profile("repeatable")
 
-KEPT = ("SEMREC_TEST_", "SEMREC_CACHE_FOLDER")
+KEPT = ("SEMREC_TEST_", "SEMREC_CACHE_FOLDER", "SEMREC_NEAR_DUPLICATES")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache_folder(tmp_path_factory):
-    """No test reads or writes the cache of the person who runs it."""
+    """No test reads or writes the cache of the person who runs it.
+
+    And near-duplicates do not collapse by themselves: in catalogs of a few made texts most items are alike.
+    """
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEMREC_NEAR_DUPLICATES", "keep")
         patch.setenv("SEMREC_CACHE_FOLDER", str(folder))
         yield folder
 

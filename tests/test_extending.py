@@ -42,7 +42,7 @@ def test_a_signal(tmp_path):
         with Recommender(tmp_path / "shop", Settings(), encoder=ToyEncoder()) as recommender:
             recommender.index(ROWS)
             answer = recommender.recommend(history=["i5"], k=3, weights={"text": 0.0})
-            assert recommender.info()["signals"] == ["text", "bm25", "brevity"]
+            assert recommender.info()["signals"] == ["text", "bm25", "central", "brevity"]
         assert [item.item_id for item in answer] == ["i0", "i1", "i2"]
         assert dict(answer[0].signals) == {"brevity": 1.0}
     finally:

@@ -534,7 +534,10 @@ def test_the_json_has_exactly_the_keys_of_the_schema(edge):
     )
     assert {"query", "recommendations"} <= set(answer)
     for item in answer["recommendations"]:
-        assert set(item) == {"item_id", "title", "score", "signals", "because", "passages"}
+        assert set(item) == {
+            *("item_id", "title", "score", "signals", "because", "passages"),
+            *("predicted_rating", "n_variants", "variants"),
+        }
         assert set(item["passages"]) == {"item", "history"}
         for reason in item["because"]:
             assert set(reason) == {"item_id", "title", "share"}

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import click
 import typer
@@ -77,6 +77,18 @@ WhereOption = Annotated[
         "--where",
         help="Filter: brand=Acme, brand!=Acme, price<=20, added>=2024-01-05, tags+=tea (all of), brand=* "
         "(exists), 'brand=Acme | price<20'. Repeat for one of several values, or for more filters.",
+    ),
+]
+GroupOption = Annotated[
+    str | None,
+    typer.Option("--group", help="FIELD or FIELD=N: at most one item, or N, with the same value of a field."),
+]
+NearDuplicatesOption = Annotated[
+    Literal["auto", "collapse", "keep"] | None,
+    typer.Option(
+        "--near-duplicates",
+        help="collapse: of items with nearly the same text show only the best one. keep: show all. Default: "
+        "collapse in lists of 10 or less, if the catalog has many.",
     ),
 ]
 DiversityOption = Annotated[

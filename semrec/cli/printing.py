@@ -92,6 +92,8 @@ def print_recommendations(answer: Recommendations, as_json: bool = False) -> Non
         line = Text(f"{rank:>3}. ").append(item.title or item.item_id, style="bold cyan")
         if item.title:
             line.append(f"  {item.item_id}", style="dim")
+        if item.n_variants:
+            line.append(f"  and {item.n_variants} variant{'' if item.n_variants == 1 else 's'}")
         line.append(f"  {item.score:.2f}", style="dim")
         if item.predicted_rating is not None:
             line.append(f"  rating {item.predicted_rating:.1f}", style="dim")

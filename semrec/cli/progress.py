@@ -10,8 +10,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from semrec.cli.printing import err, print_batch_report, print_index_report, print_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from semrec.indexer.index_report import IndexReport
     from semrec.indexer.read import Catalog, FieldMapping
     from semrec.ranking.all_users import BatchReport
@@ -64,18 +62,14 @@ def index_with_progress(
     return report
 
 
-def recommend_all_with_progress(
-    recommender: Recommender, output: Path, *, k: int, where: Mapping[str, Any], popular: bool
-) -> BatchReport:
+def recommend_all_with_progress(recommender: Recommender, output: Path, **options: Any) -> BatchReport:
     """Recommend to all users, see `Recommender.recommend_all`; print a progress bar and the report."""
     columns = (TextColumn("users"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("users", total=None)
         report = recommender.recommend_all(
             output,
-            k=k,
-            where=where,
-            popular=popular,
+            **options,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     print_batch_report(report)

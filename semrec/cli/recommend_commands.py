@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,8 +12,10 @@ from semrec.cli.options import (
     CountOption,
     DebugOption,
     DiversityOption,
+    GroupOption,
     JsonOption,
     ModelOption,
+    NearDuplicatesOption,
     QdrantOption,
     WhereOption,
     WorkspaceOption,
@@ -63,6 +65,8 @@ def recommend(
     exclude: ExcludeOption = None,
     include_seen: IncludeSeenOption = False,
     diversity: DiversityOption = 0.0,
+    group: GroupOption = None,
+    near_duplicates: NearDuplicatesOption = None,
     after: AfterOption = None,
     all_users: AllUsersOption = False,
     output: OutputOption = None,
@@ -76,6 +80,7 @@ def recommend(
     """Recommend items by text, by history, for a user, or by several of them; or for all users."""
     with opened_workspace(workspace, debug, qdrant=qdrant, model=model) as recommender:
         filters = parse_filters(where or [])
+        alike: dict[str, Any] = {"group": group, "near_duplicates": near_duplicates}
         if not (all_users or output):
             answer = recommender.recommend(
                 text=text,
@@ -87,14 +92,18 @@ def recommend(
                 exclude_seen=not include_seen,
                 diversity=diversity,
                 after=after,
+                **alike,
             )
             print_recommendations(answer, as_json)
             return
         if not (all_users and output):
             raise ConfigError("--all-users and --output FILE need each other.")
         if text or history or user or exclude or include_seen or diversity or after:
-            raise ConfigError("--all-users can only be combined with -k, --where and --no-popular.")
-        report = recommend_all_with_progress(recommender, output, k=k, where=filters, popular=popular)
+            known = "-k, --where, --group, --near-duplicates and --no-popular"
+            raise ConfigError(f"--all-users can only be combined with {known}.")
+        report = recommend_all_with_progress(
+            recommender, output, k=k, where=filters, popular=popular, **alike
+        )
         if as_json:
             print_json(report.to_dict())
 
@@ -104,6 +113,8 @@ def similar(
     k: CountOption = 10,
     where: WhereOption = None,
     diversity: DiversityOption = 0.0,
+    group: GroupOption = None,
+    near_duplicates: NearDuplicatesOption = None,
     after: AfterOption = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     qdrant: QdrantOption = None,
@@ -113,7 +124,15 @@ def similar(
     """Recommend the items that are most similar to one item."""
     with opened_workspace(workspace, debug, qdrant=qdrant) as recommender:
         filters = parse_filters(where or [])
-        answer = recommender.similar(item, k=k, where=filters, diversity=diversity, after=after)
+        answer = recommender.similar(
+            item,
+            k=k,
+            where=filters,
+            diversity=diversity,
+            group=group,
+            near_duplicates=near_duplicates,
+            after=after,
+        )
         print_recommendations(answer, as_json)
 
 

@@ -28,7 +28,9 @@ from semrec.events.frame import ITEM, USER
 from semrec.events.log import EventLog
 from semrec.events.preferences import Preferences
 from semrec.ranking.answer import fallback_signals
+from semrec.ranking.catalog_lists import best_lists
 from semrec.ranking.catalog_scores import Best, BlockSizes, CatalogScorer, map_catalog
+from semrec.ranking.diversity import ListRules
 from semrec.ranking.explanation import shares
 from semrec.ranking.generation import Generation
 from semrec.ranking.history import history_of, no_history
@@ -46,12 +48,14 @@ class Batch:
     where : conditions that the items must satisfy.
     popular : users of whom nothing is known get what `recommend` gives them: what is popular or new, or
         central items; else they are left out.
+    rules : what each list must keep to; no diversity.
     sizes : how much is done at a time.
     """
 
     k: int
     where: tuple[Condition, ...] = ()
     popular: bool = True
+    rules: ListRules = field(default_factory=ListRules)
     sizes: BlockSizes = field(default_factory=BlockSizes)
 
 
@@ -120,7 +124,7 @@ def recommend_all(
         notes = parts.begin(_decides(generation, batch))
         users = parts.users(log)
         to_unknown = fallback_signals(generation, {}) if batch.popular else ""
-        catalog = map_catalog(generation, batch.where, folder, batch.sizes)
+        catalog = map_catalog(generation, batch.where, folder, batch.sizes, group=batch.rules.group)
         scorer = CatalogScorer(generation, catalog, batch.sizes)
         if to_unknown:
             scorer.best([no_history(generation)], 1)  # fails at once if a fallback signal cannot answer
@@ -186,7 +190,7 @@ class _Work:
         ]
         unknown = np.array([history.is_empty for history in histories], bool)
         chosen = np.flatnonzero(~unknown | self.serves_unknown).tolist()
-        best = self.scorer.best([histories[row] for row in chosen], self.batch.k)
+        best = best_lists(self.scorer, [histories[row] for row in chosen], self.batch.k, self.batch.rules)
         item_ids = self.scorer.catalog.item_ids
         rows = _frame([user_ids[row] for row in chosen], best, item_ids, self.scorer.signals)
         n_unknown = int(unknown.sum())
@@ -306,7 +310,12 @@ class _Parts:
 def _decides(generation: Generation, batch: Batch) -> dict[str, Any]:
     """Return all that decides the result but the events, as plain values."""
     chosen = generation.settings.model_dump(mode="json", include={"events", "ranking"})
-    asked = {"k": batch.k, "where": [repr(one) for one in batch.where], "popular": batch.popular}
+    asked = {
+        "k": batch.k,
+        "where": [repr(one) for one in batch.where],
+        "popular": batch.popular,
+        "rules": to_plain(batch.rules),
+    }
     index = {
         "block": batch.sizes.block(generation.settings.ranking.sample_items),
         "generation": generation.number,

@@ -10,28 +10,28 @@ import numpy as np
 
 from semrec.errors import QueryError
 from semrec.events.counting import REASONS, listed_reasons, shown
+from semrec.ranking.choice import Choice, choose
 from semrec.ranking.cursor import MOST_SHOWN, write_cursor
-from semrec.ranking.explanation import Reasons, contributions, nearest_pair, reasons
-from semrec.ranking.filters import parse_where
+from semrec.ranking.diversity import ListRules
+from semrec.ranking.explanation import contributions, reasons
+from semrec.ranking.filters import check_field, parse_where
 from semrec.ranking.generation import Generation
 from semrec.ranking.history import History, check_known, history_of, no_history, rules_of
-from semrec.ranking.pipeline import Candidates, Filters, choose, find_candidates
+from semrec.ranking.matching_passages import NamedItems, passage_pairs
+from semrec.ranking.pipeline import MMR_CANDIDATES, Candidates, Filters, find_candidates
 from semrec.ranking.profile import central_items, find_interests
 from semrec.ranking.query import Query
 from semrec.ranking.rating_prediction import predicted_ratings
 from semrec.ranking.unmet import unmet_notes
-from semrec.ranking.why_not import Rules, WhyNot, judge
+from semrec.ranking.why_not import Rules, Verdict, WhyNot, judge
 from semrec.signals import SIGNALS, Question
-from semrec.store.protocol import PASSAGES, Items, Record
+from semrec.store.protocol import PASSAGES, Items
 from semrec.tracing import stage
 from semrec.types import (
-    Because,
     Event,
     Float1D,
-    Float2D,
     Interest,
     Keys,
-    Passages,
     Recommendation,
     Recommendations,
     item_keys,
@@ -39,6 +39,12 @@ from semrec.types import (
 
 BECAUSE_ITEMS = 3
 """Items of the history that an explanation names."""
+
+LONGEST_COLLAPSED = 10
+"""Places of the longest list in which near-duplicates collapse by themselves."""
+
+MOST_VARIANTS = 20
+"""Near-duplicates of one item whose ids an answer tells."""
 
 CENTRAL_ITEMS = 2
 """Items of the history that an interest is named after."""
@@ -73,13 +79,14 @@ def answer(asked: Asked, generation: Generation) -> Recommendations:
         history, notes = _history(asked, generation)
     question = _question(asked, history, generation)
     filters = Filters(where.conditions, _hidden(query, history))
-    candidates = _candidates(query, question, history, generation, filters)
-    chosen = choose(candidates, query.k, query.diversity, generation, query.shown)
+    choice = _choice(query, question, history, generation, filters)
+    chosen, candidates = choice.places, choice.candidates
     recommendations, interests = (
         _explained(chosen, candidates, question, history, generation)
         if query.explain
         else (_plain(chosen, candidates, history, generation), ())
     )
+    recommendations = _with_variants(recommendations, choice, generation)
     notes = (*notes, *where.notes)
     if where.conditions and not recommendations and not where.notes:
         notes = (*notes, *unmet_notes(where.conditions, generation.index))
@@ -90,7 +97,7 @@ def answer(asked: Asked, generation: Generation) -> Recommendations:
         history.unknown,
         notes,
         _fallback(query, history, generation),
-        _next(query, candidates, chosen),
+        _next(query, choice),
     )
 
 
@@ -111,11 +118,11 @@ def why_not(item_id: str, asked: Asked, generation: Generation) -> WhyNot:
         return kept_out
     filters = Filters(where, _hidden(query, history))
     question = _question(asked, history, generation)
-    found = _candidates(query, question, history, generation, filters)
-    chosen = found.keys[choose(found, query.k, query.diversity, generation, query.shown)]
+    choice = _choice(query, question, history, generation, filters)
+    found, chosen = choice.candidates, choice.keys
     was_found = bool(np.isin(key, found.found)[0])
     if not np.isin(key, found.keys)[0]:
-        found = _candidates(query, question, history, generation, filters, also=key)
+        found = _candidates(query, question, history, generation, filters, np.union1d(chosen, key))
     last = generation.index.fetch(chosen[-1:], records=True).records()
     return judge(
         item_id,
@@ -125,7 +132,20 @@ def why_not(item_id: str, asked: Asked, generation: Generation) -> WhyNot:
         chosen=np.flatnonzero(np.isin(found.keys, chosen)),
         last=(int(np.searchsorted(found.keys, chosen[-1])), last[0].item_id) if last else None,
         was_found=was_found,
+        left_out=_left_out(int(key[0]), choice, query, generation),
     )
+
+
+def _left_out(key: int, choice: Choice, query: Query, generation: Generation) -> tuple[Verdict, str] | None:
+    """Return that an item is a near-duplicate or that its group is full; None if neither is true."""
+    if key in choice.variant_of:
+        like = generation.index.fetch(np.array([choice.variant_of[key]], np.uint64), records=True).records()
+        title = (like[0].title or like[0].item_id) if like else "an item"
+        return "variant", f"it is nearly the same as {title}, which is shown"
+    if key in choice.crowded_out:
+        field, n = next(iter(query.group.items()))
+        return "grouped", f"the list has room for {n} items with the same {field}, and better ones are shown"
+    return None
 
 
 def fallback_signals(generation: Generation, asked_weights: Mapping[str, float]) -> str:
@@ -207,12 +227,10 @@ def _hidden(query: Query, history: History) -> Keys:
     return np.union1d(item_keys(query.exclude), history.seen_keys[: None if query.exclude_seen else 0])
 
 
-def _next(query: Query, candidates: Candidates, chosen: np.ndarray) -> str | None:
+def _next(query: Query, choice: Choice) -> str | None:
     """Return the cursor of the next page; None if there is nothing more to show."""
-    shown = np.concatenate([query.shown, candidates.keys[chosen]])
-    is_last = (
-        len(chosen) < query.k or len(shown) > MOST_SHOWN or not len(np.setdiff1d(candidates.keys, shown))
-    )
+    shown = np.concatenate([query.shown, choice.keys])
+    is_last = len(choice.keys) < query.k or len(shown) > MOST_SHOWN or not choice.has_more
     return None if is_last else write_cursor(shown)
 
 
@@ -231,25 +249,68 @@ def _question(asked: Asked, history: History, generation: Generation) -> Questio
     )
 
 
+def _choice(
+    query: Query, question: Question, history: History, generation: Generation, filters: Filters
+) -> Choice:
+    """Return what is shown, and the candidates that it was chosen from."""
+
+    def find(narrowed: Filters, also: Keys) -> Candidates:
+        return _candidates(query, question, history, generation, narrowed, also)
+
+    return choose(find, filters, list_rules(query, generation), query.k, query.shown, generation)
+
+
+def list_rules(query: Query, generation: Generation) -> ListRules:
+    """Return what the list of a query must keep to, besides the order of the scores.
+
+    Raises
+    ------
+    UnknownFieldError
+        The index has no field of the name of the group.
+    """
+    field, per_group = next(iter(query.group.items()), ("", 1))
+    if field:
+        check_field(field, generation.manifest.fields, use="group")
+    wanted = query.near_duplicates or generation.settings.ranking.near_duplicates
+    collapse = wanted == "collapse" or (
+        wanted == "auto" and query.k <= LONGEST_COLLAPSED and generation.near_duplicates.are_many
+    )
+    return ListRules(query.diversity, field, per_group, collapse)
+
+
 def _candidates(
     query: Query,
     question: Question,
     history: History,
     generation: Generation,
     filters: Filters,
-    also: Keys | None = None,
+    also: Keys,
 ) -> Candidates:
-    """Return what is considered for an answer, and the items of `also`."""
+    """Return what is considered for an answer, and the items of `also`, those of earlier pages."""
     weights = generation.weights(query.weights, history.length)
-    shown = query.shown
-    n_wanted = query.k + len(shown)
-    if len(shown):
-        held = shown[generation.index.contains(shown)]
-        also = held if also is None else np.union1d(held, also)
-    return find_candidates(question, generation, filters, weights, n_wanted, query.diversity, also)
+    held = also[generation.index.contains(also)] if len(also) else None
+    n_wanted = query.k + len(query.shown)
+    n_ordered = MMR_CANDIDATES * n_wanted if list_rules(query, generation).looks_further else n_wanted
+    return find_candidates(question, generation, filters, weights, n_wanted, n_ordered, held)
 
 
 # -- what is shown ---------------------------------------------------------------------------------------
+
+
+def _with_variants(
+    recommendations: tuple[Recommendation, ...], choice: Choice, generation: Generation
+) -> tuple[Recommendation, ...]:
+    """Return the recommendations with the near-duplicates that were left out for them."""
+    if not choice.variant_of:
+        return recommendations
+    by_item = [choice.variants(key) for key in item_keys(r.item_id for r in recommendations).tolist()]
+    keys = np.array([key for keys in by_item for key in keys[:MOST_VARIANTS]], np.uint64)
+    items = generation.index.fetch(keys, records=True)
+    ids = dict(zip(items.keys.tolist(), (record.item_id for record in items.records()), strict=True))
+    return tuple(
+        replace(r, n_variants=len(keys), variants=tuple(ids[key] for key in keys if key in ids))
+        for r, keys in zip(recommendations, by_item, strict=True)
+    )
 
 
 @stage("explain")
@@ -282,10 +343,10 @@ def _explained(
         central_items(history.centred, question.interests, interest)
         for interest in range(int(question.interests.max(initial=-1)) + 1)
     ]
-    named = _Named(
+    named = NamedItems(
         history, [*(reason.history for reason in why), *(group[:CENTRAL_ITEMS] for group in groups)]
     )
-    pairs = _passage_pairs(items, why, named, question)
+    pairs = passage_pairs(items, why, named, question)
     scores = candidates.scores[chosen].tolist()
     ratings = predicted_ratings(history, items, generation)
     recommendations = tuple(
@@ -306,45 +367,7 @@ def _explained(
     return recommendations, _interests(history, groups, named)
 
 
-class _Named:
-    """The items of the history that an answer names, read once.
-
-    Parameters
-    ----------
-    history : of the question.
-    places : int64 arrays, the places of these items in the history.
-    """
-
-    def __init__(self, history: History, places: Sequence[np.ndarray]) -> None:
-        distinct = np.unique(np.concatenate([np.empty(0, np.int64), *places])).tolist()
-        self._items = history.items
-        records = history.items.records(distinct) if history.items and distinct else []
-        self._records = dict(zip(distinct, records, strict=True))
-
-    def __getitem__(self, place: int) -> Record:
-        return self._records[place]
-
-    def passage_vectors(self, places: Sequence[int]) -> dict[int, Float2D]:
-        """Return the passage vectors of some of them, by place."""
-        if self._items is None or not places:
-            return {}
-        return dict(zip(places, self._items.passage_vectors(places), strict=True))
-
-    def because(self, reason: Reasons) -> tuple[Because, ...]:
-        """Return the items of the history that speak for an item."""
-        return tuple(
-            Because(self[place].item_id, self[place].title, share, contribution, signal)
-            for place, share, contribution, signal in zip(
-                reason.history.tolist(),
-                reason.shares.tolist(),
-                reason.contributions.tolist(),
-                reason.by,
-                strict=True,
-            )
-        )
-
-
-def _interests(history: History, groups: Sequence[np.ndarray], named: _Named) -> tuple[Interest, ...]:
+def _interests(history: History, groups: Sequence[np.ndarray], named: NamedItems) -> tuple[Interest, ...]:
     """Return the interests of a history, largest first, named by their most central items."""
     total = float(np.maximum(history.weights, 0).sum())
     interests = []
@@ -358,36 +381,3 @@ def _interests(history: History, groups: Sequence[np.ndarray], named: _Named) ->
             )
         )
     return tuple(interests)
-
-
-def _passage_pairs(
-    items: Items, why: Sequence[Reasons], named: _Named, question: Question
-) -> list[Passages | None]:
-    """Return the nearest passages of each item and of its strongest reason: a history item, or the text."""
-    text_vector = question.text_vector
-    records = items.records()
-    strongest = [
-        None if reason.by_text or not len(reason.history) else int(reason.history[0]) for reason in why
-    ]
-    # Vectors are read only where there is a choice between passages.
-    choice = [
-        place
-        for place, (item, other) in enumerate(zip(records, strongest, strict=True))
-        if max(len(item.passages), len(named[other].passages) if other is not None else 1) > 1
-    ]
-    own = dict(zip(choice, items.passage_vectors(choice), strict=True)) if choice else {}
-    theirs = named.passage_vectors(
-        sorted({other for place in choice if (other := strongest[place]) is not None})
-    )
-    pairs: list[Passages | None] = []
-    for place, (item, other) in enumerate(zip(records, strongest, strict=True)):
-        if other is None and question.text is None:
-            pairs.append(None)
-            continue
-        right = theirs.get(other) if other is not None else None if text_vector is None else text_vector[None]
-        left = own.get(place)
-        here, there = nearest_pair(left, right) if left is not None and right is not None else (0, 0)
-        pairs.append(
-            Passages(item.passages[here], named[other].passages[there] if other is not None else None)
-        )
-    return pairs

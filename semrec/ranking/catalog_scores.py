@@ -164,6 +164,20 @@ class Best:
             np.empty((n, 0, n_signals), np.float32),
         )
 
+    def at(self, places: Sequence[NDArray[np.int64]], k: int) -> Best:
+        """Return the items at some places of each row, filled up to k."""
+        n = len(self.items)
+        shown = Best(
+            np.full((n, k), -1, np.int64),
+            np.full((n, k), -np.inf, np.float32),
+            np.zeros((n, k, self.parts.shape[2]), np.float32),
+        )
+        for row, own in enumerate(places):
+            shown.items[row, : len(own)] = self.items[row, own]
+            shown.scores[row, : len(own)] = self.scores[row, own]
+            shown.parts[row, : len(own)] = self.parts[row, own]
+        return shown
+
     def joined(self, other: Best, k: int) -> Best:
         """Return the best k of both; of equal scores those of `self` first."""
         scores = np.concatenate([self.scores, other.scores], axis=1)
@@ -202,6 +216,11 @@ class CatalogScorer:
         self._n_sample = min(generation.settings.ranking.sample_items, len(catalog))
         self.block = sizes.block(generation.settings.ranking.sample_items)
         self._chunk_items = sizes.chunk(generation.settings.ranking.sample_items)
+
+    @property
+    def text_mean(self) -> Float1D:
+        """Mean text vector of the catalog, float32 (dim,)."""
+        return np.array(self._generation.manifest.text_mean, np.float32)
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -271,6 +290,8 @@ def map_catalog(
     conditions: Sequence[Condition],
     folder: Path,
     sizes: BlockSizes = BlockSizes(),
+    *,
+    group: str = "",
 ) -> MappedCatalog:
     """Write the matrices of a generation into files, and return them mapped into memory.
 
@@ -280,6 +301,7 @@ def map_catalog(
     conditions : what an item must satisfy to be recommended.
     folder : where the files are written; older ones are overwritten.
     sizes : how much is read at a time.
+    group : a metadata field that lists are grouped by; empty: none.
     """
     index = generation.index
     keys = index.sample(index.count())
@@ -306,10 +328,13 @@ def map_catalog(
         },
         {
             field: [value for batch in batches for value in index.metadata_values(field, batch)]
-            for signal in generation.signals
-            for field in signal.metadata_fields
+            for field in dict.fromkeys([*_fields_of_signals(generation), *([group] if group else [])])
         },
     )
+
+
+def _fields_of_signals(generation: Generation) -> list[str]:
+    return [field for signal in generation.signals for field in signal.metadata_fields]
 
 
 def _map_dense(index: Index, name: str, batches: Sequence[Keys], folder: Path) -> Float2D:

@@ -167,12 +167,16 @@ def strongest_signals(parts: Sequence[Contributions], n_candidates: int, n_histo
     return np.array([part.signal for part in own], dtype=object)[strongest]
 
 
-def nearest_pair(left: Float2D, right: Float2D) -> tuple[int, int]:
+def nearest_pair(left: Float2D, right: Float2D, gains: Float1D | None = None) -> tuple[int, int]:
     """Return the positions of the two most alike rows of two sets of passages.
 
     Parameters
     ----------
     left, right : float32 (n, dim) and (m, dim), rows of unit length, at least one row each.
+    gains : float32 (n,), added to the cosines of each row of `left`; None: nothing.
     """
-    row, column = np.unravel_index(np.argmax(left @ right.T), (len(left), len(right)))
+    cosines = left @ right.T
+    if gains is not None:
+        cosines = cosines + gains[:, None]
+    row, column = np.unravel_index(np.argmax(cosines), (len(left), len(right)))
     return int(row), int(column)

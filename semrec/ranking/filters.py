@@ -78,6 +78,15 @@ def parse_where(
     return Where(_conditions(read_where(where), fields), tuple(fields.notes))
 
 
+def check_field(name: str, kinds: Mapping[str, str], use: str = "filter") -> None:
+    """Raise `UnknownFieldError` if the index has no such metadata field."""
+    if name not in kinds:
+        known = ", ".join(sorted(kinds)) or "none"
+        raise UnknownFieldError(
+            f"cannot {use} by {name!r}: the index has no such field. Known fields: {known}."
+        )
+
+
 def _conditions(where: Mapping[str, Any], fields: _Fields) -> tuple[Condition, ...]:
     found: list[Condition] = []
     for name, wanted in where.items():
@@ -97,11 +106,7 @@ def _combined(name: str, filters: Sequence[Mapping[str, Any]], fields: _Fields) 
 
 def _of_field(name: str, wanted: Any, fields: _Fields) -> list[Condition]:
     """Return the conditions on one field."""
-    if name not in fields.kinds:
-        known = ", ".join(sorted(fields.kinds)) or "none"
-        raise UnknownFieldError(
-            f"cannot filter by {name!r}: the index has no such field. Known fields: {known}."
-        )
+    check_field(name, fields.kinds)
     if not isinstance(wanted, Mapping):
         return [_any_of(name, wanted, fields)]
     if not wanted or set(wanted) - set(WORDS):

@@ -10,13 +10,14 @@ import numpy as np
 from semrec.config import USUAL_SCALE, Settings
 from semrec.errors import ConfigError
 from semrec.mathematics.rows import centre
+from semrec.ranking.near_duplicates import NearDuplicatePairs
 from semrec.signals import SIGNALS, Signal, SignalContext, default_weights
 from semrec.signals.blend import QuestionWeights
 from semrec.signals.fitting import Parameters
 from semrec.signals.learned import LearnedSettings
 from semrec.signals.predicted_ratings import RATING, RatingPredictor
 from semrec.store import Index, Manifest, Store
-from semrec.store.protocol import TEXT, Items, ScoreQuery
+from semrec.store.protocol import LONG, TEXT, Items, ScoreQuery
 from semrec.types import Float1D, Float2D
 
 
@@ -30,6 +31,7 @@ class Generation:
     settings : of the process.
     signals : those that it has, in the order of `SIGNALS`.
     learned : what `fit` learned; None before.
+    near_duplicates : how many items have nearly the same text.
     ratings : predicts ratings; None where no ratings were learned from.
     """
 
@@ -39,6 +41,7 @@ class Generation:
     settings: Settings
     signals: tuple[Signal, ...]
     learned: LearnedSettings | None
+    near_duplicates: NearDuplicatePairs
     ratings: RatingPredictor | None = None
 
     @property
@@ -127,13 +130,16 @@ def read_generation(number: int, index: Index, manifest: Manifest, settings: Set
         fields=manifest.fields,
         sample=sample,
         metadata_values=index.metadata_values,
+        has_long_items=any(field.name == LONG for field in manifest.vectors)
+        and manifest.n_passages != manifest.n_items,
     )
     parameters = learned.parameters if learned else {}
     opened = tuple(
         signal.open(replace(context, parameters=parameters.get(signal.name, {}))) for signal in present
     )
     ratings = RatingPredictor.of(parameters[RATING]) if RATING in parameters else None
-    return Generation(number, index, manifest, settings, opened, learned, ratings)
+    pairs = NearDuplicatePairs(sample, context.text_mean, manifest.n_items)
+    return Generation(number, index, manifest, settings, opened, learned, pairs, ratings)
 
 
 def _check_names(weights: Mapping[str, float]) -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from semrec.errors import QueryError
-from semrec.ranking.diversity import mmr
 from semrec.ranking.generation import Generation
 from semrec.signals import Question, SignalQuery
 from semrec.signals.blend import (
@@ -26,12 +25,11 @@ from semrec.signals.blend import (
     scored_part,
 )
 from semrec.store import Hits, Index, ScoreQuery
-from semrec.store.protocol import TEXT
 from semrec.tracing import stage
 from semrec.types import Condition, Float1D, Keys
 
 MMR_CANDIDATES = 10
-"""Candidates that are considered for each place when the answer is diversified."""
+"""Candidates that are considered for each place when the list is not just the best ones."""
 
 EXACT_CANDIDATES = 60
 """Candidates for each place, and at least `Question.limit`, that are scored exactly by costly parts at most.
@@ -73,12 +71,14 @@ class Candidates:
     parts : what each part of the question adds to the score.
     scores : float32 (n,), the sum of the parts.
     found : uint64 (n_found,), all that the searches found; of these the candidates can be the best.
+    is_cut : more items may meet the filters than were found.
     """
 
     keys: Keys
     parts: Sequence[ScoredPart]
     scores: Float1D
     found: Keys
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def find_candidates(
     filters: Filters,
     weights: QuestionWeights,
     k: int,
-    diversity: float = 0.0,
+    n_ordered: int,
     also: Keys | None = None,
 ) -> Candidates:
     """Return the items that any signal finds, with their exact scores.
@@ -108,7 +108,8 @@ def find_candidates(
     generation : where items are searched.
     filters : what candidates must meet.
     weights : of the signals.
-    k, diversity : items that are wanted, see `choose`.
+    k : items that are wanted.
+    n_ordered : candidates whose order must be exact.
     also : keys that are scored whether they are found or not.
 
     Raises
@@ -131,9 +132,8 @@ def find_candidates(
         keys = np.union1d(keys, _keys(_search(skipped, generation.index, filters)))
     considered = keys if also is None else np.union1d(keys, also)
     n_exact = max(question.limit, EXACT_CANDIDATES * k) if enough else len(considered)
-    n_ordered = k if diversity == 0 else MMR_CANDIDATES * k
     candidates = _score(found, considered, generation, weights, n_ordered, n_exact, also)
-    return replace(candidates, found=keys)
+    return replace(candidates, found=keys, is_cut=enough)
 
 
 def _raise_without_weights(question: Question, generation: Generation) -> None:
@@ -252,30 +252,3 @@ def _raw(part: SignalQuery, scores: _Scores) -> Float1D:
     name = part.metadata_field
     values = scores.index.metadata_values(name, scores.keys) if name else []
     return part.score(scores.of(part.requests), values)
-
-
-@stage("choose")
-def choose(
-    candidates: Candidates, k: int, diversity: float, generation: Generation, shown: Keys
-) -> np.ndarray:
-    """Return the positions of the candidates to recommend, in order, at most k, without those shown before.
-
-    Parameters
-    ----------
-    candidates : what is considered; items that were shown are among them, so that each page is scored alike.
-    k, diversity : items that are wanted; 0: the best ones, 1: the most different ones.
-    generation : has the vectors of the candidates.
-    shown : uint64 (n,), keys of the items of earlier pages.
-    """
-    order = best_first(candidates.scores, candidates.keys)
-    was_shown = np.isin(candidates.keys[order], shown)
-    if diversity == 0:
-        return order[~was_shown][:k]
-    # Items that were shown are chosen already: the next page goes on where the last one ended.
-    is_near = np.arange(len(order)) < MMR_CANDIDATES * (k + len(shown))
-    order = order[is_near | was_shown]
-    items = generation.index.fetch(candidates.keys[order], (TEXT,))
-    order = order[np.isin(candidates.keys[order], items.keys)]
-    places = {key: place for place, key in enumerate(candidates.keys[order].tolist())}
-    earlier = [places[key] for key in shown.tolist() if key in places]
-    return order[mmr(candidates.scores[order], generation.centred(items), k, diversity, earlier)]

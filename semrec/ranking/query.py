@@ -6,7 +6,7 @@ import numbers
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from semrec.types import Event, Keys
 
 MOST_RECOMMENDATIONS = 1000
 
+NearDuplicates: TypeAlias = Literal["auto", "collapse", "keep"]
+"""Whether of near-duplicates only the best one is shown; `auto`: in short lists of a catalog with many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -40,6 +43,8 @@ class Query:
     weights: Mapping[str, float] = field(default_factory=dict)
     explain: bool = True
     after: str | None = None
+    group: Mapping[str, int] = field(default_factory=dict)
+    near_duplicates: NearDuplicates | None = None
 
     @property
     def shown(self) -> Keys:
@@ -56,6 +61,8 @@ class Query:
             "where": dict(self.where),
             "exclude": list(self.exclude),
             "diversity": self.diversity,
+            "group": dict(self.group),
+            "near_duplicates": self.near_duplicates,
         }
 
     def check(self) -> None:
@@ -63,6 +70,9 @@ class Query:
         _check_options(self.k, self.diversity)
         read_cursor(self.after)
         _check_weights(self.weights)
+        if self.near_duplicates not in (None, *get_args(NearDuplicates)):
+            known = ", ".join(get_args(NearDuplicates))
+            raise QueryError(f"near_duplicates is one of {known}; got {self.near_duplicates!r}.")
 
 
 def make_query(
@@ -77,6 +87,8 @@ def make_query(
     weights: Mapping[str, float] | None = None,
     explain: bool = True,
     after: str | None = None,
+    group: str | Mapping[str, int] | None = None,
+    near_duplicates: NearDuplicates | None = None,
     kinds: KindNames = USUAL_KIND_NAMES,
 ) -> Query:
     """Return the arguments of `Recommender.recommend` as a query; ids as stored, options as Python values.
@@ -102,6 +114,8 @@ def make_query(
         weights={signal: _plain(weight) for signal, weight in (weights or {}).items()},
         explain=bool(explain),
         after=after,
+        group=read_group(group),
+        near_duplicates=near_duplicates,
     )
 
 
@@ -119,6 +133,27 @@ def _plain(value: Any) -> Any:
     """Return a value of numpy as the value of Python, and a whole float as the integer."""
     value = value.item() if isinstance(value, np.generic) else value
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def read_group(group: str | Mapping[str, int] | None) -> dict[str, int]:
+    """Return a group field and its places in a list; `brand` has one place for each brand, `brand=2` two.
+
+    Raises
+    ------
+    QueryError
+        It is not one field with a whole number of at least 1.
+    """
+    if not group:
+        return {}
+    if isinstance(group, str):
+        name, _, places = group.rpartition("=") if "=" in group else (group, "", "1")
+        group = {name.strip(): int(places) if places.strip().isdecimal() else 0}
+    ((name, n), *more) = group.items()
+    if more or not name or isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise QueryError(
+            f"a group is one field and its places, such as brand or brand=2; got {', '.join(group)!r:.60}."
+        )
+    return {name: n}
 
 
 def _check_options(k: int, diversity: float) -> None:

@@ -14,7 +14,16 @@ from semrec.signals.blend import best_first, signal_totals
 from semrec.types import Condition, Plain, Value
 
 Verdict = Literal[
-    "recommended", "not_indexed", "seen", "excluded", "filtered", "not_found", "outranked", "diversity"
+    "recommended",
+    "not_indexed",
+    "seen",
+    "excluded",
+    "filtered",
+    "not_found",
+    "outranked",
+    "variant",
+    "grouped",
+    "diversity",
 ]
 """Why an item is or is not in the answer:
 
@@ -25,6 +34,8 @@ Verdict = Literal[
 - filtered: it does not meet a filter.
 - not_found: no search of a signal proposed it.
 - outranked: other items score higher.
+- variant: its score was enough, but it is a near-duplicate of an item that was chosen.
+- grouped: its score was enough, but its group has all its places.
 - diversity: its score was enough, but it is too similar to an item that was chosen.
 """
 
@@ -108,6 +119,7 @@ def judge(
     chosen: np.ndarray,
     last: tuple[int, str] | None,
     was_found: bool,
+    left_out: tuple[Verdict, str] | None = None,
 ) -> WhyNot:
     """Return score and rank of an item that no rule keeps out.
 
@@ -119,6 +131,7 @@ def judge(
     chosen : int64 (k,), positions of the candidates that were recommended.
     last : position and id of the last one that was recommended; None without any.
     was_found : whether a search proposed the item.
+    left_out : verdict on an item that was left out as a near-duplicate or because its group is full.
     """
     order = best_first(candidates.scores, candidates.keys)
     ranks = np.empty(len(order), np.int64)
@@ -132,6 +145,8 @@ def judge(
     own = standing(place, item_id)
     least = standing(*last) if last else None
     verdict, reason = _verdict(own, least, bool(np.isin(place, chosen)), was_found, len(chosen))
+    if left_out and verdict != "recommended" and (least is None or own.score >= least.score):
+        verdict, reason = left_out
     return WhyNot(item_id, title, verdict, reason, (), own, least, len(order))
 
 

@@ -21,6 +21,7 @@ import httpx
 from pydantic import BaseModel
 
 from semrec.errors import SemrecError
+from semrec.service.filter_models import NearDuplicates
 from semrec.service.rating_models import PredictIn, PredictOut
 from semrec.service.request_models import (
     EventIn,
@@ -128,6 +129,8 @@ class Client:
         exclude: Sequence[str] = (),
         exclude_seen: bool = True,
         diversity: float = 0.0,
+        group: str | Mapping[str, int] | None = None,
+        near_duplicates: NearDuplicates | None = None,
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
         after: str | None = None,
@@ -150,6 +153,8 @@ class Client:
             exclude=list(exclude),
             exclude_seen=exclude_seen,
             diversity=diversity,
+            group=dict(group) if isinstance(group, Mapping) else group,
+            near_duplicates=near_duplicates,
             weights=dict(weights or {}),
             explain=explain,
             after=after,
@@ -164,6 +169,8 @@ class Client:
         where: Mapping[str, Any] | None = None,
         exclude: Sequence[str] = (),
         diversity: float = 0.0,
+        group: str | Mapping[str, int] | None = None,
+        near_duplicates: NearDuplicates | None = None,
         explain: bool = False,
     ) -> list[RecommendationsOut]:
         """Recommend to several users, at most 100; one answer for each, in their order."""
@@ -173,6 +180,8 @@ class Client:
             where=dict(where or {}),
             exclude=list(exclude),
             diversity=diversity,
+            group=dict(group) if isinstance(group, Mapping) else group,
+            near_duplicates=near_duplicates,
             explain=explain,
         )
         return self._call(ManyRecommendationsOut, "POST", "/recommend/many", body=query).answers
@@ -184,11 +193,17 @@ class Client:
         k: int = 10,
         where: Mapping[str, Any] | None = None,
         diversity: float = 0.0,
+        group: str | Mapping[str, int] | None = None,
+        near_duplicates: NearDuplicates | None = None,
         after: str | None = None,
     ) -> RecommendationsOut:
         """Recommend the items that are most similar to one item."""
         params: dict[str, Any] = {"k": k, "diversity": diversity, "where": json.dumps(dict(where or {}))}
-        params |= {"after": after} if after else {}
+        places = (
+            next((f"{name}={n}" for name, n in group.items()), "") if isinstance(group, Mapping) else group
+        )
+        more = {"after": after, "group": places, "near_duplicates": near_duplicates}
+        params |= {name: value for name, value in more.items() if value}
         return self._call(RecommendationsOut, "GET", f"/items/{_quoted(item_id)}/similar", params=params)
 
     def why_not(
@@ -203,6 +218,8 @@ class Client:
         exclude: Sequence[str] = (),
         exclude_seen: bool = True,
         diversity: float = 0.0,
+        group: str | Mapping[str, int] | None = None,
+        near_duplicates: NearDuplicates | None = None,
         weights: Mapping[str, float] | None = None,
     ) -> WhyNotOut:
         """Explain why an item is not among the recommendations of `recommend` for the same arguments."""
@@ -215,6 +232,8 @@ class Client:
             exclude=list(exclude),
             exclude_seen=exclude_seen,
             diversity=diversity,
+            group=dict(group) if isinstance(group, Mapping) else group,
+            near_duplicates=near_duplicates,
             weights=dict(weights or {}),
         )
         return self._call(WhyNotOut, "POST", f"/why-not/{_quoted(item_id)}", body=query)

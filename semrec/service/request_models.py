@@ -15,7 +15,19 @@ from semrec.events.event_reader import read_event
 from semrec.identifiers import identifier
 from semrec.plain_values import MisfitError
 from semrec.ranking.query import MOST_RECOMMENDATIONS
-from semrec.service.filter_models import MAX_WORD, Finite, Name, RequestModel, Scalar, Where, Word
+from semrec.service.filter_models import (
+    GROUP_HELP,
+    MAX_WORD,
+    NEAR_HELP,
+    Finite,
+    Group,
+    Name,
+    NearDuplicates,
+    RequestModel,
+    Scalar,
+    Where,
+    Word,
+)
 
 MAX_ID_LENGTH = MAX_WORD
 MAX_TEXT_LENGTH = 10_000
@@ -118,6 +130,8 @@ class RecommendIn(RequestModel):
     diversity: float = Field(
         0.0, ge=0, le=1, allow_inf_nan=False, description="0: the best items. 1: the most different items."
     )
+    group: Group | None = Field(None, description=GROUP_HELP)
+    near_duplicates: NearDuplicates | None = Field(None, description=NEAR_HELP)
     weights: dict[Name, Annotated[float, Field(ge=0, le=MOST_WEIGHT, allow_inf_nan=False)]] = Field(
         {}, max_length=16, description="Weight of a signal; replaces the learned weight."
     )
@@ -140,6 +154,8 @@ class RecommendManyIn(RequestModel):
     where: Where = Field({}, description="Metadata filters, as in `/recommend`.")
     exclude: list[Id] = Field([], max_length=10_000, description="Item ids that are never recommended.")
     diversity: float = Field(0.0, ge=0, le=1, allow_inf_nan=False, description="As in `/recommend`.")
+    group: Group | None = Field(None, description=GROUP_HELP)
+    near_duplicates: NearDuplicates | None = Field(None, description=NEAR_HELP)
     explain: bool = Field(False, description="Return reasons; answers without them are a little faster.")
 
 

@@ -41,6 +41,8 @@ class RecommendationOut(ResponseModel):
     reason: str = Field("", description="The reasons as a sentence.")
     metadata: dict[str, Any] = {}
     predicted_rating: float | None = Field(None, description="Null if no ratings were learned.")
+    n_variants: int = Field(0, description="Near-duplicates that were left out for this item.")
+    variants: list[str] = Field([], description="Ids of the best ones of them.")
 
 
 class InterestOut(ResponseModel):
@@ -148,7 +150,16 @@ class WhyNotOut(ResponseModel):
     item_id: str
     title: str
     verdict: Literal[
-        "recommended", "not_indexed", "seen", "excluded", "filtered", "not_found", "outranked", "diversity"
+        "recommended",
+        "not_indexed",
+        "seen",
+        "excluded",
+        "filtered",
+        "not_found",
+        "outranked",
+        "variant",
+        "grouped",
+        "diversity",
     ]
     reason: str = Field(description="The verdict as a sentence.")
     failed: list[str] = Field([], description="The filters that do not match, in words.")

@@ -54,6 +54,16 @@ class Bm25Query(SignalQuery):
         return replace(self, scale=float(best.scores[0]) / (BEST_MATCH * share))
 
 
+def largest_weights(vectors: Sequence[SparseVector]) -> SparseVector:
+    """Return the largest value of every index over some sparse vectors, at least one; indices ascend."""
+    if len(vectors) == 1:
+        return vectors[0]
+    indices, places = np.unique(np.concatenate([vector.indices for vector in vectors]), return_inverse=True)
+    values = np.zeros(len(indices), np.float32)
+    np.maximum.at(values, places, np.concatenate([vector.values for vector in vectors]))
+    return SparseVector(indices, values)
+
+
 class Bm25Signal(Signal):
     """The signal on one catalog."""
 
@@ -78,8 +88,14 @@ class Bm25Signal(Signal):
 
     @classmethod
     def catalog_vectors(cls, items: EncodedItems) -> Mapping[str, Sequence[SparseVector]]:
-        """Return the BM25 vector of every text."""
-        return {BM25: Bm25Encoder().encode_documents(items.texts)}
+        """Return the BM25 vector of every text: of each word the weight in the passage where it is largest.
+
+        So a word at the end of a long text counts as in a text of the length of its passage.
+        """
+        encoder = Bm25Encoder()
+        if not items.passages:
+            return {BM25: encoder.encode_documents(items.texts)}
+        return {BM25: [largest_weights(encoder.encode_documents(own)) for own in items.passages]}
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part for a text that has words."""

@@ -33,11 +33,13 @@ class EncodedItems:
     items : the items.
     texts : what of each item was encoded.
     passage_vectors : for each item float32 (n_passages, dim), unit length, at least one passage.
+    passages : the passages of each item; empty: each text is one passage.
     """
 
     items: Sequence[Item]
     texts: Sequence[str]
     passage_vectors: Sequence[Float2D]
+    passages: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ class SignalContext:
     sample : a fixed random sample of the catalog, by which scores of one question are standardised; None
         where only `score_catalog` is used.
     metadata_values : (field, keys) -> the values of a metadata field.
+    has_long_items : some items have more than one passage, and these are searched.
     """
 
     settings: Settings
@@ -182,6 +183,7 @@ class SignalContext:
     parameters: Parameters = field(default_factory=dict)
     sample: Items | None = None
     metadata_values: Callable[[str, Keys], Sequence[Value | None]] = lambda field, keys: [None] * len(keys)
+    has_long_items: bool = False
 
 
 class Signal(ABC):

@@ -1,6 +1,6 @@
 """The `text` signal: items that read alike.
 
-From a text: the cosine of the encoded text. From a history: *soft nearest*,
+From a text: the cosine of the encoded text and of the item's nearest passage. From a history: *soft nearest*,
 
     f(i) = Σ_h w_h · exp(β · cos(x_h - μ, x_i - μ)),
 
@@ -26,7 +26,7 @@ from semrec.mathematics.rows import centre, unit_rows
 from semrec.mathematics.soft_nearest import soft_nearest
 from semrec.signals.signal import LinearQuery, Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import LinearStandard, standard
-from semrec.store.protocol import PASSAGES, TEXT, Hits, Items, ScoreQuery, Search, VectorField
+from semrec.store.protocol import LONG, PASSAGES, TEXT, Hits, Items, ScoreQuery, Search, VectorField
 from semrec.types import Float1D, Float2D, Keys, Value
 
 if TYPE_CHECKING:
@@ -129,6 +129,26 @@ class SoftNearestQuery(SignalQuery):
         return terms
 
 
+@dataclass(frozen=True, kw_only=True)
+class BestPassageQuery(SignalQuery):
+    """A text next to items of which some have several passages: the nearest passage of an item counts.
+
+    The mean of many passages is near to nothing in particular. This is "MaxP" of Dai and Callan, "Deeper text
+    understanding for IR with contextual neural language modeling", SIGIR 2019.
+
+    Parameters
+    ----------
+    length : the score is this times the cosine.
+    """
+
+    length: float
+
+    def score(self, raw: Float2D, values: Sequence[Value | None]) -> Float1D:
+        """Return the score of items, float32 (n,): of the nearest passage, or of the only one."""
+        whole, best_passage = raw
+        return np.float32(self.length) * np.where(np.isnan(best_passage), whole, best_passage)
+
+
 def _scores_at(keys: Keys, found: Hits) -> Float1D:
     """Return the scores of hits at given keys (ascending); the last score where a key was not found."""
     scores = np.full(len(keys), found.scores[-1], np.float32)
@@ -147,6 +167,7 @@ class TextSignal(Signal):
     sample : a fixed sample of the catalog; None where only `score_catalog` is used.
     pooling : how a history becomes a query; `centred_mean` and `mean` are simpler and worse.
     sharpness : β of the soft nearest score.
+    has_long_items : some items have more than one passage.
     """
 
     name = "text"
@@ -159,8 +180,15 @@ class TextSignal(Signal):
     sample_fields = (TEXT,)
 
     def __init__(
-        self, mean: Float1D, sample: Items | None = None, *, pooling: Pooling, sharpness: float
+        self,
+        mean: Float1D,
+        sample: Items | None = None,
+        *,
+        pooling: Pooling,
+        sharpness: float,
+        has_long_items: bool = False,
     ) -> None:
+        self._has_long_items = has_long_items
         self._mean = mean
         self._pooling = pooling
         self._sharpness = np.float32(sharpness)
@@ -180,19 +208,24 @@ class TextSignal(Signal):
             context.sample,
             pooling=settings.ranking.text_pooling,
             sharpness=settings.ranking.sharpness,
+            has_long_items=context.has_long_items,
         )
 
     @classmethod
     def catalog_fields(cls, dimension: int, *, quantized: bool = False) -> tuple[VectorField, ...]:
-        """Return one vector to search by, and one per passage to explain with."""
-        return VectorField(TEXT, "dense", dimension, "cosine", quantized=quantized), VectorField(
-            PASSAGES, "multi", dimension, "cosine"
+        """Return a vector to search by, one per passage to explain with, and those of long texts again."""
+        return (
+            VectorField(TEXT, "dense", dimension, "cosine", quantized=quantized),
+            VectorField(PASSAGES, "multi", dimension, "cosine", searched=False),
+            VectorField(LONG, "multi", dimension, "cosine"),
         )
 
     @classmethod
     def catalog_vectors(cls, items: EncodedItems) -> Mapping[str, Sequence[Float2D]]:
-        """Return the vectors of items and of their passages."""
-        return {TEXT: list(item_vectors(items.passage_vectors)), PASSAGES: items.passage_vectors}
+        """Return the vectors of items and of their passages, which are searched if there are several."""
+        passages = items.passage_vectors
+        long = [vectors if len(vectors) > 1 else vectors[:0] for vectors in passages]
+        return {TEXT: list(item_vectors(passages)), PASSAGES: passages, LONG: long}
 
     def ask(self, question: Question) -> list[SignalQuery]:
         """Return one part for the text and one for the history, where given."""
@@ -243,7 +276,7 @@ class TextSignal(Signal):
 
     def _ask_text(self, text_vector: Float1D, limit: int) -> SignalQuery:
         directions = text_vector[:, None]
-        return LinearQuery(
+        whole = LinearQuery(
             self.name,
             "text",
             *self._standard.of(directions, _NO_HISTORY),
@@ -252,6 +285,17 @@ class TextSignal(Signal):
             fields=(TEXT,),
             directions=directions,
             length=float(np.linalg.norm(text_vector)),
+        )
+        if not self._has_long_items:
+            return whole
+        return BestPassageQuery(
+            self.name,
+            "text",
+            whole.offsets,
+            whole.scale,
+            searches=(*whole.searches, Search(LONG, text_vector, limit)),
+            requests=(*whole.requests, ScoreQuery(LONG, text_vector)),
+            length=whole.length,
         )
 
     def _ask_history(self, question: Question, pooling: Pooling) -> SignalQuery:

@@ -15,6 +15,7 @@ import qdrant_edge as qe
 
 from semrec.errors import StoreError, StoreUnavailableError
 from semrec.store.edge_files import damaged_error, edge_errors, require_space
+from semrec.store.edge_items import EdgeItems
 from semrec.store.edge_messages import (
     SCHEMAS,
     edge_filter,
@@ -23,7 +24,7 @@ from semrec.store.edge_messages import (
     query_request,
     search_request,
 )
-from semrec.store.fetched_items import Fetched, RawPoint
+from semrec.store.fetched_items import RawPoint
 from semrec.store.leaders import Leaders, leaders_of
 from semrec.store.owner import Owner, held
 from semrec.store.payload_indexes import indexed_fields
@@ -37,7 +38,6 @@ from semrec.store.points import (
     to_payload,
 )
 from semrec.store.protocol import (
-    PASSAGES,
     FieldType,
     Hits,
     Items,
@@ -182,13 +182,9 @@ class EdgeIndex(PointReader):
             places_of.setdefault(query.vector_name, []).append(place)
         for name, places in places_of.items():
             field = self._fields[name]
-            scores_of = (
-                self._dense_scores
-                if field.kind == "dense"
-                else self._row_scores
-                if field.max_entries
-                else self._engine_scores
-            )
+            scores_of = self._engine_scores
+            if field.kind == "dense" or field.max_entries:
+                scores_of = self._dense_scores if field.kind == "dense" else self._row_scores
             scores[places] = scores_of(field, [queries[place].query for place in places], keys)
         return scores
 
@@ -391,13 +387,13 @@ class EdgeIndex(PointReader):
         return np.stack([sparse_scores(rows, query) for query in queries])
 
     def _engine_scores(self, field: VectorField, queries: Sequence[Any], keys: Keys) -> Float2D:
-        """Return scores by sparse queries of a field without a `RowFile`, float32 (n_queries, n)."""
+        """Return scores by queries of a field without a `RowFile`, float32 (n_queries, n)."""
         some, place_of_each = np.unique(keys, return_inverse=True)
         only = qe.Filter(must=[qe.HasIdCondition(set(some.tolist()))])
         requests = [query_request(field, query, limit=len(some), only=only) for query in queries]
         with edge_errors(self.folder):
             answers = self._open_shard.query_batch(qe.QueryBatchRequest(requests))
-        scores = np.zeros((len(queries), len(some)), np.float32)
+        scores = np.full((len(queries), len(some)), 0 if field.kind == "sparse" else np.nan, np.float32)
         for row, answer in zip(scores, map(hits_of, answers), strict=True):
             row[np.searchsorted(some, answer.keys)] = answer.scores
         return scores[:, place_of_each]
@@ -422,36 +418,3 @@ class EdgeIndex(PointReader):
         with edge_errors(self.folder):
             points, following = self._open_shard.scroll(request)
         return points, None if following is None else int(following)
-
-
-class EdgeItems(Fetched):
-    """`Items` that are read on access: in an embedded store that costs no request."""
-
-    def __init__(self, index: EdgeIndex, keys: Keys, vectors: Sequence[str], records: bool) -> None:
-        super().__init__(keys, vectors, records)
-        self._index = index
-
-    def vectors(self, vector_name: str) -> Float2D:
-        """Return dense vectors, float32 (n, dim). Raises KeyError for an item without one."""
-        self._check_vector(vector_name)
-        return self._index.vectors(vector_name, self.keys)
-
-    def sparse_vectors(self, vector_name: str) -> list[SparseVector]:
-        """Return sparse vectors (empty where an item has none)."""
-        self._check_vector(vector_name)
-        return self._index.sparse_vectors(vector_name, self.keys)
-
-    def sparse_rows(self, vector_name: str) -> SparseRows:
-        """Return the sparse vectors of a field with `max_entries` as two arrays, filled up with zeros."""
-        self._check_vector(vector_name)
-        return self._index.sparse_rows(vector_name, self.keys)
-
-    def records(self, places: Sequence[int] | None = None) -> list[Record]:
-        """Return the records of the items at these places; None: of all."""
-        self._check_records()
-        return self._index.records(self.keys if places is None else self.keys[list(places)])
-
-    def passage_vectors(self, places: Sequence[int]) -> list[Float2D]:
-        """Return the multi-vector `passages` of the items at these places, each float32 (n_passages, dim)."""
-        self._check_vector(PASSAGES)
-        return self._index.passage_vectors(self.keys[list(places)])

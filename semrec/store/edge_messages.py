@@ -44,7 +44,8 @@ def shard_config(fields: Sequence[VectorField]) -> qe.EdgeConfig:
 
 def _dense_params(field: VectorField) -> qe.EdgeVectorParams:
     distance = _DISTANCES[field.distance]
-    if field.dimension == 1 or not field.searched:  # a graph of single numbers has no use
+    # A graph of single numbers has no use.
+    if field.dimension == 1 or (field.kind == "dense" and not field.searched):
         return qe.EdgeVectorParams(field.dimension, distance, hnsw_config=_NO_GRAPH)
     if field.quantized:
         return qe.EdgeVectorParams(
@@ -57,7 +58,7 @@ def _dense_params(field: VectorField) -> qe.EdgeVectorParams:
         distance,
         memory=qe.Memory.Cold,
         multivector_config=qe.MultiVectorConfig(qe.MultiVectorComparator.MaxSim),
-        hnsw_config=_NO_GRAPH,
+        hnsw_config=None if field.searched else _NO_GRAPH,
     )
 
 

@@ -7,6 +7,7 @@ the item under `metadata`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -55,9 +56,17 @@ def check_query(name: str, query: Float1D | SparseVector, fields: Fields) -> Vec
     """
     field = _field(name, fields)
     if field.kind == "multi":
-        raise StoreError(f"vector {name!r} can be read but not searched")
-    _check_vector(field, query)
+        if not field.searched:
+            raise StoreError(f"vector {name!r} can be read but not searched")
+        _check_vector(replace(field, kind="dense"), query)
+    else:
+        _check_vector(field, query)
     return field
+
+
+def as_query(query: Float1D | SparseVector, field: VectorField) -> Vector:
+    """Return a query as a server takes it for this field: one row for a field of several rows."""
+    return query[None] if field.kind == "multi" and isinstance(query, np.ndarray) else query
 
 
 def _field(name: str, fields: Fields) -> VectorField:

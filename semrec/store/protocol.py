@@ -25,6 +25,8 @@ TEXT = "text"
 """Name of the dense vector that every item has: its text."""
 PASSAGES = "passages"
 """Name of the multi-vector of every item: one row a passage."""
+LONG = "long"
+"""Name of the same multi-vector, which is searched, of items with more than one passage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,15 @@ class VectorField:
     Parameters
     ----------
     name : such as `text`.
-    kind : `dense`; `sparse`; or `multi` (one dense vector per passage; never searched, only read).
+    kind : `dense`; `sparse`; or `multi` (one dense vector per passage).
     dimension : length of the vectors; 0 for sparse.
     distance : `cosine` or `dot`; sparse vectors are compared by dot product.
     idf : sparse only: the query is weighted by inverse document frequency.
     max_entries : sparse only: most entries of one item, so that `Index.sparse_rows` can read it; 0: no limit.
     quantized : dense only: searched in int8, one byte a number; hits are scored again by the exact vectors,
         which stay on the disk. Scores are exact; a near item may be missed.
-    searched : dense only: False if it is only read, so that no search graph is built.
+    searched : False if it is only read, so that no search graph is built. A search of a `multi` field scores
+        an item by its best row.
     """
 
     name: str

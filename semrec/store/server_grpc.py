@@ -16,7 +16,7 @@ import numpy as np
 from qdrant_client import QdrantClient, grpc
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 
-from semrec.store.points import Fields
+from semrec.store.points import Fields, as_query
 from semrec.store.protocol import Hits, ScoreQuery, Search, SparseVector, Vector
 from semrec.store.server_messages import EXACT, RESCORED, filter_model
 from semrec.types import Float1D, Float2D, Keys
@@ -91,7 +91,7 @@ class GrpcPoints:
                 filters[conditions] = _filter(search)
             request.query_points.add(
                 collection_name=self._collection,
-                query=_nearest(search.query),
+                query=_nearest(as_query(search.query, self._fields[search.vector_name])),
                 using=search.vector_name,
                 params=_RESCORED if self._fields[search.vector_name].quantized else None,
                 limit=search.limit,
@@ -111,7 +111,7 @@ class GrpcPoints:
         for query in queries:
             request.query_points.add(
                 collection_name=self._collection,
-                query=_nearest(query.query),
+                query=_nearest(as_query(query.query, self._fields[query.vector_name])),
                 using=query.vector_name,
                 params=_EXACT,
                 limit=len(keys),
@@ -201,11 +201,14 @@ def _hits(points: Sequence[grpc.ScoredPoint], vector_name: str | None = None) ->
     )
 
 
-def _nearest(query: Float1D | SparseVector) -> grpc.Query:
+def _nearest(query: Vector) -> grpc.Query:
     if isinstance(query, SparseVector):
         vector = grpc.VectorInput(
             sparse=grpc.SparseVector(indices=query.indices.tolist(), values=query.values.tolist())
         )
+    elif query.ndim == 2:
+        rows = [grpc.DenseVector(data=row) for row in query.tolist()]
+        vector = grpc.VectorInput(multi_dense=grpc.MultiDenseVector(vectors=rows))
     else:
         vector = grpc.VectorInput(dense=grpc.DenseVector(data=query.tolist()))
     return grpc.Query(nearest=vector)

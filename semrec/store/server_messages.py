@@ -64,7 +64,7 @@ def _dense_params(field: VectorField) -> models.VectorParams:
         distance=distance,
         on_disk=True,
         multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
-        hnsw_config=_NO_GRAPH,
+        hnsw_config=None if field.searched else _NO_GRAPH,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from qdrant_client import QdrantClient, models
 
 from semrec.store.fetched_items import RawPoint
-from semrec.store.points import Fields, read_vector
+from semrec.store.points import Fields, as_query, read_vector
 from semrec.store.protocol import Hits, ScoreQuery, Search, VectorField
 from semrec.store.server_messages import EXACT, RESCORED, filter_model, vector_model
 from semrec.types import Float2D, Keys
@@ -34,7 +34,7 @@ class ModelPoints:
         """Answer a batch of searches, each with a limit of at least 1, in order."""
         requests = [
             models.QueryRequest(
-                query=vector_model(search.query),
+                query=vector_model(as_query(search.query, self._fields[search.vector_name])),
                 using=search.vector_name,
                 params=RESCORED if self._fields[search.vector_name].quantized else None,
                 limit=search.limit,
@@ -55,7 +55,7 @@ class ModelPoints:
         only = models.Filter(must=[models.HasIdCondition(has_id=list(keys.tolist()))])
         requests = [
             models.QueryRequest(
-                query=vector_model(query.query),
+                query=vector_model(as_query(query.query, self._fields[query.vector_name])),
                 using=query.vector_name,
                 params=EXACT,
                 limit=len(keys),

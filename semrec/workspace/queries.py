@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from semrec.identifiers import AnyId, named_identifier
-from semrec.ranking.answer import Asked, answer, why_not
+from semrec.ranking.answer import Asked, answer, list_rules, why_not
 from semrec.ranking.filters import parse_where
 from semrec.ranking.generation import Generation
 from semrec.ranking.query import Query
@@ -58,20 +58,19 @@ def profile_of(workspace: OpenWorkspace, user: AnyId, recent: int) -> UserProfil
 def recommend_to_all(
     workspace: OpenWorkspace,
     output: Path,
-    k: int,
-    where: Mapping[str, Any] | None,
+    query: Query,
     popular: bool,
     progress: Callable[[int, int], None] | None,
 ) -> BatchReport:
     """Recommend to every user of the event log; see `Recommender.recommend_all`."""
     from semrec.ranking.all_users import Batch, recommend_all
 
-    Query(k=k).check()
+    query.check()
     events = workspace.event_log(create=False)
     with workspace.write_lock, workspace.live_index.pin() as handle, one_blas_thread():
         generation = handle.generation
-        wanted = parse_where(where, generation.manifest.fields, generation.index.text_values)
-        batch = Batch(k, wanted.conditions, popular)
+        wanted = parse_where(query.where, generation.manifest.fields, generation.index.text_values)
+        batch = Batch(query.k, wanted.conditions, popular, list_rules(query, generation))
         report = recommend_all(generation, events, output, batch, progress)
     return replace(report, notes=(*report.notes, *wanted.notes))
 

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from semrec.ranking.diversity import mmr
+from semrec.ranking.diversity import ListRules, pick
+
+
+def mmr(scores, vectors, k, diversity, shown=()):
+    """Return what diversity alone picks."""
+    return pick(scores, k, ListRules(diversity), vectors, shown=shown).places
 
 
 def test_three_candidates_by_hand():
@@ -71,3 +76,43 @@ def test_a_longer_answer_begins_with_the_shorter_one(case, k, diversity):
     scores, vectors = case
     longer = mmr(scores, vectors, len(scores), diversity)
     assert mmr(scores, vectors, k, diversity).tolist() == longer[:k].tolist()
+
+
+# -- near-duplicates and groups ------------------------------------------------------------------------
+
+SCORES = np.array([6, 5, 4, 3, 2, 1], np.float32)
+TWINS = np.array([[1, 0], [1, 0], [0, 1], [0.995, 0.0998], [0, 1], [0.6, 0.8]], np.float32)
+
+
+def test_near_duplicates_collapse_into_the_best():
+    picked = pick(SCORES, 6, ListRules(collapse=True), TWINS)
+    assert picked.places.tolist() == [0, 2, 5]
+    assert picked.variant_of == {1: 0, 3: 0, 4: 2}
+
+
+def test_a_near_duplicate_of_an_earlier_page_is_left_out():
+    picked = pick(SCORES, 2, ListRules(collapse=True), TWINS, shown=[0])
+    assert picked.places.tolist() == [2, 5]
+    assert picked.variant_of == {1: 0, 3: 0, 4: 2}
+
+
+def test_a_group_has_so_many_places():
+    groups = [("a",), ("a",), ("a", "b"), (), ("b",), ("a",)]
+    one = pick(SCORES, 6, ListRules(group="brand"), groups=groups)
+    assert one.places.tolist() == [0, 3, 4]
+    assert one.crowded_out == {1, 2, 5}
+    assert one.full_groups == {"a", "b"}
+    two = pick(SCORES, 6, ListRules(group="brand", per_group=2), groups=groups)
+    assert two.places.tolist() == [0, 1, 3, 4]
+    later = pick(SCORES, 6, ListRules(group="brand"), groups=groups, shown=[4])
+    assert later.places.tolist() == [0, 3]
+
+
+def test_diversity_groups_and_collapse_compose():
+    groups = [("a",), ("b",), ("a",), ("b",), ("c",), ("c",)]
+    rules = ListRules(0.5, "brand", 1, collapse=True)
+    picked = pick(SCORES, 6, rules, TWINS, groups)
+    # 1 and 3 are variants of 0, 2 is of the same brand; of 4 and 5 the more different one.
+    assert picked.places.tolist() == [0, 4]
+    assert picked.variant_of == {1: 0, 3: 0}
+    assert picked.crowded_out == {2, 5}

@@ -63,7 +63,7 @@ def reasons_in(generation, history, weights, text):
     )
     filters = Filters(hidden=known.keys)
     weighed = generation.weights(weights, known.length)
-    found = find_candidates(question, generation, filters, weighed, 100)
+    found = find_candidates(question, generation, filters, weighed, 100, 100)
     read = dict.fromkeys(name for part in found.parts for name in part.query.fields)
     adds = contributions(found.parts, generation.index.fetch(found.keys, tuple(read)))
     return found, by_reason(adds, len(found.keys), len(known.keys))

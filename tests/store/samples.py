@@ -11,7 +11,8 @@ DIM = 8
 VECTORS = (
     VectorField("text", "dense", DIM),
     VectorField("collaborative", "dense", 4, distance="dot"),
-    VectorField("passages", "multi", DIM),
+    VectorField("passages", "multi", DIM, searched=False),
+    VectorField("long", "multi", DIM),
     VectorField("bm25", "sparse", idf=True),
     VectorField("item_item", "sparse"),
 )
@@ -47,7 +48,8 @@ def point(number: int, seed: int = 0) -> Point:
         {
             "text": (3 * random.normal(size=DIM) + 0.5).astype(np.float32),
             "collaborative": random.normal(size=4).astype(np.float32),
-            "passages": random.normal(size=(n_passages, DIM)).astype(np.float32),
+            "passages": (passages := random.normal(size=(n_passages, DIM)).astype(np.float32)),
+            "long": passages[: n_passages if n_passages > 1 else 0],
             "bm25": sparse(words),
             "item_item": sparse({number % 7: -1.0, 10 + number % 3: 0.25}),
         },

@@ -282,6 +282,19 @@ def test_passage_vectors_come_back(index):
     np.testing.assert_allclose(two, unit(ITEMS[4].vectors["passages"]), atol=1e-6)
 
 
+def test_a_searched_multi_vector_scores_by_its_best_row(index):
+    query = np.linspace(-1, 2, DIM).astype(np.float32)
+    long = [n for n in range(N) if len(ITEMS[n].vectors["long"])]
+    best = {n: float((unit(ITEMS[n].vectors["long"]) @ unit(query)).max()) for n in long}
+    [hits] = index.search([Search("long", query, N)])
+    assert set(hits.keys.tolist()) == set(ids(*long).tolist())
+    [scores] = index.scores([ScoreQuery("long", query)], KEYS)
+    np.testing.assert_allclose(scores[long], [best[n] for n in long], atol=1e-4)
+    assert np.isnan(np.delete(scores, long)).all()
+    np.testing.assert_allclose(np.sort(hits.scores)[::-1], hits.scores, atol=1e-6)
+    assert hits.keys[0] == ids(max(best, key=best.__getitem__))[0]
+
+
 def test_records_come_back_equal(index):
     assert index.records(ids(7, 0, 7)) == [ITEMS[7].record, ITEMS[0].record, ITEMS[7].record]
 

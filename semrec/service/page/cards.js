@@ -21,6 +21,8 @@ export function card(entry, place, actions) {
     h("div", { class: "card-head" },
       place && h("span", { class: "place", "aria-hidden": "true" }, place),
       h("h3", { title: lead === entry.item_id ? null : entry.item_id }, lead, rest && h("span", { class: "rest" }, rest)),
+      entry.n_variants > 0 && h("span", { class: "variants quiet small", title: entry.variants.join(", ") },
+        t("variants", { n: entry.n_variants })),
     ),
     metadata(entry.metadata),
     entry.signals && why(entry),

@@ -12,7 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 from semrec.service.app_state import AppState, StateDep
 from semrec.service.auth import READ, WRITE
 from semrec.service.error_responses import ServiceError
-from semrec.service.filter_models import Where, where_argument
+from semrec.service.filter_models import (
+    GROUP_HELP,
+    NEAR_HELP,
+    NearDuplicates,
+    Where,
+    Word,
+    where_argument,
+)
 from semrec.service.request_models import (
     MAX_CURSOR,
     MAX_IDS,
@@ -51,6 +58,8 @@ async def similar_items(
     k: Annotated[int, Query(ge=1, le=1000)] = 10,
     diversity: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)] = 0.0,
     where: Annotated[str, Query(max_length=4096, description="Filters as JSON, as in `/recommend`.")] = "{}",
+    group: Annotated[Word | None, Query(description=GROUP_HELP)] = None,
+    near_duplicates: Annotated[NearDuplicates | None, Query(description=NEAR_HELP)] = None,
     after: Annotated[str | None, Query(max_length=MAX_CURSOR, description="As in `/recommend`.")] = None,
 ) -> RecommendationsOut:
     """Recommend the items that are most similar to one item."""
@@ -60,6 +69,8 @@ async def similar_items(
         k=k,
         where=where_argument(_parse_where(where)),
         diversity=diversity,
+        group=group,
+        near_duplicates=near_duplicates,
         after=after,
     )
     return recommendations_out(answer)

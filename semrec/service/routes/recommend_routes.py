@@ -41,6 +41,8 @@ async def recommend_many(query: RecommendManyIn, state: StateDep) -> ManyRecomme
         where=where_argument(query.where),
         exclude=query.exclude,
         diversity=query.diversity,
+        group=query.group,
+        near_duplicates=query.near_duplicates,
         explain=query.explain,
     )
     return ManyRecommendationsOut(answers=[recommendations_out(answer) for answer in answers])
@@ -72,6 +74,8 @@ async def query_arguments(query: RecommendIn, state: AppState) -> dict[str, Any]
         "exclude": query.exclude,
         "exclude_seen": query.exclude_seen,
         "diversity": query.diversity,
+        "group": query.group,
+        "near_duplicates": query.near_duplicates,
         "weights": query.weights,
     }
 
