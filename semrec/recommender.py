@@ -266,9 +266,7 @@ class Recommender(Predictions, Maintenance):
         users : users of the event log.
         explain, options : as in `recommend`.
 
-        Returns
-        -------
-        One answer for each user, in the order given: what `recommend(user=...)` returns.
+        Returns one answer for each user, in the order given: what `recommend(user=...)` returns.
         """
         return [self.recommend(user=user, explain=explain, **options) for user in identifiers(users, "users")]
 
