@@ -157,7 +157,7 @@ def test_history_entries_can_be_ids_events_or_dicts(edge):
 
 def test_the_same_item_twice_counts_twice(edge):
     twice = edge.recommend(history=["sox", "sox", "libgtk-3-dev"])
-    valued = edge.recommend(history=[Event("sox", value=2.0), "libgtk-3-dev"])
+    valued = edge.recommend(history=[Event("sox", value=3.0), "libgtk-3-dev"])  # damped: log2(1 + 3) = 2
     assert ids(twice) == ids(valued)
     assert twice.interests[0].share == pytest.approx(2 / 3)
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from semrec.events.rating_scale import RatingScale
 from semrec.signals.fitting import Fitted, Parameters
 from semrec.signals.models.text_map import TextMap
 from semrec.store.protocol import VectorField
@@ -25,6 +24,7 @@ from semrec.types import Float1D, Float2D
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from semrec.events.rating_scale import RatingScale  # loads polars
     from semrec.signals.models.ratings import RatingModel
 
 RATING = "rating"
