@@ -220,6 +220,7 @@ class Recommender(Predictions, Maintenance):
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
         after: str | None = None,
+        explore: float = 0.0,
         text_vector: Float1D | None = None,
     ) -> Recommendations:
         """Recommend items by a text, by a history, for a user, or by several: "like these, but about X".
@@ -237,11 +238,11 @@ class Recommender(Predictions, Maintenance):
         exclude_seen : leave out what the user has used, also by events that do not count.
         diversity : in [0, 1]; 0: the best items, 1: the most different ones.
         group : a metadata field of whose values each has at most one place, over all pages; `brand=2`: two.
-        near_duplicates : `collapse` shows only the best of items with nearly the same text, `keep` shows all;
-            None: as `RankingSettings.near_duplicates` says.
+        near_duplicates : see `RankingSettings.near_duplicates`, which holds for None.
         weights : weights of signals, 0 to 1000, instead of those of `fit` or of the settings.
         explain : also return the reasons; without them an answer is a little faster.
         after : the next page of the same query: `Recommendations.next` of the last answer; None: the first.
+        explore : share of the places for items with few events or none, which are marked as `explored`.
         text_vector : float32 (dim,), the row of `encode_texts` for `text`; None: encode the text now.
 
         Raises
@@ -253,7 +254,7 @@ class Recommender(Predictions, Maintenance):
         """
         options = (k, where, exclude, exclude_seen, diversity, weights, explain, after)
         kinds = KindNames.of(self.settings.events)
-        query = make_query(text, history, user, *options, group, near_duplicates, kinds)
+        query = make_query(text, history, user, *options, group, near_duplicates, kinds, explore)
         return answer_query(self._workspace, query, text_vector)
 
     def recommend_many(

@@ -241,6 +241,7 @@ class Recommendation:
         the log, or without a history.
     n_variants : near-duplicates of the item that were left out for it.
     variants : ids of the best ones of them.
+    explored : it is little known, and the question asked to explore such items.
     """
 
     item_id: str
@@ -253,6 +254,7 @@ class Recommendation:
     predicted_rating: float | None = None
     n_variants: int = 0
     variants: tuple[str, ...] = ()
+    explored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ def test_recommendations_as_json():
                 "predicted_rating": None,
                 "n_variants": 0,
                 "variants": [],
+                "explored": False,
             },
             {
                 "item_id": "b",
@@ -113,6 +114,7 @@ def test_recommendations_as_json():
                 "predicted_rating": None,
                 "n_variants": 0,
                 "variants": [],
+                "explored": False,
             },
         ],
         "interests": [{"name": "H", "item_ids": ["h"], "share": 1.0}],

@@ -16,7 +16,7 @@ from rich.text import Text
 from semrec.cli.terminal import shows_unicode
 from semrec.events.counting import REASONS
 from semrec.ranking.sentences import interests_in_words, reason_sentence, signal_shares
-from semrec.types import Recommendations
+from semrec.types import Recommendation, Recommendations
 
 if TYPE_CHECKING:
     from semrec.evaluation import Evaluation
@@ -89,19 +89,26 @@ def print_recommendations(answer: Recommendations, as_json: bool = False) -> Non
     if not answer.recommendations:
         out.print(nothing_left(answer))
     for rank, item in enumerate(answer.recommendations, 1):
-        line = Text(f"{rank:>3}. ").append(item.title or item.item_id, style="bold cyan")
-        if item.title:
-            line.append(f"  {item.item_id}", style="dim")
-        if item.n_variants:
-            line.append(f"  and {item.n_variants} variant{'' if item.n_variants == 1 else 's'}")
-        line.append(f"  {item.score:.2f}", style="dim")
-        if item.predicted_rating is not None:
-            line.append(f"  rating {item.predicted_rating:.1f}", style="dim")
-        out.print(line)
+        out.print(_headline(rank, item))
         sentence = Text(reason_sentence(item))
         if item.signals:
             sentence.append(f"  [{signal_shares(item)}]", style="dim")
         out.print(Padding(sentence, (0, 0, 0, 5)))
+
+
+def _headline(rank: int, item: Recommendation) -> Text:
+    """Return the first line of a recommended item: title, id, and the numbers."""
+    line = Text(f"{rank:>3}. ").append(item.title or item.item_id, style="bold cyan")
+    if item.title:
+        line.append(f"  {item.item_id}", style="dim")
+    if item.n_variants:
+        line.append(f"  and {item.n_variants} variant{'' if item.n_variants == 1 else 's'}")
+    line.append(f"  {item.score:.2f}", style="dim")
+    if item.predicted_rating is not None:
+        line.append(f"  rating {item.predicted_rating:.1f}", style="dim")
+    if item.explored:
+        line.append("  little known", style="dim")
+    return line
 
 
 def print_prediction(found: RatingPrediction, as_json: bool) -> None:

@@ -46,6 +46,9 @@ IncludeSeenOption = Annotated[
 AfterOption = Annotated[
     str | None, typer.Option("--after", help="The next page: `next` of the last answer with --json.")
 ]
+ExploreOption = Annotated[
+    float, typer.Option("--explore", help="Share of the places for little-known items, from 0 to 1.")
+]
 AllUsersOption = Annotated[
     bool, typer.Option("--all-users", help="Recommend to all users of the event log, into --output.")
 ]
@@ -67,6 +70,7 @@ def recommend(
     diversity: DiversityOption = 0.0,
     group: GroupOption = None,
     near_duplicates: NearDuplicatesOption = None,
+    explore: ExploreOption = 0.0,
     after: AfterOption = None,
     all_users: AllUsersOption = False,
     output: OutputOption = None,
@@ -91,6 +95,7 @@ def recommend(
                 exclude=comma_separated_ids(exclude),
                 exclude_seen=not include_seen,
                 diversity=diversity,
+                explore=explore,
                 after=after,
                 **alike,
             )
@@ -98,7 +103,7 @@ def recommend(
             return
         if not (all_users and output):
             raise ConfigError("--all-users and --output FILE need each other.")
-        if text or history or user or exclude or include_seen or diversity or after:
+        if text or history or user or exclude or include_seen or diversity or explore or after:
             known = "-k, --where, --group, --near-duplicates and --no-popular"
             raise ConfigError(f"--all-users can only be combined with {known}.")
         report = recommend_all_with_progress(

@@ -14,6 +14,7 @@ from semrec.ranking.choice import Choice, choose
 from semrec.ranking.cursor import MOST_SHOWN, write_cursor
 from semrec.ranking.diversity import ListRules
 from semrec.ranking.explanation import contributions, reasons
+from semrec.ranking.exploration import NOTE, explored
 from semrec.ranking.filters import check_field, parse_where
 from semrec.ranking.generation import Generation
 from semrec.ranking.history import History, check_known, history_of, no_history, rules_of
@@ -80,14 +81,17 @@ def answer(asked: Asked, generation: Generation) -> Recommendations:
     question = _question(asked, history, generation)
     filters = Filters(where.conditions, _hidden(query, history))
     choice = _choice(query, question, history, generation, filters)
+    choice, marked = explored(choice, query.explore, generation, query.shown)
     chosen, candidates = choice.places, choice.candidates
     recommendations, interests = (
         _explained(chosen, candidates, question, history, generation)
         if query.explain
         else (_plain(chosen, candidates, history, generation), ())
     )
-    recommendations = _with_variants(recommendations, choice, generation)
+    recommendations = _marked(_with_variants(recommendations, choice, generation), marked)
     notes = (*notes, *where.notes)
+    if query.explore and generation.evidence_request is None:
+        notes = (*notes, NOTE)
     if where.conditions and not recommendations and not where.notes:
         notes = (*notes, *unmet_notes(where.conditions, generation.index))
     return Recommendations(
@@ -290,8 +294,21 @@ def _candidates(
     weights = generation.weights(query.weights, history.length)
     held = also[generation.index.contains(also)] if len(also) else None
     n_wanted = query.k + len(query.shown)
-    n_ordered = MMR_CANDIDATES * n_wanted if list_rules(query, generation).looks_further else n_wanted
+    looks_further = list_rules(query, generation).looks_further or query.explore > 0
+    n_ordered = MMR_CANDIDATES * n_wanted if looks_further else n_wanted
     return find_candidates(question, generation, filters, weights, n_wanted, n_ordered, held)
+
+
+def _marked(
+    recommendations: tuple[Recommendation, ...], marked: frozenset[int]
+) -> tuple[Recommendation, ...]:
+    """Return the recommendations, those with these keys marked as explored."""
+    if not marked:
+        return recommendations
+    keys = item_keys(item.item_id for item in recommendations).tolist()
+    return tuple(
+        replace(item, explored=key in marked) for item, key in zip(recommendations, keys, strict=True)
+    )
 
 
 # -- what is shown ---------------------------------------------------------------------------------------

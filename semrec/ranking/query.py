@@ -45,6 +45,7 @@ class Query:
     after: str | None = None
     group: Mapping[str, int] = field(default_factory=dict)
     near_duplicates: NearDuplicates | None = None
+    explore: float = 0.0
 
     @property
     def shown(self) -> Keys:
@@ -68,6 +69,7 @@ class Query:
     def check(self) -> None:
         """Raise `QueryError` when an option is out of range, or the cursor cannot be read."""
         _check_options(self.k, self.diversity)
+        _check_share("explore", self.explore)
         read_cursor(self.after)
         _check_weights(self.weights)
         if self.near_duplicates not in (None, *get_args(NearDuplicates)):
@@ -90,6 +92,7 @@ def make_query(
     group: str | Mapping[str, int] | None = None,
     near_duplicates: NearDuplicates | None = None,
     kinds: KindNames = USUAL_KIND_NAMES,
+    explore: float = 0.0,
 ) -> Query:
     """Return the arguments of `Recommender.recommend` as a query; ids as stored, options as Python values.
 
@@ -116,6 +119,7 @@ def make_query(
         after=after,
         group=read_group(group),
         near_duplicates=near_duplicates,
+        explore=_plain(explore),
     )
 
 
@@ -161,8 +165,12 @@ def _check_options(k: int, diversity: float) -> None:
         raise QueryError(
             f"k is how many to recommend, a whole number from 1 to {MOST_RECOMMENDATIONS}; got {k!r}."
         )
-    if isinstance(diversity, bool) or not isinstance(diversity, int | float) or not 0 <= diversity <= 1:
-        raise QueryError(f"diversity is a number from 0 to 1; got {diversity!r}.")
+    _check_share("diversity", diversity)
+
+
+def _check_share(name: str, value: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise QueryError(f"{name} is a number from 0 to 1; got {value!r}.")
 
 
 def _check_weights(weights: Mapping[str, float]) -> None:

@@ -34,6 +34,8 @@ def reason_sentence(recommendation: Recommendation) -> str:
         elif passages.history is not None and recommendation.because:
             history = quote(without_title(passages.history, recommendation.because[0].title))
             sentences.append(f"“{item}” is close to “{history}”")
+    if recommendation.explored:
+        sentences.append("Little is known of it yet: it is here to learn how it is liked.")
     # Not better than the average item: in a small or filtered catalog, or where all items are the same.
     if not sentences and recommendation.score <= 0:
         sentences.append("No reason; it only fills the list.")

@@ -134,6 +134,7 @@ class Client:
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
         after: str | None = None,
+        explore: float = 0.0,
     ) -> RecommendationsOut:
         """Recommend items by text, by history, for a user, or by several of them.
 
@@ -158,6 +159,7 @@ class Client:
             weights=dict(weights or {}),
             explain=explain,
             after=after,
+            explore=explore,
         )
         return self._call(RecommendationsOut, "POST", "/recommend", body=query)
 

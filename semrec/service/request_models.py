@@ -132,6 +132,9 @@ class RecommendIn(RequestModel):
     )
     group: Group | None = Field(None, description=GROUP_HELP)
     near_duplicates: NearDuplicates | None = Field(None, description=NEAR_HELP)
+    explore: float = Field(
+        0.0, ge=0, le=1, allow_inf_nan=False, description="Share of the places for little-known items."
+    )
     weights: dict[Name, Annotated[float, Field(ge=0, le=MOST_WEIGHT, allow_inf_nan=False)]] = Field(
         {}, max_length=16, description="Weight of a signal; replaces the learned weight."
     )

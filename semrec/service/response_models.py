@@ -43,6 +43,7 @@ class RecommendationOut(ResponseModel):
     predicted_rating: float | None = Field(None, description="Null if no ratings were learned.")
     n_variants: int = Field(0, description="Near-duplicates that were left out for this item.")
     variants: list[str] = Field([], description="Ids of the best ones of them.")
+    explored: bool = Field(False, description="Little is known of it, and the question asked to `explore`.")
 
 
 class InterestOut(ResponseModel):

@@ -24,9 +24,8 @@ router = APIRouter(tags=["recommend"], dependencies=[READ])
 async def recommend(query: RecommendIn, state: StateDep) -> RecommendationsOut:
     """Recommend items, best first, with reasons."""
     arguments = await query_arguments(query, state)
-    answer = await state.ask(
-        state.recommender.recommend, **arguments, explain=query.explain, after=query.after
-    )
+    more: dict[str, Any] = {"explain": query.explain, "after": query.after, "explore": query.explore}
+    answer = await state.ask(state.recommender.recommend, **arguments, **more)
     state.metrics.record_answer(answer, cold=answer.fallback is not None)
     return recommendations_out(answer)
 
