@@ -30,6 +30,7 @@ from semrec import Item, Recommender
 from semrec.config import ServiceSettings, Settings
 from semrec.events.stored_events import EventChoice
 from semrec.service.app import create_app
+from semrec.types import Precision
 
 ROWS = 10_000
 QUICK_ROWS = 600
@@ -74,7 +75,8 @@ ODD_PRICES = (None, 0.5, -1.5, 1e9, 12.25)
 class HashedWords:
     """An encoder without a model: words, hashed into 64 dimensions."""
 
-    name, fingerprint, precision, device = "hashed-words", "hashed-words-64", "float32", "cpu"
+    name, fingerprint, device = "hashed-words", "hashed-words-64", "cpu"
+    precision: Precision = "float32"
     dimension, passage_tokens, query_prompt, document_prompt = 64, 256, "", ""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -122,7 +124,7 @@ def event_rows(n_rows: int) -> list[Row]:
     choose = random.Random(SEED)
     odd = {"user": ODD_USERS, "item": ODD_USERS, "kind": ODD_KINDS, "value": ODD_VALUES, "time": ODD_TIMES}
     hostile = {"user": BAD_USERS, "item": BAD_USERS, "value": BAD_VALUES, "time": BAD_TIMES}
-    rows = []
+    rows: list[Row] = []
     for place in range(n_rows):
         row: dict[str, Any] = {
             "user": f"u{choose.randrange(100)}",
@@ -144,7 +146,7 @@ def event_rows(n_rows: int) -> list[Row]:
 def item_rows(n_rows: int) -> list[Row]:
     """Return items of different ids: half of them valid, a fourth odd, a fourth with one hostile value."""
     choose = random.Random(SEED)
-    rows = []
+    rows: list[Row] = []
     for place in range(n_rows):
         row: dict[str, Any] = {
             "id": f"i{place}",
