@@ -17,7 +17,7 @@ from semrec.identifiers import AnyId, identifiers
 from semrec.maintenance import Maintenance
 from semrec.ranking.answer import impersonal_signals
 from semrec.ranking.generation import Generation
-from semrec.ranking.query import NearDuplicates, make_query
+from semrec.ranking.query import make_query
 from semrec.ranking.user_profile import DeletedUser, UserProfile
 from semrec.ranking.why_not import WhyNot
 from semrec.store import Record, Store
@@ -216,7 +216,7 @@ class Recommender(Predictions, Maintenance):
         exclude_seen: bool = True,
         diversity: float = 0.0,
         group: str | Mapping[str, int] | None = None,
-        near_duplicates: NearDuplicates | None = None,
+        near_duplicates: str | None = None,
         weights: Mapping[str, float] | None = None,
         explain: bool = True,
         after: str | None = None,
@@ -279,7 +279,7 @@ class Recommender(Predictions, Maintenance):
         where: Mapping[str, Any] | None = None,
         diversity: float = 0.0,
         group: str | Mapping[str, int] | None = None,
-        near_duplicates: NearDuplicates | None = None,
+        near_duplicates: str | None = None,
         after: str | None = None,
     ) -> Recommendations:
         """Recommend the items that are most similar to one item; options as in `recommend`.
@@ -305,7 +305,7 @@ class Recommender(Predictions, Maintenance):
         exclude_seen: bool = True,
         diversity: float = 0.0,
         group: str | Mapping[str, int] | None = None,
-        near_duplicates: NearDuplicates | None = None,
+        near_duplicates: str | None = None,
         weights: Mapping[str, float] | None = None,
         text_vector: Float1D | None = None,
     ) -> WhyNot:
@@ -385,7 +385,7 @@ class Recommender(Predictions, Maintenance):
         k: int = 10,
         where: Mapping[str, Any] | None = None,
         group: str | Mapping[str, int] | None = None,
-        near_duplicates: NearDuplicates | None = None,
+        near_duplicates: str | None = None,
         popular: bool = True,
         progress: Callable[[int, int], None] | None = None,
     ) -> BatchReport:

@@ -12,31 +12,14 @@ and one returned stay a purchase, six returned are neutral, and seven returned c
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-
-import polars as pl
+from collections.abc import Mapping, Sequence
 
 from semrec.types import Event
-
-SAME = ("user", "item", "kind")
-"""Columns of coded events whose values are added up."""
 
 
 def damped(value: float) -> float:
     """Return log2(1 + |value|): 0 for 0, 1 for 1."""
     return math.log1p(abs(value)) / math.log(2)
-
-
-def damped_values(undamped: Collection[int]) -> pl.Expr:
-    """Return an expression: what the size of each value counts, float64; no value is 1.
-
-    Parameters
-    ----------
-    undamped : codes of the kinds whose values count as they are.
-    """
-    size = pl.col("value").cast(pl.Float64).abs().fill_null(1.0)
-    is_damped = ~pl.col("kind").is_in(list(undamped))
-    return pl.when(is_damped).then(size.log1p() / math.log(2)).otherwise(size)
 
 
 def kept_shares(events: Sequence[Event]) -> Mapping[tuple[str, str], float]:
@@ -53,12 +36,3 @@ def kept_shares(events: Sequence[Event]) -> Mapping[tuple[str, str], float]:
             net[what] += value
             gross[what] += abs(value)
     return {what: net[what] / gross[what] for what in returned}
-
-
-def kept_share(events: pl.DataFrame) -> pl.Expr:
-    """Return an expression: net / gross of each of these coded events; 1 without values below 0."""
-    if not bool((events["value"] < 0).any()):
-        return pl.lit(1.0)
-    value = pl.col("value").cast(pl.Float64).fill_null(1.0)
-    gross = value.abs().sum().over(SAME)
-    return pl.when(gross > 0).then(value.sum().over(SAME) / gross).otherwise(1.0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from semrec.errors import ConfigError
-from semrec.events.amounts import damped_values, kept_share
+from semrec.events.amount_columns import damped_values, kept_share
 from semrec.events.cleaning import IS_RATING, CleaningReport, Sieve, by_user
 from semrec.events.codes import NO_EVENTS, EventCodes, Vocabulary
 from semrec.events.counting import REASONS, SECONDS_A_DAY, CleaningRules, shown

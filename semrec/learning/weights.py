@@ -32,7 +32,7 @@ ENOUGH = 50
 """Queries from which on a length may use a signal that is of no use over all lengths, and from which on what
 is of no use for items without events gets weight 0."""
 
-KEPT_WARM = 0.98
+KEPT_WARM = 0.99
 """Share of the NDCG@10 of items with events that the scale of new items must leave."""
 
 

@@ -60,7 +60,6 @@ class Choice:
         return [one for one, like in self.variant_of.items() if like == key]
 
 
-@stage("choose")
 def choose(
     find: Find, filters: Filters, rules: ListRules, k: int, shown: Keys, generation: Generation
 ) -> Choice:
@@ -100,6 +99,7 @@ def choose(
     return choice
 
 
+@stage("choose")
 def _pick(
     candidates: Candidates, rules: ListRules, k: int, shown: Keys, generation: Generation
 ) -> tuple[Picked, Keys]:

@@ -44,7 +44,7 @@ class Query:
     explain: bool = True
     after: str | None = None
     group: Mapping[str, int] = field(default_factory=dict)
-    near_duplicates: NearDuplicates | None = None
+    near_duplicates: str | None = None
     explore: float = 0.0
 
     @property
@@ -90,7 +90,7 @@ def make_query(
     explain: bool = True,
     after: str | None = None,
     group: str | Mapping[str, int] | None = None,
-    near_duplicates: NearDuplicates | None = None,
+    near_duplicates: str | None = None,
     kinds: KindNames = USUAL_KIND_NAMES,
     explore: float = 0.0,
 ) -> Query:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from commands import invoke, start_semrec
@@ -11,6 +12,8 @@ from commands import invoke, start_semrec
 import semrec.workspace.encoders
 from semrec.cli.options import comma_separated, comma_separated_ids
 from semrec.errors import EncoderError
+
+RATINGS = Path(__file__).parents[1] / "data" / "movielens" / "ratings.csv"
 
 
 def test_comma_separated_options():
@@ -41,7 +44,7 @@ def test_an_invalid_setting_is_wrong_use(shop, monkeypatch, setting):
         ("info",),
         ("events", "x.csv"),
         ("fit",),
-        ("evaluate", "x.csv"),
+        ("evaluate", RATINGS),
         ("generations",),
         ("delete", "a"),
     ],

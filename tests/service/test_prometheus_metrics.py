@@ -52,7 +52,7 @@ def test_events_are_counted_by_result(serve):
         client.post("/events", json=body)
     for _ in range(2):  # the second post is not counted again
         client.post("/events", json=body, headers={"Idempotency-Key": "k"})
-    client.post("/events", json={"events": [{"user_id": "ann", "item_id": "r1", "kind": "purchase"}]})
+    client.post("/events", json={"events": [{"user_id": "ann", "item_id": "r1", "kind": "sniff"}]})
     assert metric_values(client, "semrec_events_total") == {
         'semrec_events_total{result="added"}': 2,
         'semrec_events_total{result="repeated"}': 2,

@@ -199,5 +199,5 @@ def test_an_index_of_an_older_version_names_the_command_and_can_be_built_again(f
         assert shop.info()["signals"] == []
         shop.index(ITEMS, rebuild=True)
         assert names(shop) == ["b", "g", "r"]
-        assert shop.info()["signals"] == ["text", "bm25"]
+        assert shop.info()["signals"] == ["text", "bm25", "central"]
         assert [event.item_id for event in shop.event_log().history("u")] == ["r"]
