@@ -150,6 +150,7 @@ def rows_of(n_rows: int) -> list[Item]:
     return [Item(str(number), "T", f"{number} {words}") for number in range(n_rows)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_memory_does_not_grow_with_the_file(tmp_path, kind):
     peaks = {}

@@ -101,7 +101,7 @@ def histories(n, length):
         yield [int(rng.choice(topics) + TOPICS * rng.integers(0, N_ITEMS // TOPICS)) for _ in range(length)]
 
 
-@pytest.mark.parametrize("length", [1, 4, 20])
+@pytest.mark.parametrize("length", [1, 4, pytest.param(20, marks=pytest.mark.slow)])
 def test_the_best_ten_are_those_of_the_whole_catalog(shop, length):
     found = [
         len(

@@ -185,6 +185,7 @@ def kill_at(child, step, wait_s):
     return output
 
 
+@pytest.mark.slow
 def test_a_fit_killed_at_any_moment_leaves_the_old_models(own_fitted):
     with open_shop(own_fitted) as shop:
         before = answers(shop)
