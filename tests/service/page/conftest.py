@@ -10,7 +10,7 @@ from browsing import MARKUP
 from serving import listening
 
 from semrec import Recommender
-from semrec.config import Settings
+from semrec.config import IndexSettings, Settings
 from semrec.service.api_keys import ApiKeys
 from semrec.service.app import create_app
 
@@ -55,7 +55,8 @@ def purchases(catalog):
 def page_shop(indexed, bundled, catalog, tmp_path_factory):
     """A shop with `catalog`, events that were learned from, and an item with markup in every field."""
     folder = shutil.copytree(indexed, tmp_path_factory.mktemp("page") / "shop")
-    with Recommender(folder, Settings(), encoder=bundled) as recommender:
+    settings = Settings(index=IndexSettings(keep_html=True))
+    with Recommender(folder, settings, encoder=bundled) as recommender:
         recommender.put_items([MARKUP])
         recommender.add_events(purchases(catalog))
         recommender.fit()
