@@ -536,7 +536,7 @@ def test_the_json_has_exactly_the_keys_of_the_schema(edge):
     for item in answer["recommendations"]:
         assert set(item) == {
             *("item_id", "title", "score", "signals", "because", "passages"),
-            *("predicted_rating", "n_variants", "variants"),
+            *("predicted_rating", "explored", "n_variants", "variants"),
         }
         assert set(item["passages"]) == {"item", "history"}
         for reason in item["because"]:
