@@ -79,7 +79,8 @@ def put_each(shop, items):
 def put_over_http(shop, items):
     """PUT every item alone; return how many were taken."""
     taken = 0
-    with start_app(shop.recommender) as client:
+    # After 2,000 odd items there are hundreds of fields: a change may take seconds on a busy machine.
+    with start_app(shop.recommender, service={"timeout_s": 60.0}) as client:
         wait_until_ready(client)
         for item in items:
             if body := as_json({"item_id" if name == "id" else name: value for name, value in item.items()}):
