@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import kill
-from kill import HashEncoder, open_shop
+from kill import ENCODER, open_shop
 from report import announce, arguments, report
 
 from semrec.errors import SemrecError
@@ -180,7 +180,7 @@ def run_command(folder: Path, command: str) -> Any:
     import semrec.workspace.encoders
     from semrec.cli.commands import app
 
-    semrec.workspace.encoders.load_encoder = lambda *_, **__: HashEncoder()  # type: ignore[attr-defined]
+    semrec.workspace.encoders.load_encoder = lambda *_, **__: ENCODER  # type: ignore[attr-defined]
     result = CliRunner().invoke(app, shlex.split(command)[1:])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -205,7 +205,7 @@ class Outcome:
 
 
 def _call(function: Callable[..., Any], arguments: Sequence[Any], telling: Connection) -> None:
-    os.environ.update(SEMREC_MODEL="hash", SEMREC_ENCODER="torch")
+    os.environ.update(SEMREC_MODEL=ENCODER.name, SEMREC_ENCODER="torch")
     os.environ["SEMREC_CACHE_FOLDER"] = str(arguments[0] / "cache")
     try:
         telling.send(Outcome("value", function(*arguments)))

@@ -15,22 +15,20 @@ import math
 import random
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 from report import announce, arguments, report
 from starlette.testclient import TestClient
+from word_encoder import WordEncoder
 
 from semrec import Item, Recommender
 from semrec.config import ServiceSettings, Settings
 from semrec.events.stored_events import EventChoice
 from semrec.service.app import create_app
-from semrec.types import Precision
 
 ROWS = 10_000
 QUICK_ROWS = 600
@@ -70,34 +68,6 @@ ODD_TEXTS = (
     "word " * 500,
 )
 ODD_PRICES = (None, 0.5, -1.5, 1e9, 12.25)
-
-
-class HashedWords:
-    """An encoder without a model: words, hashed into 64 dimensions."""
-
-    name, fingerprint, device = "hashed-words", "hashed-words-64", "cpu"
-    precision: Precision = "float32"
-    dimension, passage_tokens, query_prompt, document_prompt = 64, 256, "", ""
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of words of each text."""
-        return [len(text.split()) for text in texts]
-
-    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
-        """Return vectors of texts, float32 (n, 64), rows of unit length."""
-        return self.encode_documents(texts)
-
-    def encode_documents(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> np.ndarray:
-        """Return vectors of texts, float32 (n, 64), rows of unit length."""
-        vectors = np.full((len(texts), self.dimension), 1e-3, np.float32)
-        for row, text in enumerate(texts):
-            for word in text.lower().split():
-                vectors[row, zlib.crc32(word.encode()) % self.dimension] += 1
-        if progress:
-            progress(len(texts))
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -217,7 +187,7 @@ def stored_events(recommender: Recommender, started: float) -> frozenset[tuple[A
 def events_by_source(folder: Path, rows: Sequence[Row], source: Any) -> Outcome:
     """Add events by `Recommender.add_events`."""
     refused: dict[int, str] = {}
-    with Recommender(folder, SETTINGS, encoder=HashedWords()) as recommender:
+    with Recommender(folder, SETTINGS, encoder=WordEncoder(64)) as recommender:
         recommender.index([Item("i0", "an item")])
         started = time.time()
         found = recommender.add_events(
@@ -228,7 +198,7 @@ def events_by_source(folder: Path, rows: Sequence[Row], source: Any) -> Outcome:
 
 def events_by_http(folder: Path, rows: Sequence[Row]) -> Outcome:
     """Add events by `POST /events`."""
-    with Recommender(folder, SETTINGS, encoder=HashedWords()) as recommender:
+    with Recommender(folder, SETTINGS, encoder=WordEncoder(64)) as recommender:
         recommender.index([Item("i0", "an item")])
     started = time.time()
     with serving(folder) as client:
@@ -237,13 +207,13 @@ def events_by_http(folder: Path, rows: Sequence[Row]) -> Outcome:
             lambda some: post(client, "POST", "/events", {"events": some}),
             lambda answer: answer["added"] + answer["repeated"],
         )
-    with Recommender(folder, SETTINGS, encoder=HashedWords()) as recommender:
+    with Recommender(folder, SETTINGS, encoder=WordEncoder(64)) as recommender:
         return Outcome(acknowledged, refused, stored_events(recommender, started))
 
 
 def items_by_source(folder: Path, rows: Sequence[Row], source: Any) -> Outcome:
     """Index items by `Recommender.index`."""
-    with Recommender(folder, SETTINGS, encoder=HashedWords()) as recommender:
+    with Recommender(folder, SETTINGS, encoder=WordEncoder(64)) as recommender:
         found = recommender.index(source)
         lines = found.rejects.read_text().splitlines() if found.rejects else []
         refused = {line["row"] - 1: line["reason"] for line in map(json.loads, lines)}
@@ -253,7 +223,7 @@ def items_by_source(folder: Path, rows: Sequence[Row], source: Any) -> Outcome:
 def items_by_http(folder: Path, rows: Sequence[Row]) -> Outcome:
     """Put items by `PUT /items`."""
     first = {"id": "the first", "title": "an item", "text": "red", "price": 0.5, "brand": "Acme"}
-    with Recommender(folder, SETTINGS, encoder=HashedWords()) as recommender:
+    with Recommender(folder, SETTINGS, encoder=WordEncoder(64)) as recommender:
         recommender.index([first])
     with serving(folder) as client:
         acknowledged, refused = send(
@@ -261,7 +231,7 @@ def items_by_http(folder: Path, rows: Sequence[Row]) -> Outcome:
             lambda some: post(client, "PUT", "/items", {"items": some}),
             lambda answer: sum(len(answer[name]) for name in ("added", "changed", "metadata", "unchanged")),
         )
-    with Recommender(folder, SETTINGS, encoder=HashedWords()) as recommender:
+    with Recommender(folder, SETTINGS, encoder=WordEncoder(64)) as recommender:
         return Outcome(acknowledged, refused, stored_items(recommender, rows))
 
 
@@ -287,7 +257,7 @@ def stored_items(recommender: Recommender, rows: Sequence[Row]) -> frozenset[tup
 
 def serving(folder: Path) -> TestClient:
     """Return a client of the service on a workspace; a context that starts and stops it."""
-    app = create_app(lambda: Recommender(folder, SETTINGS, encoder=HashedWords()), SETTINGS)
+    app = create_app(lambda: Recommender(folder, SETTINGS, encoder=WordEncoder(64)), SETTINGS)
     return TestClient(app, base_url="http://localhost")
 
 

@@ -21,16 +21,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
-from hashlib import blake2b
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import numpy as np
 from report import announce, arguments, report
+from word_encoder import WordEncoder
 
 from semrec.config import Settings
-from semrec.encoder.encoder import Encoder
 from semrec.errors import WorkspaceError
 from semrec.events.frame import frame_of
 from semrec.indexer.read import FieldMapping
@@ -38,48 +35,14 @@ from semrec.recommender import Recommender
 from semrec.store import Record
 from semrec.store.copying import copy_folder
 from semrec.store.edge import EdgeStore
-from semrec.types import Event, Float1D, Float2D, Item, Value
+from semrec.types import Event, Item, Value
 
 KILLS, QUICK_KILLS = 200, 14
 N_ITEMS = 700
 N_PUT = 60
-DIMENSION = 24
+ENCODER = WordEncoder(24, passage_tokens=12)
 SEED = 4
 WORDS = [f"word{number}" for number in range(60)]
-
-
-class HashEncoder(Encoder):
-    """Every word has a fixed random vector; a text is their sum."""
-
-    def __init__(self) -> None:
-        self.name = self.fingerprint = "hash"
-        self.precision = "float32"
-        self.dimension = DIMENSION
-        self.passage_tokens = 12
-        self.query_prompt = self.document_prompt = ""
-        self.device = "paper"
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Count the words."""
-        return [len(text.split()) for text in texts]
-
-    def encode_queries(self, texts: Sequence[str]) -> Float2D:
-        """As documents."""
-        return self.encode_documents(texts)
-
-    def encode_documents(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> Float2D:
-        """Return the sum of the vectors of all words, made unit length."""
-        rows = np.array([sum(_word_vector(word) for word in text.split() or [""]) for text in texts])
-        rows = rows.reshape(len(texts), DIMENSION)
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-@cache
-def _word_vector(word: str) -> Float1D:
-    seed = int.from_bytes(blake2b(word.lower().encode(), digest_size=8).digest(), "big")
-    return np.random.default_rng(seed).normal(size=DIMENSION).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +180,8 @@ def ignore(_: object) -> None:
 
 def open_shop(folder: Path) -> Recommender:
     """Open a shop, with a cache of its own beside it."""
-    settings = Settings(encoder={"model": "hash"}, cache={"folder": folder.parent / "cache"})
-    return Recommender(folder, settings, encoder=HashEncoder())
+    settings = Settings(encoder={"model": ENCODER.name}, cache={"folder": folder.parent / "cache"})
+    return Recommender(folder, settings, encoder=ENCODER)
 
 
 def look(folder: Path) -> Seen:

@@ -9,7 +9,6 @@ It uses only the public interface. To measure another version of semrec, name it
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import multiprocessing
 import os
@@ -25,11 +24,11 @@ from typing import Any
 
 import numpy as np
 from report import ROOT, announce, arguments, report
+from word_encoder import WordEncoder
 
 from semrec import Recommendations, Recommender, Settings
-from semrec.types import Precision
 
-DIMENSION = 384
+ENCODER = WordEncoder(384)
 TOPICS = 40
 WORDS = 30
 """Words of one topic."""
@@ -38,42 +37,6 @@ K = 10
 MOST_REQUESTS = 5
 DIVERSE_CANDIDATES = 10
 """Text vectors that diversity may read for each place of the answer."""
-
-
-class WordEncoder:
-    """An encoder whose vectors are sums of random directions, one a word, and one that all texts share."""
-
-    name = fingerprint = "words"
-    precision: Precision = "float32"
-    dimension = DIMENSION
-    passage_tokens = 256
-    query_prompt = document_prompt = ""
-    device = "none"
-
-    def __init__(self) -> None:
-        self._directions: dict[str, np.ndarray] = {}
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of words of every text."""
-        return [len(text.split()) for text in texts]
-
-    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
-        """Return float32 (n, 384), rows of unit length."""
-        return self.encode_documents(texts)
-
-    def encode_documents(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> np.ndarray:
-        """Return float32 (n, 384), rows of unit length."""
-        rows = np.array([sum(map(self._direction, text.split()), self._direction("")) for text in texts])
-        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-    def _direction(self, word: str) -> np.ndarray:
-        if word not in self._directions:
-            seed = hashlib.blake2b(word.encode(), digest_size=8).digest()
-            rng = np.random.default_rng(int.from_bytes(seed, "little"))
-            self._directions[word] = rng.normal(size=DIMENSION)
-        return self._directions[word]
 
 
 class Shop:
@@ -176,8 +139,8 @@ def main() -> None:
     n_answers = 5 if quick else 15
     with server_process() as (url, connection), tempfile.TemporaryDirectory() as folder:
         # Every version reads its settings from the environment.
-        os.environ |= {"SEMREC_QDRANT": url, "SEMREC_MODEL": WordEncoder.name}
-        with Recommender(Path(folder) / "shop", Settings(), encoder=WordEncoder()) as recommender:
+        os.environ |= {"SEMREC_QDRANT": url, "SEMREC_MODEL": ENCODER.name}
+        with Recommender(Path(folder) / "shop", Settings(), encoder=ENCODER) as recommender:
             recommender.index(shop.items())
             recommender.add_events(shop.events())
             texts = [shop.text([number % TOPICS, 7]) for number in range(n_answers + 1)]
