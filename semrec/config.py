@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from platformdirs import user_cache_path
 from pydantic import (
@@ -32,6 +32,9 @@ from semrec.errors import ConfigError
 KIND_WEIGHTS = {
     "view": 1.0, "click": 1.0, "like": 2.0, "cart": 2.0, "buy": 3.0, "rate": 1.0, "dislike": -1.0
 }  # fmt: skip
+
+NearDuplicates: TypeAlias = Literal["auto", "collapse", "keep"]
+"""Whether of near-duplicates only the best one is shown; `auto`: in short lists of a catalog with many."""
 
 SHOWN_KINDS = ("impression", "exposure", "shown", "display")
 
@@ -249,7 +252,7 @@ class RankingSettings(SettingsGroup):
     sample_items: int = Field(
         2048, ge=2, description="Items of the catalog that a signal is standardised by."
     )
-    near_duplicates: Literal["auto", "collapse", "keep"] = Field(
+    near_duplicates: NearDuplicates = Field(
         "auto",
         description="Of items with nearly the same text, show only the best one. auto: in lists of 10 or "
         "less, if the catalog has many.",

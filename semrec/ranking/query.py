@@ -6,11 +6,11 @@ import numbers
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from semrec.config import MOST_WEIGHT
+from semrec.config import MOST_WEIGHT, NearDuplicates
 from semrec.errors import QueryError, shown
 from semrec.events.counting import CleaningRules, glimpse
 from semrec.events.event_reader import read_event
@@ -23,9 +23,6 @@ from semrec.ranking.typed_filters import read_where
 from semrec.types import Event, Keys
 
 MOST_RECOMMENDATIONS = 1000
-
-NearDuplicates: TypeAlias = Literal["auto", "collapse", "keep"]
-"""Whether of near-duplicates only the best one is shown; `auto`: in short lists of a catalog with many."""
 
 
 @dataclass(frozen=True, slots=True)

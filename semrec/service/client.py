@@ -20,8 +20,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
+from semrec.config import NearDuplicates
 from semrec.errors import SemrecError
-from semrec.service.filter_models import NearDuplicates
 from semrec.service.rating_models import PredictIn, PredictOut
 from semrec.service.request_models import (
     EventIn,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,7 +47,6 @@ class WantedOrNot(Wanted):
 
 Places = Annotated[int, Field(ge=1, le=1000)]
 Group = Word | Annotated[dict[Name, Places], Field(min_length=1, max_length=1)]
-NearDuplicates = Literal["auto", "collapse", "keep"]
 GROUP_HELP = "A field of whose values each has at most one place, over all pages; `brand=2`: two places."
 NEAR_HELP = (
     "`collapse`: of items with nearly the same text only the best one. `keep`: all. `auto`: collapse in "

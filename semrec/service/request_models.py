@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from semrec.config import MOST_WEIGHT
+from semrec.config import MOST_WEIGHT, NearDuplicates
 from semrec.errors import InvalidIdError
 from semrec.events.counting import LONGEST_ID, MOST_VALUE
 from semrec.events.event_reader import read_event
@@ -22,7 +22,6 @@ from semrec.service.filter_models import (
     Finite,
     Group,
     Name,
-    NearDuplicates,
     RequestModel,
     Scalar,
     Where,

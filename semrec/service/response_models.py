@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from semrec.ranking.why_not import Verdict
+
 
 class ResponseModel(BaseModel):
     """A response body. Later versions can add fields, so clients must ignore unknown ones."""
@@ -150,18 +152,7 @@ class WhyNotOut(ResponseModel):
 
     item_id: str
     title: str
-    verdict: Literal[
-        "recommended",
-        "not_indexed",
-        "seen",
-        "excluded",
-        "filtered",
-        "not_found",
-        "outranked",
-        "variant",
-        "grouped",
-        "diversity",
-    ]
+    verdict: Verdict
     reason: str = Field(description="The verdict as a sentence.")
     failed: list[str] = Field([], description="The filters that do not match, in words.")
     standing: StandingOut | None = Field(None, description="Of the item; null if a rule excludes it.")

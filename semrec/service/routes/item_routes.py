@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import TypeAdapter, ValidationError
 
+from semrec.config import NearDuplicates
 from semrec.service.app_state import AppState, StateDep
 from semrec.service.auth import READ, WRITE
 from semrec.service.error_responses import ServiceError
 from semrec.service.filter_models import (
     GROUP_HELP,
     NEAR_HELP,
-    NearDuplicates,
     Where,
     Word,
     where_argument,
