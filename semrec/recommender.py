@@ -183,12 +183,12 @@ class Recommender(Predictions, Maintenance):
         Returns
         -------
         ChangeReport
-            Also the ids that are not in the index.
+            Also the ids that are not in the index, and why a patch was refused.
 
         Raises
         ------
         CatalogError
-            A value does not fit its field, or the field is part of the encoded text. Nothing was written.
+            No patch can be written: a value does not fit its field, or is part of the encoded text.
         WorkspaceError
             Nothing is indexed yet.
         """

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from semrec.errors import CatalogError, shown
+from semrec.errors import CatalogError
 from semrec.indexer.column_formats import ColumnFormat, stored_formats
 from semrec.indexer.columns import quoted
 from semrec.indexer.compare import Compared
 from semrec.indexer.field_changes import fields_for
 from semrec.indexer.read import check_metadata, typed_metadata
-from semrec.indexer.read_items import read_metadata
+from semrec.indexer.read_items import ReadItems, name_of, read_metadata, widening_notes
 from semrec.indexer.template import template_names
 from semrec.indexer.text_cleaning import Cleaning
 from semrec.plain_values import MisfitError, is_missing, to_id
@@ -27,7 +27,7 @@ def read_patches(
     index: EditableIndex | None = None,
     *,
     keep_html: bool = False,
-) -> list[ItemPatch]:
+) -> ReadItems[ItemPatch]:
     """Return patches that can be written, one for each item: of several values of a field the last counts.
 
     Parameters
@@ -40,22 +40,30 @@ def read_patches(
     Raises
     ------
     CatalogError
-        A patch cannot be written; the message names the item and the reason.
+        `patches` is no list.
     """
-    if isinstance(patches, (ItemPatch, Mapping, str, bytes)):
+    if isinstance(patches, (ItemPatch, Mapping, str, bytes)) or not isinstance(patches, Iterable):
         raise CatalogError("give a list of patches, even for a single one")
     cleaning = Cleaning(keep_html)
+    refused: dict[str, str] = {}
     merged: dict[str, dict[str, Any]] = {}
-    for place, patch in enumerate(patches, 1):
-        read = _read_patch(place, patch)
-        merged.setdefault(read.item_id, {}).update(cleaning.read_html(read.metadata))
-    encoded = set(template_names(manifest.template))
+    for place, entry in enumerate(patches, 1):
+        try:
+            patch = _read_patch(entry)
+            merged.setdefault(patch.item_id, {}).update(cleaning.read_html(patch.metadata))
+        except MisfitError as fault:
+            refused[name_of(entry, place)] = str(fault)
     items = [Item(item_id, metadata=_set_values(values)) for item_id, values in merged.items()]
-    formats = stored_formats(manifest, fields_for(items, manifest, index))
-    return [
-        _fitted(ItemPatch(item_id, values), formats, encoded, max_text_bytes)
-        for item_id, values in merged.items()
-    ]
+    fields = fields_for(items, manifest, index)
+    formats = stored_formats(manifest, fields)
+    encoded = set(template_names(manifest.template))
+    fitted: list[ItemPatch] = []
+    for item_id, values in merged.items():
+        try:
+            fitted.append(_fitted(ItemPatch(item_id, values), formats, encoded, max_text_bytes))
+        except MisfitError as fault:
+            refused[item_id] = str(fault)
+    return ReadItems(fitted, refused, (*widening_notes(manifest, fields), *cleaning.notes()))
 
 
 def patched(patches: Sequence[ItemPatch], records: Sequence[Record]) -> list[Compared]:
@@ -63,7 +71,7 @@ def patched(patches: Sequence[ItemPatch], records: Sequence[Record]) -> list[Com
     return [_patched(patch, record) for patch, record in zip(patches, records, strict=True)]
 
 
-def _read_patch(place: int, patch: Any) -> ItemPatch:
+def _read_patch(patch: Any) -> ItemPatch:
     """Return a patch with a checked id and checked names of fields; values are converted later."""
     metadata: Any
     if isinstance(patch, ItemPatch):
@@ -73,36 +81,33 @@ def _read_patch(place: int, patch: Any) -> ItemPatch:
         metadata = patch.get("metadata")
         others = [name for name in patch if name not in ("id", "item_id", "metadata")]
     else:
-        raise CatalogError(f"entry {place} is a {type(patch).__name__}; give an ItemPatch or a dict")
+        raise MisfitError(f"it is a {type(patch).__name__}; give an ItemPatch or a dict")
     if others:
-        raise CatalogError(
-            f"the patch of item {shown(item_id)} has {quoted(map(str, others))}; "
-            "a patch has id and metadata. To change a title or a text, put the whole item"
+        raise MisfitError(
+            f"it has {quoted(map(str, others))}; a patch has id and metadata. To change a title or a text, "
+            "put the whole item"
         )
     try:
         read_id = to_id(item_id)
     except MisfitError as fault:
-        raise CatalogError(f'item {shown(item_id)} (entry {place}): "id" {fault}') from None
-    try:
-        values = read_metadata(metadata)
-    except MisfitError as fault:
-        raise CatalogError(f"item {shown(read_id)}: {fault}") from None
+        raise MisfitError(f'"id" {fault}') from None
+    values = read_metadata(metadata)
     return ItemPatch(read_id, {name: None if is_missing(value) else value for name, value in values.items()})
 
 
 def _fitted(
     patch: ItemPatch, formats: Mapping[str, ColumnFormat], encoded: set[str], max_text_bytes: int
 ) -> ItemPatch:
-    """Return a patch with the types of the fields; a value of None stays, it removes the field."""
-    try:
-        if clash := sorted(encoded & patch.metadata.keys()):
-            raise MisfitError(f"{quoted(clash)} is part of the text that is encoded; put the whole item")
-        typed, misfits = typed_metadata(_set_values(patch.metadata), formats, parse=False)
-        for name, reason in misfits.items():
-            raise MisfitError(f'"{name}" {reason}')
-        check_metadata(patch.item_id, typed, max_text_bytes)
-    except MisfitError as fault:
-        raise CatalogError(f"item {shown(patch.item_id)}: {fault}") from None
+    """Return a patch with the types of the fields; a value of None stays, it removes the field.
+
+    A value that does not fit refuses the patch: to leave it out, as of a new item, would keep an old value.
+    """
+    if clash := sorted(encoded & patch.metadata.keys()):
+        raise MisfitError(f"{quoted(clash)} is part of the text that is encoded; put the whole item")
+    typed, misfits = typed_metadata(_set_values(patch.metadata), formats, parse=False)
+    for name, reason in misfits.items():
+        raise MisfitError(f'"{name}" {reason}')
+    check_metadata(patch.item_id, typed, max_text_bytes)
     return replace(patch, metadata={name: typed.get(name) for name in patch.metadata})
 
 

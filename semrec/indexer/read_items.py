@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from semrec.errors import CatalogError, InvalidIdError, shown
 from semrec.identifiers import identifiers
@@ -17,14 +17,16 @@ from semrec.indexer.sources.values import kind_of
 from semrec.indexer.template import ROLES
 from semrec.indexer.text_cleaning import Cleaning
 from semrec.plain_values import MisfitError, to_id, to_text
-from semrec.store import EditableIndex, Manifest
+from semrec.store import EditableIndex, FieldType, Manifest
 from semrec.store.item_limits import item_fault
-from semrec.types import Item
+from semrec.types import Item, ItemPatch
+
+Entry = TypeVar("Entry", Item, ItemPatch)
 
 
 @dataclass(frozen=True, slots=True)
-class ReadItems:
-    """Items that can be written, and those that cannot.
+class ReadItems(Generic[Entry]):
+    """Items or patches that can be written, and those that cannot.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ class ReadItems:
     notes : what was changed on the way, in words.
     """
 
-    items: list[Item]
+    items: list[Entry]
     refused: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -45,7 +47,7 @@ def read_items(
     index: EditableIndex | None = None,
     *,
     keep_html: bool = False,
-) -> ReadItems:
+) -> ReadItems[Item]:
     """Return items that can be written; of several with the same id the first one holds, as in a catalog.
 
     Parameters
@@ -69,7 +71,7 @@ def read_items(
         try:
             read[place] = _read_item(entry)
         except MisfitError as fault:
-            refused[place] = _name_of(entry, place), str(fault)
+            refused[place] = name_of(entry, place), str(fault)
     fields = fields_for(list(read.values()), manifest, index)
     formats = stored_formats(manifest, fields)
     cleaning = Cleaning(keep_html)
@@ -82,17 +84,21 @@ def read_items(
             fitted[one.item_id] = one
         except MisfitError as fault:
             refused[place] = item.item_id, str(fault)
-    notes = [
+    in_order = dict(refused[place] for place in sorted(refused, reverse=True))  # the first of an id holds
+    reasons = dict(reversed(in_order.items()))
+    return ReadItems(list(fitted.values()), reasons, (*widening_notes(manifest, fields), *cleaning.notes()))
+
+
+def widening_notes(manifest: Manifest, fields: Mapping[str, FieldType]) -> list[str]:
+    """Return which fields of an index get a wider type, in words."""
+    return [
         widening_note(name, before, fields[name])
         for name, before in manifest.fields.items()
         if fields[name] != before
     ]
-    in_order = dict(refused[place] for place in sorted(refused, reverse=True))  # the first of an id holds
-    reasons = dict(reversed(in_order.items()))
-    return ReadItems(list(fitted.values()), reasons, (*notes, *cleaning.notes()))
 
 
-def require_some(read: ReadItems) -> ReadItems:
+def require_some(read: ReadItems[Entry]) -> ReadItems[Entry]:
     """Return what was read; raise `CatalogError` if there are items and none of them can be written."""
     if read.items or not read.refused:
         return read
@@ -114,7 +120,7 @@ def is_item_id(text: str) -> bool:
     return bool(text.strip()) and item_fault(text, (), {}) is None
 
 
-def _name_of(entry: Any, place: int) -> str:
+def name_of(entry: Any, place: int) -> str:
     """Return the id of an entry that cannot be read, or its place."""
     value = (
         entry.get("id", entry.get("item_id")) if isinstance(entry, Mapping) else getattr(entry, "item_id", "")

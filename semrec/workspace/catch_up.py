@@ -7,7 +7,7 @@ it are made. So one item cannot stop an index.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from semrec.encoder import Encoder
@@ -125,26 +125,26 @@ class _Replay:
 
     def patch(self, patches: Sequence[ItemPatch]) -> None:
         """Change metadata of items; patches that do not fit are set aside, those of unknown items ignored."""
+        read = read_patches(patches, self.manifest, self._max_text_bytes, self._index, keep_html=True)
+        self._set_refused_aside(read.refused)
         try:
-            self._patch(patches)
-        except (CatalogError, ItemRefusedError):
-            for patch in patches:
+            self._patch(read.items)
+        except ItemRefusedError:
+            for patch in read.items:
                 try:
                     self._patch([patch])
-                except (CatalogError, ItemRefusedError) as error:
+                except ItemRefusedError as error:
                     self.set_aside(patch.item_id, str(error))
 
     def _patch(self, patches: Sequence[ItemPatch]) -> None:
-        read = read_patches(patches, self.manifest, self._max_text_bytes, self._index, keep_html=True)
-        written = patch_items(self._index, self.manifest, read)
+        written = patch_items(self._index, self.manifest, patches)
         self.manifest = written.manifest
         self.has_unchanged = self.has_unchanged or bool(written.report.unchanged)
 
     def _fitting(self, items: Sequence[Item]) -> list[Item]:
         """Return the items that fit the fields of this generation; they were checked against another one."""
         read = read_items(items, self.manifest, self._max_text_bytes, self._index, keep_html=True)
-        for item_id, reason in read.refused.items():
-            self.set_aside(item_id, f"item {shown(item_id)}: {reason}")
+        self._set_refused_aside(read.refused)
         return read.items
 
     def _write(self, items: Sequence[Item]) -> None:
@@ -164,6 +164,10 @@ class _Replay:
         else:
             self.manifest = written.manifest
             self.has_unchanged = self.has_unchanged or bool(written.report.unchanged)
+
+    def _set_refused_aside(self, refused: Mapping[str, str]) -> None:
+        for item_id, reason in refused.items():
+            self.set_aside(item_id, f"item {shown(item_id)}: {reason}")
 
     def set_aside(self, item_id: str, reason: str) -> None:
         """Note that the generation cannot hold an item."""

@@ -221,14 +221,16 @@ def patch_items(workspace: OpenWorkspace, patches: Iterable[ItemPatch | Mapping[
     """Change metadata of items in the index that answers; see `Recommender.patch_items`."""
     with workspace.change() as change:
         options = workspace.settings.index
-        read = read_patches(
-            patches, change.manifest, options.max_text_bytes, change.index, keep_html=options.keep_html
+        read = require_some(
+            read_patches(
+                patches, change.manifest, options.max_text_bytes, change.index, keep_html=options.keep_html
+            )
         )
-        written = patch_in(change.index, change.manifest, read, change.journal.patch)
+        written = patch_in(change.index, change.manifest, read.items, change.journal.patch)
         change.commit(replace(written.manifest, journal=change.journal.last()))
     workspace.follow_change(change)
-    workspace.tidy(len(read))
-    return written.report
+    workspace.tidy(len(read.items))
+    return replace(written.report, refused=read.refused, notes=read.notes)
 
 
 def delete_items(workspace: OpenWorkspace, item_ids: Iterable[AnyId]) -> ChangeReport:

@@ -87,22 +87,32 @@ def test_the_report_of_patches_names_every_item_once(shop):
 
 
 @pytest.mark.parametrize(
-    ("patch", "reason"),
+    ("patch", "item_id", "reason"),
     [
-        ({"id": "a", "title": "x"}, "the patch of item 'a' has \"title\""),
-        ({"id": "", "metadata": {}}, '"id" is missing'),
-        ({"id": "a", "metadata": {"price": 2**63}}, "item 'a': \"price\""),
-        ({"id": "a", "metadata": {"title": "x"}}, "cannot be the name of a field"),
-        ({"id": "a", "metadata": {"note": "x" * 2_000_000}}, "item 'a': \"note\""),
-        ({"id": "a", "metadata": [1]}, "metadata is a list"),
-        ("a", "give an ItemPatch or a dict"),
+        ({"id": "a", "title": "x"}, "a", 'it has "title"; a patch has id and metadata'),
+        ({"id": "", "metadata": {}}, "entry 2", '"id" is missing'),
+        ({"id": "a", "metadata": {"price": float("inf")}}, "a", '"price" is infinite'),
+        ({"id": "a", "metadata": {"title": "x"}}, "a", "cannot be the name of a field"),
+        ({"id": "a", "metadata": {"note": "x" * 2_000_000}}, "a", '"note" of 2,000,000 bytes'),
+        ({"id": "a", "metadata": [1]}, "a", "metadata is a list"),
+        ("a", "entry 2", "give an ItemPatch or a dict"),
     ],
 )
-def test_a_patch_that_does_not_fit_is_refused(shop, patch, reason):
+def test_a_patch_that_does_not_fit_is_refused_and_the_rest_is_written(shop, patch, item_id, reason):
+    report = shop.patch_items([{"id": "b", "metadata": {"price": 7}}, patch])
+    assert report.metadata == ("b",)
+    assert list(report.refused) == [item_id]
+    assert reason in report.refused[item_id]
+    assert metadata(shop, "a", "b") == [CATALOG[0].metadata, {"kind": "stone", "price": 7}]
     with pytest.raises(CatalogError) as error:
-        shop.patch_items([{"id": "b", "metadata": {"price": 7}}, patch])
+        shop.patch_items([patch])
     assert reason in str(error.value)
-    assert metadata(shop, "a", "b") == [CATALOG[0].metadata, CATALOG[1].metadata]
+
+
+def test_a_patch_makes_a_type_wider_and_says_so(shop):
+    report = shop.patch_items([{"id": "a", "metadata": {"price": 1.5}}])
+    assert report.notes == ('"price" had whole numbers; from now on it has decimal numbers',)
+    assert [item.item_id for item in shop.recommend(text="red", where={"price": {"lte": 1.5}})] == ["a"]
 
 
 def test_a_field_of_the_encoded_text_needs_the_whole_item(tmp_path):
