@@ -213,16 +213,16 @@ def print_events(found: Sequence[StoredEvent], limit: int, as_json: bool) -> Non
 
 
 def _cells(event: StoredEvent) -> list[str]:
-    """Return the fields of an event as texts; a possible time as a date, UTC."""
+    """Return the fields of an event as texts."""
     from semrec.events.counting import shortened
-    from semrec.events.dates import date_of
+    from semrec.events.times import time_in_words
 
     return [
         shortened(event.user_id),
         shortened(event.item_id),
         shortened(event.kind),
         "" if event.value is None else f"{event.value:g}",
-        "" if event.time is None else date_of(event.time) or f"{event.time:.16g}",
+        "" if event.time is None else time_in_words(event.time),
         event.left_out or "",
     ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from semrec.errors import ConfigError
-from semrec.events.dates import DayOrder, date_seconds, day_orders
+from semrec.events.dates import DayOrder, date_of, date_seconds, day_orders
 from semrec.plain_values import MisfitError, as_number, is_missing
 
 TimeUnit: TypeAlias = Literal["s", "ms", "us", "ns", "position"]
@@ -187,3 +187,10 @@ def _text(value: Any) -> str:
         return str(value)
     except ValueError as error:  # Python does not print integers of more than some thousand digits
         raise MisfitError("is a number with too many digits") from error
+
+
+def time_in_words(time: float) -> str:
+    """Return a stored time for people: a date and a time of day, UTC, or a position."""
+    if is_position(time):
+        return f"position {time:g}"
+    return date_of(time) or f"{time:.16g}"

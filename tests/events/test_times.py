@@ -8,7 +8,7 @@ import math
 import pytest
 
 from semrec.errors import ConfigError
-from semrec.events.times import TimeFormat, guess_time_format, is_position
+from semrec.events.times import TimeFormat, guess_time_format, is_position, time_in_words
 from semrec.plain_values import MisfitError
 
 NOON = 1_656_072_000.0  # 2022-06-24 12:00:00 UTC
@@ -112,3 +112,9 @@ def test_a_given_format():
     assert TimeFormat.of("%d/%m/%Y %H:%M%z").seconds("24/06/2022 14:00+0200") == NOON
     with pytest.raises(ConfigError, match="unknown time format 'days'; there are s, ms, us, ns, position"):
         TimeFormat.of("days")
+
+
+def test_times_in_words():
+    assert time_in_words(1_600_000_000.0) == "2020-09-13 12:26:40"
+    assert time_in_words(3.0) == "position 3"
+    assert time_in_words(1e300) == "1e+300"
