@@ -23,7 +23,7 @@ import onnx
 import onnxruntime
 import polars as pl
 import torch
-from datasets import CACHE, DEBIAN, SEED
+from measured_sets import CACHE, DEBIAN, SEED
 from onnx import TensorProto, helper
 from quality import lists_of, sampled
 from report import announce, arguments, report

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from datasets import BOOKS, MOVIES, present
 from implicit.als import AlternatingLeastSquares
+from measured_sets import BOOKS, MOVIES, present
 from report import announce, arguments, report
 from scipy import sparse
 from threadpoolctl import threadpool_limits

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from datasets import CACHE, MOVIES, present
+from measured_sets import CACHE, MOVIES, present
 from numpy.typing import NDArray
 from report import announce, arguments, report
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from datasets import BOOKS, DEBIAN, MOVIES, PAPERS, SEED, DataSet, present
 from implicit.als import AlternatingLeastSquares
+from measured_sets import BOOKS, DEBIAN, MOVIES, PAPERS, SEED, DataSet, present
 from numpy.typing import NDArray
 from report import announce, report
 from scipy import sparse

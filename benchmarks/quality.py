@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from datasets import DEBIAN, MOVIES, DataSet, present
+from measured_sets import DEBIAN, MOVIES, DataSet, present
 from numpy.typing import NDArray
 from report import announce, arguments, report
 

@@ -18,8 +18,8 @@ from itertools import product
 import numpy as np
 import polars as pl
 import torch
-from datasets import BOOKS, MOST_USERS, MOVIES, SEED, DataSet, present
 from learning_quality import text_vectors
+from measured_sets import BOOKS, MOST_USERS, MOVIES, SEED, DataSet, present
 from numpy.typing import NDArray
 from report import announce, report
 from scipy import sparse

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from datasets import DEBIAN
+from measured_sets import DEBIAN
 from report import announce, arguments, report
 
 from semrec.recommender import Recommender
