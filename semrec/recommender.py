@@ -491,7 +491,7 @@ class Recommender(Predictions, Maintenance):
         split: str = "random",
         k: int = 10,
         seed: int = 42,
-        with_baselines: bool = True,
+        baselines: str = "quick",
         progress: Callable[[str], None] | None = None,
     ) -> EvaluationResult:
         """Measure the quality of the recommender on events, compared with baselines; nothing is stored.
@@ -502,17 +502,17 @@ class Recommender(Predictions, Maintenance):
         split : how the test part is held out, see `semrec.evaluation.SPLITS`.
         k : length of the lists.
         seed : of the split and of all random numbers.
-        with_baselines : compare with all methods that are installed.
+        baselines : what to compare with: "none", "quick", or "all", which takes minutes to hours more.
         progress : called with the name of each step.
 
         Raises
         ------
         ConfigError
-            The split is unknown, or the events are not enough.
+            The split or the set of baselines is unknown, or the events are not enough.
         """
         from semrec.workspace.training import evaluate
 
-        return evaluate(self._workspace, source, mapping, split, k, seed, with_baselines, progress)
+        return evaluate(self._workspace, source, mapping, split, k, seed, baselines, progress)
 
     # -- the index ---------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -67,7 +67,10 @@ def evaluate(
     ] = "random",
     k: CountOption = 10,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the split and of all models.")] = 42,
-    baselines: Annotated[bool, typer.Option(help="Compare with simple and well-known methods.")] = True,
+    baselines: Annotated[
+        Literal["none", "quick", "all"],
+        typer.Option("--baselines", help="Methods to compare with; all: slow ones as well."),
+    ] = "quick",
     report: Annotated[
         Path | None, typer.Option("--report", help="Write an HTML page with plots to this file.")
     ] = None,
@@ -96,7 +99,7 @@ def evaluate(
                 split=split,
                 k=k,
                 seed=seed,
-                with_baselines=baselines,
+                baselines=baselines,
                 progress=lambda step: status.update(Text(step)),
             )
         if report:

@@ -196,15 +196,16 @@ def print_fit_report(report: FitReport) -> None:
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Print the main metrics of every recommender, each with its 95 % interval."""
+    """Print the main metrics of every recommender, each with its 95 % interval, and its training time."""
     metrics = ("ndcg", "recall", "map", "coverage")
-    table = Table("", *(f"{name}@{evaluation.k}" for name in metrics))
+    table = Table("", *(f"{name}@{evaluation.k}" for name in metrics), "training")
     measures = {(m.recommender, m.metric): m for name in metrics for m in evaluation.find(name)}
     for recommender in evaluation.recommenders:
         row = [measures.get((recommender, name)) for name in metrics]
         cells = ["" if m is None else f"{m.value:.4f}  ({m.low:.4f} – {m.high:.4f})" for m in row]
         if any(cells):
-            table.add_row(recommender, *cells)
+            seconds = evaluation.training_s.get(recommender)
+            table.add_row(recommender, *cells, "" if seconds is None else f"{seconds:.1f} s")
     out.print(table)
     for measure in (*evaluation.find("rmse"), *evaluation.find("mae")):
         out.print(f"{measure.metric} of ratings, {measure.recommender}: {measure.value:.4f}", highlight=False)

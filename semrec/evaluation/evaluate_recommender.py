@@ -5,6 +5,7 @@ Everything is learned from the training part of a split; the test part is only u
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from scipy.sparse import csr_array
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.evaluation import SPLITS, Evaluation, Measure, Split, evaluate, evaluate_ratings
-from semrec.evaluation.baselines import Features, default_baselines, fit_baselines
+from semrec.evaluation.baselines import Features, baselines_named, fit_baselines
 from semrec.events.interactions import MOST_UNTIMED, Interactions
 from semrec.events.times import is_position
 from semrec.learning import Models, TrainingData, learn, scores
@@ -51,7 +52,7 @@ def evaluate_recommender(
     share: float = 0.2,
     k: int = 10,
     seed: int = 42,
-    with_baselines: bool = True,
+    baselines: str = "quick",
     progress: Callable[[str], None] | None = None,
 ) -> EvaluationResult:
     """Split, learn, and measure the blend and the baselines on the same questions.
@@ -67,29 +68,37 @@ def evaluate_recommender(
     share : the part that is held out.
     k : length of the lists.
     seed : of the split and of everything learned.
-    with_baselines : compare with all methods that run here; else with the blend's own signals only.
+    baselines : which methods to compare with, one of `semrec.evaluation.baselines.BASELINE_SETS`.
     progress : hears of each step, in words.
 
     Raises
     ------
     ConfigError
-        The split is unknown, or leaves nothing to learn or to test.
+        The split or the set of baselines is unknown, or the split leaves nothing to learn or to test.
     """
     check_split(split)
+    compared = baselines_named(baselines, seed)
     tell = progress or (lambda _: None)
     tell("splitting the events")
     parts = split_interactions(interactions, split, share, seed)
     data = replace(training_part(parts, vectors), vectors=others or {})
+    started = time.monotonic()
     models = learn(data, settings=settings, seed=seed, progress=progress)
-    recommenders = {BLEND: lambda users: scores(models, data.user_items[users], _rows(data, users))}
-    notes: tuple[str, ...] = (*parts_note(parts), *models.report.notes)
-    if with_baselines:
-        tell("fitting the baselines")
-        scorers, missing = fit_baselines(default_baselines(seed), parts.train, Features(vectors, texts))
-        recommenders.update(scorers)
-        notes += missing
+    training_s = {BLEND: time.monotonic() - started}
+    fitted = fit_baselines(compared, parts.train, Features(vectors, texts, data.order), progress)
     tell("measuring")
-    evaluation = evaluate(recommenders, parts, k=k, item_vectors=vectors, seed=seed, notes=notes)
+    evaluation = evaluate(
+        {
+            BLEND: lambda users: scores(models, data.user_items[users], _rows(data, users)),
+            **fitted.scorers,
+        },
+        parts,
+        k=k,
+        item_vectors=vectors,
+        seed=seed,
+        notes=(*parts_note(parts), *models.report.notes, *fitted.notes),
+        training_s={**training_s, **fitted.seconds},
+    )
     if interactions.ratings.nnz:
         tell("predicting ratings")
         measures = (*evaluation.measures, *rating_measures(interactions, split, share, seed))
@@ -146,12 +155,15 @@ def _events(
 
 
 def training_part(parts: Split, vectors: Float2D) -> TrainingData:
-    """Return what may be learned from: the likes of the training part, with their order if it is known."""
+    """Return what may be learned from: the likes of the training part, with their order if it is known.
+
+    Events of the same time have the same place in the order.
+    """
     likes = parts.train_events.filter(pl.col("value") > 0)
     matrix = replace(parts, train_events=likes).train
     order = None
     if "time" in likes.columns and likes["time"].null_count() <= MOST_UNTIMED * len(likes):
-        in_order = likes.with_columns(value=pl.col("time").fill_null(-np.inf).rank("ordinal"))
+        in_order = likes.with_columns(value=pl.col("time").fill_null(-np.inf).rank("dense"))
         order = csr_array(replace(parts, train_events=in_order).train)
     return TrainingData(csr_array(matrix), order, vectors)
 

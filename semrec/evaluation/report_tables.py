@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from semrec.evaluation.results import Evaluation, Measure, best_first
 
@@ -54,12 +54,23 @@ class Table:
 
 
 def all_numbers(evaluation: Evaluation) -> Table | None:
-    """Return every metric over all users; None if there is none."""
+    """Return every metric over all users, and the training times; None if there is no metric."""
     columns = {
         name: {m.recommender: m for m in evaluation.find(metric)} for metric, name in METRIC_NAMES.items()
     }
     lower_is_better = tuple(METRIC_NAMES[metric] for metric in LOWER_IS_BETTER)
-    return _table("All numbers", evaluation, columns, lower_is_better)
+    table = _table("All numbers", evaluation, columns, lower_is_better)
+    return _with_training(table, evaluation.training_s) if table and evaluation.training_s else table
+
+
+def _with_training(table: Table, training_s: Mapping[str, float]) -> Table:
+    """Return the table with a column of the training times."""
+    rows = tuple(replace(row, cells=(*row.cells, _seconds(training_s.get(row.name)))) for row in table.rows)
+    return replace(table, columns=(*table.columns, "Training, s"), rows=rows)
+
+
+def _seconds(value: float | None) -> Cell | None:
+    return None if value is None else Cell(f"{value:.1f}", "", is_best=False)
 
 
 def temperatures(evaluation: Evaluation) -> Table | None:

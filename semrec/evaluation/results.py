@@ -46,6 +46,7 @@ class Evaluation:
     counts : events and users that the split read, left out and kept.
     seed : of the bootstrap.
     notes : remarks, for instance on baselines that were left out.
+    training_s : recommender -> seconds that its training took, the choice of settings included; not compared.
     """
 
     measures: tuple[Measure, ...]
@@ -54,6 +55,7 @@ class Evaluation:
     counts: Mapping[str, int] = field(default_factory=dict)
     seed: int = 42
     notes: tuple[str, ...] = ()
+    training_s: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @property
     def recommenders(self) -> tuple[str, ...]:

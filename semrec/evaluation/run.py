@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from semrec.errors import ConfigError
-from semrec.evaluation.accuracy import ACCURACY, find_hits
+from semrec.evaluation.accuracy import ACCURACY, find_hits, ndcg
 from semrec.evaluation.beyond_accuracy import coverage, diversity, gini, novelty, tail_share
 from semrec.evaluation.bootstrap import bootstrap_interval, bootstrap_means, catalog_interval, percentiles
 from semrec.evaluation.per_user import Values, ratio
@@ -68,6 +68,7 @@ def evaluate(
     n_resamples: int = 1000,
     batch_scores: int = BATCH_SCORES,
     notes: Sequence[str] = (),
+    training_s: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Measure recommenders on the test part of a split.
 
@@ -82,7 +83,8 @@ def evaluate(
     item_vectors : float32 (n_items, dim), for the diversity of lists; None: diversity is not measured.
     seed, n_resamples : of the bootstrap.
     batch_scores : scores that a recommender computes in one call.
-    notes : added to the result.
+    notes : added to the result, behind a note for each recommender that is better than the first one.
+    training_s : see `Evaluation`.
 
     Raises
     ------
@@ -101,7 +103,9 @@ def evaluate(
         measures += _measure_users(part, answers, plan)
         if part.items is None:
             measures += _measure_catalog(part, answers, plan)
-    return Evaluation(tuple(measures), k, split.kind, dict(split.counts), seed, tuple(notes))
+    found = (*_better_than_first(answers, plan), *notes)
+    counts, seconds = dict(split.counts), dict(training_s or {})
+    return Evaluation(tuple(measures), k, split.kind, counts, seed, found, seconds)
 
 
 def evaluate_ratings(
@@ -199,6 +203,23 @@ def _measure_users(part: Slice, answers: Mapping[str, _Answer], plan: _Plan) -> 
         for c, (name, metric) in enumerate(labels)
         if not np.isnan(means[c])
     ]
+
+
+def _better_than_first(answers: Mapping[str, _Answer], plan: _Plan) -> Iterator[str]:
+    """Yield a note for every recommender with a better NDCG than the first one, the best one first."""
+    test = plan.split.test[plan.test_users]
+    values = {name: ndcg(find_hits(answer.top, test, plan.k)) for name, answer in answers.items()}
+    first, *others = values
+    for name in sorted(others, key=lambda other: -float(values[other].mean())):
+        difference = values[name] - values[first]
+        if difference.mean() <= 0:
+            return
+        low, high = bootstrap_interval(difference, plan.seed, n_resamples=plan.n_resamples)
+        chance = "" if low > 0 else ": it may be chance"
+        yield (
+            f"{name} is better than {first}: NDCG@{plan.k} {values[name].mean():.4f} against "
+            f"{values[first].mean():.4f}, 95 % interval of the difference {low:.4f} to {high:.4f}{chance}"
+        )
 
 
 def _beyond_accuracy(top: TopK, plan: _Plan) -> dict[str, Values]:

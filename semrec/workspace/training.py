@@ -73,7 +73,7 @@ def evaluate(
     split: str,
     k: int,
     seed: int,
-    with_baselines: bool,
+    baselines: str,
     progress: Callable[[str], None] | None,
 ) -> EvaluationResult:
     """Measure the recommender on events; see `Recommender.evaluate`."""
@@ -97,7 +97,7 @@ def evaluate(
         share=SHARE,
         k=k,
         seed=seed,
-        with_baselines=with_baselines,
+        baselines=baselines,
         progress=progress,
     )
     unknown = item_note(interactions.report.unknown_items, len(events.items))

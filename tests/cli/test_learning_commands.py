@@ -170,7 +170,7 @@ def test_a_failure_of_a_real_process_is_one_line(bare):
 
 
 def test_evaluate_prints_a_table(loaded, files):
-    status, out, _ = invoke("evaluate", files / "events.csv", "-w", loaded, "--no-baselines")
+    status, out, _ = invoke("evaluate", files / "events.csv", "-w", loaded, "--baselines", "none")
     assert status == 0
     words = one_line(out)
     for word in ("semrec", "ndcg@10", "recall@10", "map@10", "coverage@10"):
@@ -212,7 +212,17 @@ def check_report(html, methods):
 
 @pytest.mark.parametrize("split", ["time", "global-time", "last", "cold-items", "cold-users"])
 def test_every_split(loaded, files, split):
-    arguments = ("evaluate", files / "events.csv", "-w", loaded, "--split", split, "--no-baselines", "--json")
+    arguments = (
+        "evaluate",
+        files / "events.csv",
+        "-w",
+        loaded,
+        "--split",
+        split,
+        "--baselines",
+        "none",
+        "--json",
+    )
     status, out, err = invoke(*arguments)
     assert status == 0, err
     assert json.loads(out)["split"] == split
@@ -225,7 +235,7 @@ def test_an_unknown_split_exits_2(loaded, files):
 
 
 def test_evaluate_with_a_catalog(files, tmp_path):
-    arguments = ("evaluate", files / "events.csv", "--catalog", files / "catalog.csv", "--no-baselines")
+    arguments = ("evaluate", files / "events.csv", "--catalog", files / "catalog.csv", "--baselines", "none")
     status, out, err = invoke(*arguments, "--json", "-w", tmp_path / "nowhere")
     assert status == 0, err
     assert json.loads(out)["counts"]["users"] == N_USERS
@@ -260,7 +270,7 @@ def test_an_evaluation_that_must_fail_fails_before_the_catalog_is_indexed(
 
 def test_nothing_of_an_evaluation_is_stored(bare, files):
     before = sorted(path.name for path in bare.rglob("*"))
-    assert invoke("evaluate", files / "events.csv", "-w", bare, "--no-baselines")[0] == 0
+    assert invoke("evaluate", files / "events.csv", "-w", bare, "--baselines", "none")[0] == 0
     assert sorted(path.name for path in bare.rglob("*")) == before
     assert as_json("info", "-w", bare)["current"] == 1
 
@@ -277,7 +287,7 @@ def test_evaluate_tells_what_it_leaves_out(loaded, tmp_path):
     rows = [(user, item, "view", "", at) for user, item, at in event_rows()]
     rows += [("mallory", "1-1", "buy", "1e20", START), ("ann", "1-1", "sniff", "", START)]
     source = write(tmp_path, events_text(rows, "user,item,kind,value,time"))
-    status, _, err = invoke("evaluate", source, "-w", loaded, "--no-baselines")
+    status, _, err = invoke("evaluate", source, "-w", loaded, "--baselines", "none")
     assert status == 0
     assert 'rows refused: "value" is too large: 1, for instance ' in one_line(err)
     assert "events left out: kind has no weight: 1, for instance user 'ann', item '1-1'" in one_line(err)
@@ -304,7 +314,7 @@ def test_ratings_are_measured(loaded, tmp_path):
         for user, item, at in event_rows()
     ]
     source = write(tmp_path, events_text(rows, "user,item,rating,time"))
-    status, out, err = invoke("evaluate", source, "-w", loaded, "--no-baselines")
+    status, out, err = invoke("evaluate", source, "-w", loaded, "--baselines", "none")
     assert status == 0, err
     found = dict(re.findall(r"rmse of ratings, (semrec|mean rating): (\d\.\d+)", out))
     assert float(found["semrec"]) < float(found["mean rating"])

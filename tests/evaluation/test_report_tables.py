@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from semrec.evaluation.report_tables import Cell, all_numbers, temperatures
 from semrec.evaluation.results import Evaluation, Measure
 
@@ -41,6 +43,13 @@ def test_slices_are_columns_with_their_users():
     table = temperatures(RESULT)
     assert table.heading == "NDCG@10 of hot, warm and cold"
     assert table.columns == ("cold items (10)",)
+
+
+def test_training_times_are_the_last_column():
+    table = all_numbers(replace(RESULT, training_s={"ours": 12.34, "good": 0.05}))
+    assert table.columns[-1] == "Training, s"
+    last = {row.name: row.cells[-1] for row in table.rows}
+    assert last == {"ours": Cell("12.3", "", False), "good": Cell("0.1", "", False), "bad": None}
 
 
 def test_without_numbers_there_is_no_table():

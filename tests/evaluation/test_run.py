@@ -47,6 +47,39 @@ def test_the_best_and_the_worst(split):
         assert m.value <= m.high + 1e-12
 
 
+def test_a_note_names_each_recommender_that_is_better_than_the_first(split):
+    middling = split.test.toarray().astype(np.float32)
+    middling[::2] = 0
+    recommenders = {
+        "ours": lambda users: middling[users],
+        "worse": knows_nothing(split),
+        "best": knows_all(split),
+    }
+    found = evaluate(recommenders, split, k=5, n_resamples=50, notes=("last",))
+    better, last = found.notes
+    assert better.startswith("best is better than ours: NDCG@5 1.0000 against 0.")
+    assert "95 % interval of the difference 0." in better
+    assert "chance" not in better
+    assert last == "last"
+    assert not evaluate({"best": knows_all(split), "worse": knows_nothing(split)}, split).notes
+
+
+def test_a_difference_that_may_be_chance_is_named_so(split):
+    scores = np.random.default_rng(3).random((60, 20)).astype(np.float32)
+    other = scores.copy()
+    user = split.test_users[0]
+    other[user] = split.test[[user]].toarray()[0]
+    both = {"ours": lambda users: scores[users], "other": lambda users: other[users]}
+    (note,) = evaluate(both, split, k=20, n_resamples=200).notes
+    assert note.startswith("other is better than ours: ")
+    assert note.endswith(": it may be chance")
+
+
+def test_training_times_are_kept(split):
+    found = evaluate({"best": knows_all(split)}, split, training_s={"best": 1.5}, n_resamples=5)
+    assert found.training_s == {"best": 1.5}
+
+
 def test_known_items_and_non_candidates_are_not_recommended(events):
     split = split_cold_items(events)
     seen = []

@@ -147,7 +147,7 @@ def test_a_registered_signal_is_everywhere(shop, tmp_path):
         assert "brevity" in generation.learned.weights.signals
     report = shop.recommend_all(tmp_path / "all.parquet", k=3)
     assert "share_brevity" in pl.read_parquet(report.output).columns
-    evaluated = shop.evaluate(events(), with_baselines=False)
+    evaluated = shop.evaluate(events(), baselines="none")
     assert all("brevity" in weights for weights in evaluated.weights.values())
     answer = shop.recommend(user="u3", weights={"brevity": 2.0})
     assert {"brevity"} <= set(answer[0].signals)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -25,16 +26,19 @@ class LeftOutError(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Data about the items, besides events.
+    """What is known besides who likes which item.
 
     Parameters
     ----------
     vectors : float32 (n_items, dim), the encoder's text vectors, in the order of the columns; or None.
     texts : text of each item, in the same order; or None.
+    order : CSR (n_users, n_items), an entry for every positive event: bigger is later, equal is at the same
+        time; None if the order is not known.
     """
 
     vectors: Float2D | None = None
     texts: Sequence[str] | None = None
+    order: Csr | None = None
 
 
 class Baseline(Protocol):
@@ -47,19 +51,51 @@ class Baseline(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class FittedBaselines:
+    """What `fit_baselines` returns.
+
+    Parameters
+    ----------
+    scorers : name -> scorer of the baselines that could be fitted.
+    seconds : name -> time of the fit, the choice of settings included.
+    notes : one for each baseline that is left out.
+    """
+
+    scorers: Mapping[str, Scorer]
+    seconds: Mapping[str, float]
+    notes: tuple[str, ...]
+
+
 def fit_baselines(
-    baselines: Mapping[str, Baseline], train: Csr, features: Features
-) -> tuple[dict[str, Scorer], tuple[str, ...]]:
-    """Fit all baselines; return their scorers, and a note for each one that is left out because it fails."""
+    baselines: Mapping[str, Baseline],
+    train: Csr,
+    features: Features,
+    progress: Callable[[str], None] | None = None,
+) -> FittedBaselines:
+    """Fit all baselines; one that fails is left out, with a note.
+
+    Parameters
+    ----------
+    baselines : by their names in the report.
+    train, features : see `Baseline.fit`.
+    progress : called with each step, in words.
+    """
     scorers: dict[str, Scorer] = {}
+    seconds: dict[str, float] = {}
     notes = []
     for name, baseline in baselines.items():
+        if progress:
+            progress(f"fitting the baselines: {name}")
+        started = time.monotonic()
         try:
             scorers[name] = baseline.fit(train, features)
         except Exception as error:  # of a library, on data that it does not take: the comparison goes on
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             notes.append(f"{name} is left out: {reason}")
-    return scorers, tuple(notes)
+        else:
+            seconds[name] = time.monotonic() - started
+    return FittedBaselines(scorers, seconds, tuple(notes))
 
 
 def optional(module: str, package: str) -> Any:

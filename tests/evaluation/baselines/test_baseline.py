@@ -5,12 +5,14 @@ import sys
 import numpy as np
 import pytest
 
+from semrec.errors import ConfigError
 from semrec.evaluation.baselines import (
     Als,
     Bpr,
     CentredMean,
     Ease,
     Features,
+    ItemKnn,
     LightFm,
     NonNegativeFactors,
     PooledCosine,
@@ -18,8 +20,9 @@ from semrec.evaluation.baselines import (
     SoftNearest,
     TruncatedSvd,
     bag_of_words_vectors,
-    default_baselines,
+    baselines_named,
     fit_baselines,
+    quick_baselines,
     tfidf_vectors,
 )
 
@@ -41,20 +44,24 @@ EVERYONE = np.arange(12)
         NonNegativeFactors(n_factors=2),
         Ease((1.0,)),
         Ease(),
+        ItemKnn(),
+        ItemKnn((2,), (0.0,)),
         LightFm(n_factors=4),
     ],
     ids=lambda b: f"{type(b).__name__} {getattr(getattr(b, 'words', None), '__name__', '')}",
 )
 def test_checkerboard_has_one_right_answer(baseline, checkerboard, features):
-    scorers, notes = fit_baselines({"it": baseline}, checkerboard, features)
-    if notes:
-        pytest.skip(notes[0])
-    scores = scorers["it"](EVERYONE)
+    fitted = fit_baselines({"it": baseline}, checkerboard, features)
+    if fitted.notes:
+        pytest.skip(fitted.notes[0])
+    scorer = fitted.scorers["it"]
+    scores = scorer(EVERYONE)
     assert scores.dtype == np.float32
     assert scores.shape == checkerboard.shape
     scores = np.where(checkerboard.toarray() > 0, -np.inf, scores)
     assert scores.argmax(axis=1).tolist() == EVERYONE.tolist()
-    np.testing.assert_allclose(scorers["it"](EVERYONE[3:5])[:, 0], scorers["it"](EVERYONE)[3:5, 0], rtol=1e-4)
+    np.testing.assert_allclose(scorer(EVERYONE[3:5])[:, 0], scorer(EVERYONE)[3:5, 0], rtol=1e-4)
+    assert fitted.seconds["it"] >= 0
 
 
 def test_the_training_matrix_is_not_changed(checkerboard, features):
@@ -66,17 +73,37 @@ def test_the_training_matrix_is_not_changed(checkerboard, features):
 def test_a_baseline_that_fails_on_the_data_is_left_out_with_a_note(checkerboard):
     """Texts of one letter leave no words."""
     features = Features(np.eye(checkerboard.shape[1], dtype=np.float32), ["a"] * checkerboard.shape[1])
-    scorers, notes = fit_baselines(default_baselines(), checkerboard, features)
-    assert {"popularity", "EASE", "text alone (soft nearest)"} <= set(scorers)
-    assert any(note.startswith("TF-IDF text is left out: ") and "empty vocabulary" in note for note in notes)
+    fitted = fit_baselines(quick_baselines(), checkerboard, features)
+    assert {"popularity", "EASE", "text alone (soft nearest)"} <= set(fitted.scorers)
+    assert "TF-IDF text" not in fitted.seconds
+    assert any(
+        note.startswith("TF-IDF text is left out: ") and "empty vocabulary" in note for note in fitted.notes
+    )
 
 
 def test_a_baseline_without_its_library_is_left_out_with_a_note(checkerboard, monkeypatch):
     for name in ("implicit.cpu.als", "implicit.cpu.bpr", "gensim.models", "lightfm"):
         monkeypatch.setitem(sys.modules, name, None)
-    scorers, notes = fit_baselines(default_baselines(), checkerboard, Features())
-    assert set(scorers) == {"popularity", "truncated SVD", "NMF", "EASE"}
+    fitted = fit_baselines(quick_baselines(), checkerboard, Features())
+    assert set(fitted.scorers) == {"popularity", "truncated SVD", "NMF", "EASE", "item-kNN"}
+    notes = fitted.notes
     assert len(notes) == 9
     assert "implicit ALS is left out: implicit cannot be imported; pip install implicit" in notes
     assert "centred mean is left out: it needs the text vectors of the items" in notes
     assert "TF-IDF text is left out: it needs the texts of the items" in notes
+
+
+def test_a_model_of_all_pairs_of_items_is_left_out_for_a_large_catalog(monkeypatch, checkerboard):
+    monkeypatch.setattr("semrec.evaluation.baselines.linear.MOST_ITEMS", 11)
+    fitted = fit_baselines({"EASE": Ease(), "popularity": Popularity()}, checkerboard, Features())
+    assert list(fitted.scorers) == ["popularity"]
+    assert fitted.notes == (
+        "EASE is left out: it weighs every pair of items, and 12 items have events (at most 11)",
+    )
+
+
+def test_the_sets_of_baselines():
+    assert baselines_named("none") == {}
+    assert set(baselines_named("quick")) <= set(baselines_named("all"))
+    with pytest.raises(ConfigError, match="no baselines 'slow'; take one of none, quick, all"):
+        baselines_named("slow")
