@@ -12,6 +12,7 @@ from semrec.evaluation.baselines.baseline import (
 from semrec.evaluation.baselines.factors import Als, Bpr, LightFm, NonNegativeFactors, TruncatedSvd
 from semrec.evaluation.baselines.linear import Ease
 from semrec.evaluation.baselines.neighbours import ItemKnn
+from semrec.evaluation.baselines.sasrec import SasRec
 from semrec.evaluation.baselines.simple import Popularity
 from semrec.evaluation.baselines.text_similarity import CentredMean, PooledCosine, SoftNearest
 from semrec.evaluation.baselines.word_vectors import bag_of_words_vectors, tfidf_vectors, word2vec_vectors
@@ -31,6 +32,7 @@ __all__ = [
     "NonNegativeFactors",
     "PooledCosine",
     "Popularity",
+    "SasRec",
     "Scorer",
     "SoftNearest",
     "TruncatedSvd",
@@ -85,4 +87,4 @@ def quick_baselines(seed: int = 42) -> dict[str, Baseline]:
 
 def slow_baselines(seed: int = 42) -> dict[str, Baseline]:
     """Return the baselines that are trained in minutes to hours."""
-    return {}
+    return {"SASRec": SasRec(seed=seed)}
