@@ -9,6 +9,7 @@ from semrec.evaluation.baselines.baseline import (
     Scorer,
     fit_baselines,
 )
+from semrec.evaluation.baselines.factorisation_machine import FactorisationMachine
 from semrec.evaluation.baselines.factors import Als, Bpr, LightFm, NonNegativeFactors, TruncatedSvd
 from semrec.evaluation.baselines.linear import Ease
 from semrec.evaluation.baselines.neighbours import ItemKnn
@@ -24,6 +25,7 @@ __all__ = [
     "Bpr",
     "CentredMean",
     "Ease",
+    "FactorisationMachine",
     "Features",
     "FittedBaselines",
     "ItemKnn",
@@ -87,4 +89,4 @@ def quick_baselines(seed: int = 42) -> dict[str, Baseline]:
 
 def slow_baselines(seed: int = 42) -> dict[str, Baseline]:
     """Return the baselines that are trained in minutes to hours."""
-    return {"SASRec": SasRec(seed=seed)}
+    return {"factorisation machine": FactorisationMachine(seed=seed), "SASRec": SasRec(seed=seed)}
