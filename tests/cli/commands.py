@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 from typer.testing import CliRunner
 
@@ -22,6 +23,18 @@ N_CLUBS, CLUB_SIZE, N_USERS = 4, 8, 60
 N_EVENTS = 6 * N_USERS
 START = 1_600_000_000
 COMMAND = (sys.executable, "-c", "from semrec.cli import main; main()")
+WITH_TOY = (
+    sys.executable,
+    "-c",
+    f"""
+import sys; sys.path.append({str(Path(__file__).parents[1])!r})
+import semrec.workspace.encoders
+from toy import ToyEncoder
+semrec.workspace.encoders.load_encoder = lambda *_, **__: ToyEncoder()
+from semrec.cli import main; main()
+""",
+)
+"""The command with the toy encoder, which loads nothing."""
 TEXTS = ("red round", "red square", "green round", "blue", "green blue")
 
 
@@ -51,10 +64,10 @@ def item_ids(*arguments):
     return [item["item_id"] for item in as_json(*arguments)["recommendations"]]
 
 
-def start_semrec(*arguments, **options):
+def start_semrec(*arguments, command=COMMAND, **options):
     """Start a command in a process of its own."""
     return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        [*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
 
 

@@ -12,11 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import BOOKS, as_json, invoke, item_ids, one_line, start_semrec, write
+from commands import BOOKS, WITH_TOY, as_json, invoke, item_ids, one_line, start_semrec, write
 
 from semrec.store.edge import EdgeStore
 
 DATA = Path(__file__).parents[1] / "data"
+
+pytestmark = pytest.mark.usefixtures("one_encoder")
 
 
 def test_indexing_reports_on_stderr_only(books, tmp_path):
@@ -83,9 +85,8 @@ def test_lists_are_split(tmp_path):
 
 
 def test_standard_input_is_a_catalog(tmp_path):
-    process = start_semrec(
-        "index", "-", "--format", "csv", "-w", tmp_path / "shop", "--json", stdin=subprocess.PIPE
-    )
+    arguments = ("index", "-", "--format", "csv", "-w", tmp_path / "shop", "--json")
+    process = start_semrec(*arguments, command=WITH_TOY, stdin=subprocess.PIPE)
     out, err = process.communicate(BOOKS, timeout=120)
     assert process.returncode == 0, err
     assert json.loads(out)["n_items"] == 3

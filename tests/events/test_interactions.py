@@ -332,7 +332,7 @@ options = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(events, options, st.integers(1, 7))
 def test_every_event_is_used_or_counted_once(rows, chosen, size):
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")

@@ -124,28 +124,36 @@ def attacked():
     return data_of(histories(*real)), data_of(histories(*real, *[[*range(15), target]] * 40)), target
 
 
-def mean_place(models, data, target):
+@pytest.fixture(scope="module")
+def models(attacked):
+    """What is learned from the real users, and with the fakes."""
+    real, with_fakes, _ = attacked
+    return learn(real), learn(with_fakes)
+
+
+def mean_place(learned, data, target):
     """Return the mean place of an item among all that a user does not have; 0 is the first."""
     n_real = 80
-    found = scores(models, data.user_items[:n_real])
+    found = scores(learned, data.user_items[:n_real])
     found[data.user_items[:n_real].toarray() > 0] = -np.inf
     others = np.setdiff1d(np.arange(n_real), [0, 1])
     return (found > found[:, [target]])[others].sum(axis=1).mean()
 
 
-def test_many_fakes_do_what_one_does(attacked):
+def test_many_fakes_do_what_one_does(attacked, models):
     real, with_fakes, target = attacked
+    of_real, of_all = models
     one_fake = replace(with_fakes, user_items=with_fakes.user_items[:81])
-    counted = mean_place(learn(with_fakes), with_fakes, target)
+    counted = mean_place(of_all, with_fakes, target)
     assert abs(counted - mean_place(learn(one_fake), one_fake, target)) < 4
-    assert counted > mean_place(learn(real), real, target) - 8
+    assert counted > mean_place(of_real, real, target) - 8
 
 
-def test_learn_reports_the_groups_and_leaves_them_out_on_request(attacked):
+def test_learn_reports_the_groups_and_leaves_them_out_on_request(attacked, models):
     real, with_fakes, _ = attacked
-    assert [group.tolist() for group in learn(with_fakes).groups] == [list(range(80, 120))]
-    assert learn(real).groups == ()
-    leaving_out = Settings(events=EventSettings(similar_users="leave_out"))
-    models, of_real = learn(with_fakes, settings=leaving_out), learn(real)
-    assert [group.tolist() for group in models.groups] == [list(range(80, 120))]
-    np.testing.assert_array_equal(scores(models, real.user_items), scores(of_real, real.user_items))
+    of_real, of_all = models
+    assert [group.tolist() for group in of_all.groups] == [list(range(80, 120))]
+    assert of_real.groups == ()
+    leaving_out = learn(with_fakes, settings=Settings(events=EventSettings(similar_users="leave_out")))
+    assert [group.tolist() for group in leaving_out.groups] == [list(range(80, 120))]
+    np.testing.assert_array_equal(scores(leaving_out, real.user_items), scores(of_real, real.user_items))

@@ -20,7 +20,7 @@ from semrec.store.server import ServerStore
 from semrec.types import item_keys
 from semrec.workspace.folder import make_workspace
 
-N_ITEMS, DIMENSION, TOPICS = 3000, 12, 60
+N_ITEMS, DIMENSION, TOPICS = 1800, 12, 60
 CALLS = ("search", "scores", "fetch", "metadata_values", "vectors", "records", "contains", "sparse_rows")
 
 
@@ -52,7 +52,7 @@ MEAN = VECTORS.mean(axis=0)
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A recommender on 3,000 items with vectors of the test's own."""
+    """A recommender on 1,800 items with vectors of the test's own."""
     client = QdrantClient(":memory:")
     store = ServerStore("shop", client=client)
     fields = (*TextSignal.catalog_fields(DIMENSION), *Bm25Signal.catalog_fields(DIMENSION))

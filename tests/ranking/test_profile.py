@@ -164,7 +164,7 @@ def logs(draw):
     return sorted(events, key=lambda event: -1.0 if event.time is None else event.time)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(logs())
 def test_a_user_is_served_as_the_user_was_learned_from(log):
     """The weights of a stored history are the row of the matrices, whatever stands in the log."""

@@ -40,7 +40,7 @@ def copies(tmp_path):
 def test_every_acknowledged_point_is_in_a_copy_taken_while_the_owner_writes_and_asks(store, child, copies):
     build(store, points(30))
     owner = child(BUSY)
-    for _ in range(8):
+    for _ in range(5):
         acknowledged = int(owner.stdout.readline())
         with_copy = store.borrow(1)
         assert with_copy.borrowed

@@ -108,28 +108,32 @@ def test_the_report_says_what_will_not_count(own_fitted):
     assert "item '0-1', kind 'sniff', value 4" in " ".join(report.examples.values())
 
 
-def old_log_with(folder, **values):
-    """Store an event of mallory as an older version did, which refused nothing."""
+IMPOSSIBLE = {"ann": "1e19", "bob": "-1e20", "cat": "3.5e38", "dan": "1e308", "eve": "9e999"}
+"""Values of users that an older version stored, which refused nothing."""
+
+
+def old_log_with(folder, values):
+    """Store four events of every user with a value."""
     with EventLog.open(folder) as log:
-        log.record("mallory", [Event(item, "buy", 2.0, START) for item in ("0-1", "1-2", "2-3", "4-5")])
-        with log.transaction(write=True) as connection:
-            for name, value in values.items():
-                statement = f"UPDATE semrec_events SET {name} = {value} WHERE user_id = 'mallory'"
+        for user, value in values.items():
+            log.record(user, [Event(item, "buy", 2.0, START) for item in ("0-1", "1-2", "2-3", "4-5")])
+            with log.transaction(write=True) as connection:
+                statement = f"UPDATE semrec_events SET value = {value} WHERE user_id = '{user}'"
                 connection.exec_driver_sql(statement)
 
 
-@pytest.mark.parametrize("value", ["1e19", "-1e20", "3.5e38", "1e308", "9e999"])
-def test_fit_leaves_an_old_value_out_and_names_its_user(own_unfitted, value):
-    old_log_with(own_unfitted, value=value)
+def test_fit_leaves_old_values_out_and_names_a_user(own_unfitted):
+    old_log_with(own_unfitted, IMPOSSIBLE)
     with open_shop(own_unfitted) as shop:
         report = shop.fit(seed=3)
-        assert report.cleaning["dropped"] == {"impossible_value": 4}
+        assert report.cleaning["dropped"] == {"impossible_value": 4 * len(IMPOSSIBLE)}
         example = report.cleaning["examples"]["impossible_value"]
-        assert example.startswith("user 'mallory', item '0-1', kind 'buy', value ")
-        answer = shop.recommend(user="mallory", k=100)
-        assert "value is NaN, infinite or beyond" in answer.notes[0]
-        assert not {"0-1", "1-2", "2-3", "4-5"} & {item.item_id for item in answer}
-        assert shop.user_profile("mallory").n_events == 0
+        assert example.startswith("user 'ann', item '0-1', kind 'buy', value ")
+        for user in IMPOSSIBLE:
+            answer = shop.recommend(user=user, k=100)
+            assert "value is NaN, infinite or beyond" in answer.notes[0]
+            assert not {"0-1", "1-2", "2-3", "4-5"} & {item.item_id for item in answer}
+            assert shop.user_profile(user).n_events == 0
         assert shop.recommend(user="u1", k=3).notes == ()
 
 

@@ -117,10 +117,17 @@ def test_an_item_that_could_not_be_put_in_a_minute_is_put_later(shop, unreliable
 
 
 @pytest.mark.parametrize("method", ["scroll", "upsert", "get_aliases"])
-def test_learning_survives_ten_seconds_and_ends_after_a_minute(shop, unreliable, clock, method):
+def test_learning_survives_ten_seconds(shop, unreliable, method):
     shop.index(CATALOG[:50])
     shop.add_events(EVENTS)
     unreliable.leave(method, seconds=10)
+    assert shop.fit().generation == 2
+    assert "collaborative" in shop.info()["signals"]
+
+
+def test_learning_ends_after_a_minute(shop, unreliable, clock):
+    shop.index(CATALOG[:50])
+    shop.add_events(EVENTS)
     assert shop.fit().generation == 2
     unreliable.leave("upsert", seconds=60)
     with pytest.raises(StoreUnavailableError, match="does not answer"):

@@ -78,7 +78,7 @@ def users(draw):
     return Users(factors, model_of(factors, alpha, reg, nu), histories)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(users(), st.sampled_from([1, 40, 1 << 20]))
 def test_many_users_are_the_formula_of_each(case, batch_cells):
     with pytest.MonkeyPatch.context() as patch:
@@ -89,7 +89,7 @@ def test_many_users_are_the_formula_of_each(case, batch_cells):
     np.testing.assert_allclose(found, np.reshape(expected, found.shape), rtol=1e-3, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(users())
 def test_reasons_add_up_to_the_user(case):
     found = case.model.users(matrix_of(case.histories), case.factors)
