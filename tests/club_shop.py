@@ -7,7 +7,6 @@ Fixtures give it without models (`unfitted_clubs`), fitted (`fitted_clubs`), and
 from __future__ import annotations
 
 import random
-import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from made_once import made_once
 from qdrant_client import QdrantClient
 from toy import ToyEncoder
+from workspace_copies import copy_workspace
 
 from semrec import Event, Item, Recommender, Settings
 from semrec.events.frame import frame_of
@@ -162,32 +163,36 @@ class FittedShop:
 @pytest.fixture(scope="session")
 def unfitted_clubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with events and without models; copy it, do not open it."""
-    folder = tmp_path_factory.mktemp("unfitted") / "shop"
-    with open_shop(folder) as shop:
-        shop.index(club_catalog())
-    load(folder, EVENTS)
-    return folder
+
+    def make(folder: Path) -> None:
+        with open_shop(folder) as shop:
+            shop.index(club_catalog())
+        load(folder, EVENTS)
+
+    return made_once(tmp_path_factory, "unfitted_clubs", make)
 
 
 @pytest.fixture(scope="session")
 def fitted_clubs(tmp_path_factory: pytest.TempPathFactory, unfitted_clubs: Path) -> Path:
     """A workspace with models; copy it, do not open it."""
-    folder = shutil.copytree(unfitted_clubs, tmp_path_factory.mktemp("fitted") / "shop")
-    with open_shop(folder) as shop:
-        shop.fit(seed=SEED)
-    return folder
+
+    def make(folder: Path) -> None:
+        with open_shop(copy_workspace(unfitted_clubs, folder)) as shop:
+            shop.fit(seed=SEED)
+
+    return made_once(tmp_path_factory, "fitted_clubs", make)
 
 
 @pytest.fixture
 def own_unfitted(unfitted_clubs: Path, tmp_path: Path) -> Path:
     """A workspace of this test alone, with events and without models."""
-    return shutil.copytree(unfitted_clubs, tmp_path / "shop")
+    return copy_workspace(unfitted_clubs, tmp_path / "shop")
 
 
 @pytest.fixture
 def own_fitted(fitted_clubs: Path, tmp_path: Path) -> Path:
     """A workspace of this test alone, with models."""
-    return shutil.copytree(fitted_clubs, tmp_path / "shop")
+    return copy_workspace(fitted_clubs, tmp_path / "shop")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from club_shop import (  # noqa: F401 - fixtures of many tests
@@ -16,13 +18,21 @@ from club_shop import (  # noqa: F401 - fixtures of many tests
     unfitted_clubs,
 )
 from hypothesis import settings
+from made_once import made_once
 from postgres_cluster import log, postgres_url, url  # noqa: F401 - fixtures of many tests
 from unreliable_client import clock, unreliable  # noqa: F401 - fixtures of many tests
 
 settings.register_profile("repeatable", derandomize=True)  # the same examples every time, here and in CI
 settings.load_profile("repeatable")
 
+MEMORY, ENOUGH = Path("/dev/shm"), 8 << 30
 KEPT = ("SEMREC_TEST_", "SEMREC_CACHE_FOLDER", "SEMREC_NEAR_DUPLICATES")
+
+
+def pytest_configure():
+    """Let tests write into memory where there is room: every index waits a third of a second for a disk."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,7 +115,8 @@ def indexed(tmp_path_factory, bundled, catalog, mapping):
     """A workspace with `catalog`; copy it, do not open it."""
     from semrec import Recommender, Settings
 
-    folder = tmp_path_factory.mktemp("indexed") / "shop"
-    with Recommender(folder, Settings(), encoder=bundled) as recommender:
-        recommender.index(catalog, mapping=mapping)
-    return folder
+    def make(folder):
+        with Recommender(folder, Settings(), encoder=bundled) as recommender:
+            recommender.index(catalog, mapping=mapping)
+
+    return made_once(tmp_path_factory, "indexed", make)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from qdrant_client import QdrantClient
 from toy import ToyEncoder
+from workspace_copies import copy_workspace
 
 from semrec import Event, Item, Recommender, Settings
 from semrec.errors import (
@@ -38,10 +39,11 @@ DAY = 86_400.0
 
 
 @pytest.fixture(scope="module")
-def client(indexed):
+def client(indexed, tmp_path_factory):
     """A Qdrant in memory with the same points as the workspace `indexed`."""
     client = QdrantClient(":memory:")
-    embedded, server = EdgeStore(indexed), ServerStore("shop", client=client)
+    folder = copy_workspace(indexed, tmp_path_factory.mktemp("embedded") / "shop")
+    embedded, server = EdgeStore(folder), ServerStore("shop", client=client)
     manifest, index = embedded.manifest(1), embedded.open(1)
     number, copy = server.create(manifest.vectors)
     for points in index.scan():
@@ -63,7 +65,7 @@ def open_shop(client, indexed, bundled, tmp_path_factory):
 
     def open_one(engine="memory", **given_settings):
         folder = tmp_path_factory.mktemp("shop") / "shop"
-        shutil.copytree(indexed, folder)
+        copy_workspace(indexed, folder)
         store = ServerStore("shop", client=client) if engine == "memory" else None
         opened.append(Recommender(folder, Settings(**given_settings), store=store, encoder=bundled))
         return opened[-1]
@@ -644,7 +646,7 @@ def test_settings_can_be_given(tmp_path):
 
 
 def test_a_closed_recommender_lets_another_one_in(indexed, tmp_path, bundled):
-    shutil.copytree(indexed, tmp_path / "shop")
+    copy_workspace(indexed, tmp_path / "shop")
     for _ in range(2):
         with Recommender(tmp_path / "shop", Settings(), encoder=bundled) as recommender:
             assert len(recommender.similar("sox")) == 10
@@ -656,7 +658,7 @@ def test_an_index_of_another_encoder_is_refused(indexed, tmp_path):
     shutil.copytree(bundled_model(), tmp_path / "model")
     config = tmp_path / "model" / "sentence_bert_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "max_seq_length": 64}))
-    shutil.copytree(indexed, tmp_path / "shop")
+    copy_workspace(indexed, tmp_path / "shop")
     with Recommender.open(tmp_path / "shop", model=str(tmp_path / "model")) as recommender:
         with pytest.raises(EncoderError, match=r"was built with the encoder 'bundled' .*cannot be compared"):
             recommender.recommend(text="music")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter, defaultdict
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from workspace_copies import copy_workspace
 
 from semrec import Recommender, Settings
 from semrec.catalog_map.layout import LANDMARKS
@@ -20,7 +20,7 @@ from semrec.types import item_keys
 @pytest.fixture(scope="module")
 def shop(indexed, bundled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("map") / "shop"
-    shutil.copytree(indexed, folder)
+    copy_workspace(indexed, folder)
     with Recommender(folder, Settings(), encoder=bundled) as recommender:
         yield recommender
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from commands import BOOKS, catalog_text, event_rows, events_text, invoke, write
+from made_once import made_once
 from toy import ToyEncoder
+from workspace_copies import copy_workspace
 
 import semrec.workspace.encoders
 
@@ -14,7 +14,7 @@ import semrec.workspace.encoders
 @pytest.fixture
 def shop(indexed, one_encoder, tmp_path):
     """A workspace with the packages of `catalog`, for the bundled encoder."""
-    return shutil.copytree(indexed, tmp_path / "shop")
+    return copy_workspace(indexed, tmp_path / "shop")
 
 
 @pytest.fixture
@@ -41,30 +41,32 @@ def files(tmp_path_factory):
 @pytest.fixture(scope="session")
 def made(files, tmp_path_factory):
     """Workspaces of the clubs to copy: an index, one with events, one with models."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(semrec.workspace.encoders, "load_encoder", lambda *_, **__: ToyEncoder())
-        assert invoke("index", files / "catalog.csv", "-w", folder / "bare")[0] == 0
-        shutil.copytree(folder / "bare", folder / "loaded")
-        assert invoke("events", files / "events.csv", "-w", folder / "loaded")[0] == 0
-        shutil.copytree(folder / "loaded", folder / "fitted")
-        assert invoke("fit", "-w", folder / "fitted")[0] == 0
-    return folder
+
+    def make(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(semrec.workspace.encoders, "load_encoder", lambda *_, **__: ToyEncoder())
+            assert invoke("index", files / "catalog.csv", "-w", folder / "bare")[0] == 0
+            copy_workspace(folder / "bare", folder / "loaded")
+            assert invoke("events", files / "events.csv", "-w", folder / "loaded")[0] == 0
+            copy_workspace(folder / "loaded", folder / "fitted")
+            assert invoke("fit", "-w", folder / "fitted")[0] == 0
+
+    return made_once(tmp_path_factory, "clubs_by_command", make)
 
 
 @pytest.fixture
 def bare(made, toy_encoder, tmp_path):
     """A workspace with an index of the clubs."""
-    return shutil.copytree(made / "bare", tmp_path / "shop")
+    return copy_workspace(made / "bare", tmp_path / "shop")
 
 
 @pytest.fixture
 def loaded(made, toy_encoder, tmp_path):
     """A workspace with an index and events of the clubs."""
-    return shutil.copytree(made / "loaded", tmp_path / "shop")
+    return copy_workspace(made / "loaded", tmp_path / "shop")
 
 
 @pytest.fixture
 def fitted(made, toy_encoder, tmp_path):
     """A workspace with an index, events and models of the clubs."""
-    return shutil.copytree(made / "fitted", tmp_path / "shop")
+    return copy_workspace(made / "fitted", tmp_path / "shop")

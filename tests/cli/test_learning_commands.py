@@ -22,6 +22,10 @@ from commands import (
     start_semrec,
     write,
 )
+from toy import ToyEncoder
+from workspace_copies import copy_workspace
+
+import semrec.workspace.encoders
 
 # -- fit -----------------------------------------------------------------------------------------------
 
@@ -80,14 +84,24 @@ def messy_rows():
 
 
 @pytest.fixture
-def messy(loaded, tmp_path):
-    source = write(tmp_path, events_text(messy_rows(), "user,item,kind,rating,time"))
-    assert invoke("events", source, "-w", loaded)[0] == 0
-    return loaded
+def messy(messy_shop, toy_encoder):
+    """A fitted workspace with these events, and what `fit` printed with and without --json."""
+    return messy_shop
+
+
+@pytest.fixture(scope="module")
+def messy_shop(made, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("messy")
+    shop = copy_workspace(made / "loaded", folder / "shop")
+    source = write(folder, events_text(messy_rows(), "user,item,kind,rating,time"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(semrec.workspace.encoders, "load_encoder", lambda *_, **__: ToyEncoder())
+        assert invoke("events", source, "-w", shop)[0] == 0
+        return shop, invoke("fit", "-w", shop), invoke("fit", "-w", shop, "--json")
 
 
 def test_events_that_are_left_out_are_counted(messy):
-    status, out, err = invoke("fit", "-w", messy, "--json")
+    _, _, (status, out, err) = messy
     assert status == 0, err
     cleaning = json.loads(out)["cleaning"]
     dropped = cleaning["dropped"]
@@ -99,7 +113,7 @@ def test_events_that_are_left_out_are_counted(messy):
 
 
 def test_events_that_are_left_out_are_reported_on_stderr(messy):
-    status, out, err = invoke("fit", "-w", messy)
+    _, (status, out, err), _ = messy
     assert status == 0
     for words in (
         "events left out, 7: item is not in the catalog; first user 'u",
@@ -112,9 +126,8 @@ def test_events_that_are_left_out_are_reported_on_stderr(messy):
 
 
 def test_users_with_invalid_events_get_recommendations(messy):
-    assert invoke("fit", "-w", messy)[0] == 0
     for user in ("u0", "u1", "r3"):
-        status, out, err = invoke("recommend", "--user", user, "-k", 5, "-w", messy)
+        status, out, err = invoke("recommend", "--user", user, "-k", 5, "-w", messy[0])
         assert status == 0, err
         assert out
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from made_once import made_once
 
 from semrec.config import Settings
 from semrec.encoder import load_encoder
@@ -40,9 +41,11 @@ def copy_model(folder: Path, changes) -> Path:
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory, bundled):
     """A cache folder that holds an export of the bundled encoder."""
-    folder = tmp_path_factory.mktemp("exports")
-    load_encoder("bundled", Settings(cache={"folder": folder}), precision="int8")
-    return folder
+
+    def make(folder):
+        load_encoder("bundled", Settings(cache={"folder": folder}), precision="int8")
+
+    return made_once(tmp_path_factory, "exports", make)
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import closing
 
 import pytest
 from toy import ToyEncoder
+from workspace_copies import copy_workspace
 
 from semrec.config import Settings
 from semrec.recommender import Recommender
@@ -23,6 +23,6 @@ def built(tmp_path_factory):
             settings = Settings(encoder={"model": "toy"}, cache={"folder": original / "cache"})
             with closing(Recommender(original / "shop", settings, encoder=ToyEncoder())) as shop:
                 shop.index(items)
-        shutil.copytree(originals[str(items)], folder, dirs_exist_ok=True)
+        copy_workspace(originals[str(items)], folder)
 
     return build

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import polars as pl
 import pytest
 from toy import ToyEncoder
 from typer.testing import CliRunner
+from workspace_copies import copy_workspace
 
 import semrec.workspace.encoders
 from semrec import Item, Recommender
@@ -77,7 +77,7 @@ def made(tmp_path_factory):
     with open_shop(folder / "loaded") as recommender:
         recommender.index(shop_items())
         recommender.add_events(shop_events())
-    shutil.copytree(folder / "loaded", folder / "fitted")
+    copy_workspace(folder / "loaded", folder / "fitted")
     with open_shop(folder / "fitted") as recommender:
         recommender.fit()
     return folder
@@ -85,12 +85,12 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def loaded(made, tmp_path):
-    return shutil.copytree(made / "loaded", tmp_path / "loaded")
+    return copy_workspace(made / "loaded", tmp_path / "loaded")
 
 
 @pytest.fixture
 def fitted(made, tmp_path):
-    return shutil.copytree(made / "fitted", tmp_path / "fitted")
+    return copy_workspace(made / "fitted", tmp_path / "fitted")
 
 
 SMALL = BlockSizes(histories=8, cells=8 * 2048, read_items=17)
@@ -320,7 +320,7 @@ def test_a_killed_process_leaves_what_it_finished(fitted, tmp_path):
     done = 0
     while done < 16:
         done = int(child.stdout.readline())
-    copy = shutil.copytree(fitted, tmp_path / "copy")
+    copy = copy_workspace(fitted, tmp_path / "copy")
     with open_shop(copy) as recommender, pytest.raises(ConfigError, match="another process is writing"):
         recommender.recommend_all(output)
     child.send_signal(signal.SIGKILL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import shutil
 import time
 from dataclasses import replace
 
@@ -24,6 +23,7 @@ from club_shop import (
     scored,
     stored_vectors,
 )
+from workspace_copies import copy_workspace
 
 from semrec.errors import ConfigError
 from semrec.ranking.sentences import reason_sentence
@@ -143,7 +143,7 @@ def dated_catalog():
 @pytest.fixture
 def dated(fitted_clubs, tmp_path):
     """A fitted workspace of this test alone whose items have dates."""
-    folder = shutil.copytree(fitted_clubs, tmp_path / "dated")
+    folder = copy_workspace(fitted_clubs, tmp_path / "dated")
     with open_shop(folder) as shop:
         assert len(shop.put_items(dated_catalog()).metadata) == len(club_catalog())
     return folder

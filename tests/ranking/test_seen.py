@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 from club_shop import START, ids, load, open_shop
+from workspace_copies import copy_workspace
 
 from semrec import Event
 from semrec.config import EventSettings
@@ -20,9 +21,7 @@ USED = {
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory, fitted_clubs):
-    import shutil
-
-    folder = shutil.copytree(fitted_clubs, tmp_path_factory.mktemp("seen") / "shop")
+    folder = copy_workspace(fitted_clubs, tmp_path_factory.mktemp("seen") / "shop")
     load(folder, {name: [event] for name, event in USED.items()})
     load(folder, {"shown": [Event("0-1", "Impression", None, START)], "gone": [Event("gone", "buy")]})
     with open_shop(folder) as shop:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from workspace_copies import copy_workspace
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -31,13 +31,13 @@ def built_shop(tmp_path_factory):
 @pytest.fixture
 def shop(built_shop, tmp_path):
     """A copy of the workspace with `SHOP`."""
-    return shutil.copytree(built_shop, tmp_path / "shop")
+    return copy_workspace(built_shop, tmp_path / "shop")
 
 
 @pytest.fixture(scope="session")
 def client(built_shop, tmp_path_factory):
     """A client of an app with default settings, for queries that change nothing."""
-    folder = shutil.copytree(built_shop, tmp_path_factory.mktemp("asked") / "shop")
+    folder = copy_workspace(built_shop, tmp_path_factory.mktemp("asked") / "shop")
     with start(folder) as client:
         wait_until_ready(client)
         yield client

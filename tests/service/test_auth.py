@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from serving import bearer, error, start, wait_until_ready
+from workspace_copies import copy_workspace
 
 from semrec.service.api_keys import ApiKeys
 
@@ -13,7 +12,7 @@ from semrec.service.api_keys import ApiKeys
 @pytest.fixture(scope="module")
 def guarded(built_shop, tmp_path_factory, api_keys, headers):
     """A client of an app that needs keys."""
-    folder = shutil.copytree(built_shop, tmp_path_factory.mktemp("guarded") / "shop")
+    folder = copy_workspace(built_shop, tmp_path_factory.mktemp("guarded") / "shop")
     with start(folder, api_keys, service={"wrong_keys": 5}) as client:
         wait_until_ready(client)
         yield client

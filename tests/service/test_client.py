@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
 import httpx
 import pytest
 from serving import listening, open_shop
+from workspace_copies import copy_workspace
 
 from semrec.config import Settings
 from semrec.service.api_keys import ApiKeys
@@ -17,7 +16,7 @@ from semrec.service.client import Client, RefusedError
 @pytest.fixture(scope="module")
 def service(built_shop, tmp_path_factory):
     """The address of a service that needs keys, and a key with all scopes."""
-    folder = shutil.copytree(built_shop, tmp_path_factory.mktemp("client") / "shop")
+    folder = copy_workspace(built_shop, tmp_path_factory.mktemp("client") / "shop")
     keys = ApiKeys(folder)
     key, _ = keys.create("everything", "admin")
     with listening(create_app(lambda: open_shop(folder), Settings(), keys=keys)) as url:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
-import shutil
 
 import pytest
 from serving import bearer, start, wait_until_ready
+from workspace_copies import copy_workspace
 
 from semrec.service.logs import configure_logs
 
@@ -36,7 +36,7 @@ def test_a_line_is_a_json_object(log_lines):
 
 
 def test_no_secret_is_logged(shop, tmp_path, api_keys, headers, log_lines):
-    folder = shutil.copytree(shop, tmp_path / "logged")
+    folder = copy_workspace(shop, tmp_path / "logged")
     with start(folder, api_keys) as client:
         wait_until_ready(client)
         n_before = len(log_lines())

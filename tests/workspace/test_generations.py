@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import replace
 
 import pytest
 from toy import ToyEncoder
 from typer.testing import CliRunner
+from workspace_copies import copy_workspace
 
 from semrec import Item, Recommender, Settings
 from semrec.cli.commands import app
@@ -62,7 +62,7 @@ def test_generations_are_listed(folder):
 def leave_a_dead_build(folder):
     """Leave what a build leaves that was killed."""
     left = folder / "generations" / "7"
-    shutil.copytree(folder / "generations" / "2", left)
+    copy_workspace(folder / "generations" / "2", left)
     (left / "manifest.json").unlink()
     return left
 

@@ -8,6 +8,7 @@ import shutil
 import pytest
 from browsing import MARKUP
 from serving import listening
+from workspace_copies import copy_workspace
 
 from semrec import Recommender
 from semrec.config import IndexSettings, Settings
@@ -54,7 +55,7 @@ def purchases(catalog):
 @pytest.fixture(scope="session")
 def page_shop(indexed, bundled, catalog, tmp_path_factory):
     """A shop with `catalog`, events that were learned from, and an item with markup in every field."""
-    folder = shutil.copytree(indexed, tmp_path_factory.mktemp("page") / "shop")
+    folder = copy_workspace(indexed, tmp_path_factory.mktemp("page") / "shop")
     settings = Settings(index=IndexSettings(keep_html=True))
     with Recommender(folder, settings, encoder=bundled) as recommender:
         recommender.put_items([MARKUP])
@@ -79,7 +80,7 @@ def address(page_shop, bundled):
 @pytest.fixture(scope="session")
 def address_and_key(page_shop, bundled, tmp_path_factory):
     """The address of a service that needs a key, and the key."""
-    folder = shutil.copytree(page_shop, tmp_path_factory.mktemp("with-keys") / "shop")
+    folder = copy_workspace(page_shop, tmp_path_factory.mktemp("with-keys") / "shop")
     keys = ApiKeys(tmp_path_factory.mktemp("keys"))
     key, _ = keys.create("page", "read")
     with serve_page(folder, bundled, keys) as address:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from serving import error, open_shop
+from serving import error, open_shop, start, wait_until_ready
+from workspace_copies import copy_workspace
 
 from semrec import Event
 from semrec.events.frame import frame_of
 
 
-@pytest.fixture
-def rated_client(shop, serve):
-    """A client of an app on a shop whose users have rated items."""
+@pytest.fixture(scope="module")
+def rated_client(built_shop, tmp_path_factory):
+    """A client of an app on a shop whose users have rated items, and a rating from the library."""
+    shop = copy_workspace(built_shop, tmp_path_factory.mktemp("rated") / "shop")
     with open_shop(shop) as recommender:
         log = recommender.event_log()
         for user, stars in (("ann", (5, 4, 1)), ("bob", (4, 5, 2)), ("cat", (1, 2, 5))):
@@ -20,7 +22,9 @@ def rated_client(shop, serve):
         log.append(frame_of("dan", [Event("r1", "rate", 3.0)]))
         recommender.fit()
         expected = recommender.predict("g1", user="dan").to_dict()
-    return serve(), expected
+    with start(shop) as client:
+        wait_until_ready(client)
+        yield client, expected
 
 
 def test_a_rating_with_interval_and_reason(rated_client):
