@@ -196,8 +196,8 @@ def test_an_unknown_format_is_an_error():
 
 
 def test_a_truncated_file_is_an_error(tmp_path):
-    rows = "".join(f"{n},{hash(str(n))}\n" for n in range(30_000))
+    rows = "".join(f"{n},{n * n}\n" for n in range(30_000))
     zipped = gzip.compress(f"id,title\n{rows}".encode(), mtime=0)
-    catalog = open_catalog(put(tmp_path / "x.csv.gz", zipped[: len(zipped) // 2]), max_text_bytes=LIMIT)
+    half = put(tmp_path / "x.csv.gz", zipped[: len(zipped) // 2])
     with pytest.raises(CatalogError, match=r"x\.csv\.gz: cannot be read"):
-        list(catalog)
+        list(open_catalog(half, max_text_bytes=LIMIT))
