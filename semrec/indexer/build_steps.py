@@ -73,6 +73,7 @@ def build_generation(
     progress: Callable[[int], None] | None,
     changed: Callable[[], Keys] = lambda: np.empty(0, np.uint64),
     *,
+    described: Callable[[Manifest], Manifest] = lambda manifest: manifest,
     keep_previous: bool = True,
 ) -> tuple[int, Manifest]:
     """Build a generation step by step and make it current; return its number and its manifest.
@@ -89,6 +90,7 @@ def build_generation(
     old : index of the old generation; None: there is none.
     progress : called with the number of rows just processed.
     changed : called after the last step; returns the keys of the items that the steps changed.
+    described : called after the last step; adds to the manifest what the steps show of the catalog.
     keep_previous : keep the generation before for `rollback`; False: the caller drops it.
     """
     with (
@@ -113,7 +115,7 @@ def build_generation(
             writing.result()
         tells = n_encoded and 2 * n_encoded >= builder.n_items  # fewer items say little of the catalog
         read = measure(encoder(), evenly(sample, SAMPLE_PASSAGES)) if tells else None
-        manifest = builder.complete(changed(), read)
+        manifest = builder.complete(changed(), read, described)
     return builder.generation, manifest
 
 

@@ -154,36 +154,47 @@ def widened(fields: Mapping[str, FieldType], metadata: Mapping[str, Value]) -> d
 
 def _number_format(present: Sequence[Any], *, parse: bool, usual: Mark) -> ColumnFormat | None:
     """Return the format of a column of numbers, with the usual mark if none shows; None for another one."""
-    kinds = [kind_of(value, parse=parse) for value in present]
-    texts = [value for value, kind in zip(present, kinds, strict=True) if kind == "keyword"]
-    has_others = bool({"bool", "object"} & set(kinds)) or not all(isinstance(text, str) for text in texts)
-    if has_others:
-        return None
+    texts: list[str] = []
+    numbers: list[Any] = []
+    n_others = 0  # truth values, lists and dates
+    for value in present:
+        kind = kind_of(value, parse=parse)
+        if kind in ("integer", "float"):
+            numbers.append(value)
+        elif kind == "keyword" and isinstance(value, str):
+            texts.append(value)
+        elif kind is not None:
+            n_others += 1
     texts = [text for text in texts if not is_currency_alone(text)]
     is_priced = any(map(has_currency, texts))
-    n_numbers = kinds.count("integer") + kinds.count("float")
-    if not (n_numbers or is_priced or parse):
+    if not (numbers or is_priced or parse):
         return None  # the source says that they are texts
     mark = column_mark((value for value in present if isinstance(value, str)), usual)
-    odd = {text for text in texts if not _is_number(text, mark)}
-    is_amount = is_priced or "float" in kinds or any(map(decimal_mark, texts))
-    if not _is_mostly_numbers(n_numbers, texts, odd, AMOUNTS if is_amount else INTEGERS):
+    odd = [text for text in texts if not _is_number(text, mark)]
+    has_decimals = any(kind_of(value, parse=parse) == "float" for value in numbers)
+    is_amount = is_priced or has_decimals or any(map(decimal_mark, texts))
+    n_all = len(numbers) + len(texts) + n_others
+    if not _are_few(odd, n_others, n_all, AMOUNTS if is_amount else INTEGERS):
         return None
-    readable = [value for value in present if not (isinstance(value, str) and value in odd)]
-    numbers = [value for value in readable if kind_of(value, parse=parse)]
-    is_whole = all(_is_whole(value, mark) for value in numbers)
+    written = [text for text in texts if _is_number(text, mark)]
+    is_whole = all(_is_whole(value, mark) for value in (*numbers, *written))
     return ColumnFormat("integer" if is_whole else "float", mark=mark)
 
 
-def _is_mostly_numbers(
-    n_numbers: int, texts: Sequence[str], odd: set[str], most: tuple[float, float]
-) -> bool:
-    """Return whether a column is one of numbers, although some of its texts are none."""
-    n_all = n_numbers + len(texts)
-    n_odd = sum(text in odd for text in texts)
-    n_codes = sum(any(map(str.isdigit, text)) for text in texts if text in odd)
+def _are_few(odd: Sequence[str], n_others: int, n_all: int, most: tuple[float, float]) -> bool:
+    """Return whether a column is one of numbers, although some of its values are none.
+
+    Parameters
+    ----------
+    odd : texts that are no numbers.
+    n_others : values that are neither texts nor numbers.
+    n_all : values of the column.
+    most : largest shares, see `AMOUNTS`.
+    """
+    n_codes = sum(any(map(str.isdigit, text)) for text in odd)
+    n_words = len(odd) - n_codes + n_others
     most_words, most_codes = most
-    return n_odd < n_all and n_odd - n_codes <= most_words * n_all and n_codes <= most_codes * n_all
+    return n_codes + n_words < n_all and n_words <= most_words * n_all and n_codes <= most_codes * n_all
 
 
 def _is_number(text: str, mark: Mark) -> bool:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from semrec.errors import LONGEST_SHOWN, CatalogError
 from semrec.events.event_columns import folded
+from semrec.plain_values import as_number, is_missing
 
+_DATE = re.compile(r"\d{4}[-/]\d\d?[-/]\d\d?")
+NEARLY_ALL = 0.95
+"""Share of the rows that a column of ids has a value in, where another column could be it."""
 SHOWN_COLUMNS = 30
 """Column names in a message; a table may have thousands."""
 
@@ -57,10 +63,60 @@ def assign_columns(
     return assigned
 
 
+def without_empty(roles: Iterable[Role], columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Return the columns that can have a role: of those with usual names for one, not the emptier ones.
+
+    Files have several columns of ids, of which one is complete: a book without an ASIN has an ISBN.
+
+    Parameters
+    ----------
+    roles : that are looked for.
+    columns : the values in the first rows, by name.
+    """
+    n_rows = max(map(len, columns.values()), default=0)
+    sizes = {name: sum(not is_missing(value) for value in values) for name, values in columns.items()}
+    empty: set[str] = set()
+    for role in roles:
+        usual = [folded(name) for name in role.usual_names.split()]
+        named = [name for name in columns if folded(name) in usual]
+        least = NEARLY_ALL * n_rows if role.usual_names.split()[0].endswith("_id") else 1
+        least = min(least, max((sizes[name] for name in named), default=0))
+        empty |= {name for name in named if sizes[name] < least}
+    return [name for name in columns if name not in empty]
+
+
+def only_id_column(
+    columns: Mapping[str, Sequence[Any]], notes: list[str], role: Role, *, repeats: bool
+) -> str | None:
+    """Return the only column with an id in each of the first rows and a name that ends in "id"; None: none.
+
+    Parameters
+    ----------
+    columns : the values in the first rows, by name.
+    notes : the guess is appended, in words.
+    role : of the column.
+    repeats : whether ids repeat, as those of items do in events; False: all differ.
+    """
+    found = []
+    for name, values in columns.items():
+        ids = [str(value) for value in values if not is_missing(value)]
+        is_whole = len(ids) == max(map(len, columns.values())) and len(ids) > 1
+        if folded(name).endswith("id") and is_whole and (len(set(ids)) < len(ids)) == repeats:
+            found.append(name)
+    if len(found) != 1:
+        return None
+    notes[:] = [note for note in notes if not note.startswith(f"{role.label}: none")]
+    notes.append(f'{role.label}: column "{found[0]}" (guessed: the only one of ids)')
+    return found[0]
+
+
 def missing_role(role: Role, columns: Sequence[str], source: str) -> CatalogError:
     """Return the error for a source without a column for this role."""
+    advice = ""
+    if any(as_number(name) is not None or _DATE.match(name) for name in columns):  # the names are a row
+        advice = "; if the first line is a row, add --no-header --columns and name the columns: a,b,c"
     return CatalogError(
-        f"{source}: no column looks like the {role.label}; name it with {role.option}. "
+        f"{source}: no column looks like the {role.label}; name it with {role.option}{advice}. "
         f"Columns: {quoted(columns)}"
     )
 

@@ -183,6 +183,10 @@ class CatalogComparison:
         ]
         return [one for one in compared if one.item.item_id not in faults], rejects
 
+    def described(self, manifest: Manifest) -> Manifest:
+        """Return the manifest with how values are written in the catalog, see `Catalog.described`."""
+        return self._catalog.described(manifest)
+
     @property
     def item_keys(self) -> Keys:
         """Keys of the items of the source, ascending: 8 bytes for each item in memory."""
@@ -219,6 +223,7 @@ class CatalogComparison:
         started : when indexing started, by `time.monotonic`.
         n_deleted : deleted items.
         """
+        catalog = self._catalog
         return IndexReport(
             generation=generation,
             n_items=manifest.n_items,
@@ -228,7 +233,7 @@ class CatalogComparison:
             seconds=time.monotonic() - started,
             encoder=manifest.encoder,
             device="",
-            notes=(*self._catalog.notes, *self._catalog.cleaning.notes()),
+            notes=(*catalog.notes, *catalog.later_notes(), *catalog.cleaning.notes()),
             n_added=self.counts["added"],
             n_changed=self.counts["changed"],
             n_metadata=self.counts["metadata"],

@@ -71,10 +71,8 @@ def updated_manifest(
     dimension = encoder.dimension if encoder else current.dimension
     new_fields = _catalog_fields(dimension, fields[TEXT].quantized if quantized is None else quantized)
     updated = replace(
-        current,
+        catalog.described(current),
         fields={**current.fields, **catalog.fields},
-        separators={**current.separators, **catalog.separators},
-        decimal_commas=tuple(dict.fromkeys((*current.decimal_commas, *catalog.decimal_commas))),
         vectors=tuple(new_fields.get(name, field) for name, field in fields.items()),
         **changed,
     )

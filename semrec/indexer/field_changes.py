@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from semrec.indexer.column_formats import (
-    ColumnFormat,
     guess_format,
     plain_formats,
     stored_formats,
     widened,
-    wider,
 )
-from semrec.indexer.read import typed_metadata
 from semrec.indexer.streams import in_batches
-from semrec.store import EditableIndex, FieldType, Manifest, Record
+from semrec.indexer.typed_values import type_after, typed_metadata
+from semrec.store import EditableIndex, FieldType, Manifest
 from semrec.store.payload_indexes import MAX_INDEXED_FIELDS, indexed_fields
 from semrec.types import Item
 
@@ -52,7 +51,7 @@ def fields_for(
         if before is None:
             after[name] = guess_format(values, parse=False, separator="")[0].type
         elif before.type != "keyword":
-            after[name] = _type_after(name, before, values, index)
+            after[name] = type_after(before, values, partial(_stored_values, name, index))
     return after
 
 
@@ -79,7 +78,7 @@ def change_fields(index: EditableIndex, manifest: Manifest, changed: Mapping[str
     new = {name: kind for name, kind in changed.items() if name not in manifest.fields}
     indexed = set(list(manifest.fields)[:MAX_INDEXED_FIELDS])
     retyped = {name: kind for name, kind in changed.items() if name in manifest.fields}
-    _store_as_text(index, {name for name, kind in retyped.items() if kind == "keyword"})
+    store_as_text(index, {name for name, kind in retyped.items() if kind == "keyword"})
     if new:
         index.add_fields(indexed_fields(new, manifest.fields))
     if found := {name: kind for name, kind in retyped.items() if name in indexed}:
@@ -87,25 +86,12 @@ def change_fields(index: EditableIndex, manifest: Manifest, changed: Mapping[str
     return replace(manifest, fields={**manifest.fields, **changed})
 
 
-def _type_after(
-    name: str, before: ColumnFormat, values: Sequence[Any], index: EditableIndex | None
-) -> FieldType:
-    """Return the type of a field after more values."""
-    read = [typed_metadata({name: value}, {name: before}, parse=False) for value in values]
-    kind = before.type
-    for metadata, _ in read:
-        kind = widened({name: kind}, metadata).get(name, kind)
-    if not any(misfits for _, misfits in read):
-        return kind
-    stored = [record.metadata.get(name) for record in _sample(index)]
-    return wider(kind, guess_format([*stored, *values], parse=False, separator="")[0].type)
+def _stored_values(name: str, index: EditableIndex | None) -> list[Any]:
+    records = index.records(index.sample(SAMPLE_ITEMS)) if index is not None else []
+    return [record.metadata.get(name) for record in records]
 
 
-def _sample(index: EditableIndex | None) -> list[Record]:
-    return index.records(index.sample(SAMPLE_ITEMS)) if index is not None else []
-
-
-def _store_as_text(index: EditableIndex, names: set[str]) -> None:
+def store_as_text(index: EditableIndex, names: set[str]) -> None:
     """Store the numbers and truth values of fields as texts; every record is read."""
     if not names:
         return

@@ -51,8 +51,10 @@ def index_catalog(
     started = time.monotonic()
     template = catalog.mapping.template or DEFAULT_TEMPLATE
     draft = draft_manifest(encoder, template, passage_tokens, catalog.fields, journal, quantized=quantized)
-    draft = replace(draft, separators=catalog.separators, decimal_commas=catalog.decimal_commas)
+    draft = catalog.described(draft)
     source = CatalogComparison(catalog, None, draft, RejectsFile(rejects), lambda: encoder)
     steps = (build_step(compared, draft, lambda: encoder, n_rows) for compared, n_rows in source)
-    generation, manifest = build_generation(store, draft, lambda: encoder, steps, None, progress)
+    generation, manifest = build_generation(
+        store, draft, lambda: encoder, steps, None, progress, described=catalog.described
+    )
     return replace(source.report(generation, manifest, started), device=encoder.device)

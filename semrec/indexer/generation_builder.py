@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from types import TracebackType
@@ -17,6 +17,7 @@ from semrec.encoder.readability import Readability
 from semrec.errors import CatalogError
 from semrec.indexer.column_formats import widened
 from semrec.indexer.compare import still_set_aside
+from semrec.indexer.field_changes import store_as_text
 from semrec.indexer.item_points import text_vectors
 from semrec.store import Index, Manifest, Point, Store
 from semrec.store.build import Build
@@ -54,6 +55,7 @@ class GenerationBuilder:
         self._n_items = 0
         self._n_passages = 0
         self._fields = dict(draft.fields)
+        self._texts: set[str] = set()  # fields of texts that had another type for the first points
 
     def __enter__(self) -> GenerationBuilder:
         self._build.__enter__()
@@ -87,15 +89,25 @@ class GenerationBuilder:
         self._n_items += len(points)
         self._n_passages += sum(len(point.record.passages) for point in points)
         for point in points:
-            self._fields |= widened(self._fields, point.record.metadata)
+            wider = widened(self._fields, point.record.metadata)
+            self._texts |= {
+                name for name, kind in wider.items() if kind == "keyword" and name in self._fields
+            }
+            self._fields |= wider
 
-    def complete(self, changed: Keys, read: Readability | None = None) -> Manifest:
+    def complete(
+        self,
+        changed: Keys,
+        read: Readability | None = None,
+        described: Callable[[Manifest], Manifest] = lambda manifest: manifest,
+    ) -> Manifest:
         """Finish and check the build, and make it current.
 
         Parameters
         ----------
         changed : keys of items that are not set aside any more, see `Manifest.set_aside`.
         read : what the encoder reads of the texts; None: as in the draft.
+        described : adds to the manifest what is known of the catalog at its end.
 
         Raises
         ------
@@ -107,8 +119,9 @@ class GenerationBuilder:
         if self.kept:
             keys = self.kept.sample(self.kept.count())
             self.kept.delete(np.setdiff1d(keys, np.concatenate(self._keys)))
+        store_as_text(self._build.index, self._texts)
         manifest = replace(
-            self._draft,
+            described(self._draft),
             fields=self._fields,
             text_mean=tuple((self._sum / self._n_items).tolist()),
             n_items=self._n_items,

@@ -8,7 +8,15 @@ from typing import Any
 
 from semrec.errors import CatalogError
 from semrec.indexer.column_formats import ColumnFormat, guess_format, widening_note, wider
-from semrec.indexer.columns import Role, assign_columns, missing_role, quoted, require_columns
+from semrec.indexer.columns import (
+    Role,
+    assign_columns,
+    missing_role,
+    only_id_column,
+    quoted,
+    require_columns,
+    without_empty,
+)
 from semrec.indexer.sources.list_cells import BRACKETS, guess_separator
 from semrec.indexer.sources.table import FileOptions
 from semrec.indexer.sources.values import Kind, kind_of
@@ -25,7 +33,9 @@ COLUMN_ROLES = {
         "item id",
         "--id",
         "item_id id handle sku parent_asin asin uid uuid guid slug isbn product_id item article_id doc_id "
-        "document_id movie_id book_id news_id track_id song_id video_id key code index "
+        "document_id movie_id book_id news_id track_id song_id video_id app_id game_id anime_id business_id "
+        "artist_id restaurant_id recipe_id hotel_id place_id venue_id listing_id job_id course_id post_id "
+        "paper_id key code index "
         "编号 商品编号 物品编号 商品id 物品id 标识 货号",
     ),
     "title": Role(
@@ -107,7 +117,12 @@ def profile_rows(rows: Iterable[Mapping[str, Any]], *, parse: bool) -> dict[str,
 
 
 def resolve(
-    mapping: FieldMapping, profiles: Mapping[str, Profile], *, source: str, keep_all: bool = False
+    mapping: FieldMapping,
+    profiles: Mapping[str, Profile],
+    *,
+    source: str,
+    keep_all: bool = False,
+    is_complete: bool = True,
 ) -> tuple[FieldMapping, list[str]]:
     """Return the mapping with every column named, and the guesses in words.
 
@@ -117,6 +132,7 @@ def resolve(
     profiles : of all columns.
     source : its name, for messages.
     keep_all : all other columns are metadata, also with long values.
+    is_complete : no row can have other columns; False: fields that are named may come later.
 
     Raises
     ------
@@ -124,11 +140,19 @@ def resolve(
         A column does not exist, no column looks like the item id, or there would be nothing to encode.
     """
     columns = tuple(profiles)
-    given = (mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()), *mapping.lists)
-    require_columns([name for name in given if name is not None], columns, source)
+    roles_given = (mapping.item_id, mapping.title, mapping.text)
+    fields_given = (*(mapping.metadata or ()), *mapping.lists)
+    given = (*roles_given, *fields_given)
+    required = given if is_complete else roles_given
+    require_columns([name for name in required if name is not None], columns, source)
     notes: list[str] = []
-    free = [name for name in columns if name not in given]
+    free = without_empty(
+        COLUMN_ROLES.values(), {name: profiles[name].values for name in columns if name not in given}
+    )
     roles = assign_columns(COLUMN_ROLES, {name: getattr(mapping, name) for name in COLUMN_ROLES}, free, notes)
+    if roles["item_id"] is None:
+        values = {name: profiles[name].values for name in free if name not in roles.values()}
+        roles["item_id"] = only_id_column(values, notes, COLUMN_ROLES["item_id"], repeats=False)
     if roles["item_id"] is None:
         raise missing_role(COLUMN_ROLES["item_id"], columns, source)
     if mapping.template is None and roles["title"] is None and roles["text"] is None:
@@ -155,6 +179,8 @@ def metadata_formats(
 ) -> dict[str, ColumnFormat]:
     """Return the format of every metadata column: declared by the source, or guessed from the first rows.
 
+    A column without a value has none yet, unless its type is declared.
+
     Parameters
     ----------
     mapping : with every column named.
@@ -166,10 +192,14 @@ def metadata_formats(
     """
     formats: dict[str, ColumnFormat] = {}
     for name in mapping.metadata or ():
+        declared = schema.get(name)
+        has_values = name in profiles and bool(profiles[name].kinds)
+        if declared in (None, "keyword") and name not in before and not has_values:
+            continue  # texts may be lists or prices
         found, note = guess_format(
             profiles[name].values if name in profiles else (),
             parse=parse,
-            declared=schema.get(name),
+            declared=declared,
             is_list=name in mapping.lists,
             separator=mapping.list_separator,
             before=before.get(name),
@@ -187,6 +217,13 @@ def metadata_formats(
             "rest are slower. Name the fields that you filter by with --meta"
         )
     return formats
+
+
+def late_roles(mapping: FieldMapping, names: Sequence[str]) -> dict[str, str]:
+    """Return the columns for the title and the text, if there were none before, by role."""
+    open_roles = {role: COLUMN_ROLES[role] for role in ("title", "text") if getattr(mapping, role) is None}
+    found = assign_columns(open_roles, {}, names, [])
+    return {role: name for role, name in found.items() if name is not None}
 
 
 def text_separators(mapping: FieldMapping, profiles: Mapping[str, Profile]) -> dict[str, str]:

@@ -11,10 +11,11 @@ from semrec.indexer.column_formats import ColumnFormat, stored_formats
 from semrec.indexer.columns import quoted
 from semrec.indexer.compare import Compared
 from semrec.indexer.field_changes import fields_for
-from semrec.indexer.read import check_metadata, typed_metadata
+from semrec.indexer.read import check_metadata
 from semrec.indexer.read_items import ReadItems, name_of, read_metadata, widening_notes
 from semrec.indexer.template import template_names
 from semrec.indexer.text_cleaning import Cleaning
+from semrec.indexer.typed_values import typed_metadata
 from semrec.plain_values import MisfitError, is_missing, to_id
 from semrec.store import EditableIndex, Manifest, Record
 from semrec.types import Item, ItemPatch

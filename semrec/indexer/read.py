@@ -10,14 +10,15 @@ Only one number for each item is kept in memory.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from semrec.errors import CatalogError
 from semrec.indexer.column_formats import ColumnFormat
 from semrec.indexer.columns import quoted
+from semrec.indexer.item_fields import ItemFields, Typed
 from semrec.indexer.mapping import (
     FieldMapping,
     Profile,
@@ -33,16 +34,21 @@ from semrec.indexer.sources.decimal_ids import decimal_id_columns, decimal_ids_n
 from semrec.indexer.sources.list_cells import split_cell
 from semrec.indexer.sources.nested import flattened, object_columns, with_objects
 from semrec.indexer.sources.sampled import SAMPLE_ROWS, SampledTables
+from semrec.indexer.sources.table import Table
 from semrec.indexer.sources.tables import open_tables
 from semrec.indexer.sources.textfile import RawRow
-from semrec.indexer.sources.values import to_value
+from semrec.indexer.streams import in_batches
 from semrec.indexer.template import DEFAULT_TEMPLATE, render
 from semrec.indexer.text_cleaning import Cleaning
 from semrec.plain_values import MisfitError, plain, to_id, to_text
 from semrec.store.item_limits import item_fault
+from semrec.store.protocol import FieldType, Manifest
 from semrec.types import Item, Value
 
 __all__ = ["DEFAULT_TEMPLATE", "Catalog", "FieldMapping", "open_catalog", "render"]
+
+BATCH_ROWS = 512
+"""Rows after the first ones that are looked at together: a later type is guessed from them."""
 
 
 class CatalogRow(NamedTuple):
@@ -64,16 +70,21 @@ class CatalogRow(NamedTuple):
         return reject(self.source, RawRow(self.number, {}, None, self.where), reason, item_id)
 
 
+class _RowValues(NamedTuple):
+    """A row with its values: those of objects beside them, and HTML as text."""
+
+    row: RawRow
+    values: Mapping[str, Any]
+    has_html: bool
+
+
 class Catalog:
     """Items of one or several sources; iterate over it.
 
     Attributes
     ----------
-    mapping : every column named; its template uses `{item_id}`, `{title}` and `{text}` for these columns.
-    fields : the type of every metadata field.
-    separators : between the values of lists in texts, by field, see `list_cells`.
-    decimal_commas : fields whose numbers are written with decimal commas.
-    notes : what was guessed, in words.
+    notes : what was guessed from the first rows, in words.
+    cleaning : what was changed while reading.
     n_rows : None if unknown before reading.
     """
 
@@ -90,29 +101,61 @@ class Catalog:
         self._tables = tables
         self._max_text_bytes = max_text_bytes
         self._peeked: Iterator[CatalogRow] | None = None
-        sample = [row.values for row in tables.sample(sample_rows) if row.fault is None]
+        sampled = list(tables.sample(sample_rows))
+        tables.require_readable(sampled)
+        self._n_sampled = len(sampled)
+        sample = [row.values for row in sampled if row.fault is None]
         self._objects = object_columns(sample)
         self.cleaning = Cleaning(keep_html)
         flat = [self.cleaning.read_html(self._flat(values), is_counted=False) for values in sample]
         profiles = self._profile(flat)
         self.notes = list(tables.notes)
-        self.mapping, guesses = resolve(mapping, profiles, source=first.name, keep_all=first.keep_all)
-        self.notes += guesses
-        self._formats = metadata_formats(
-            self.mapping, profiles, first.schema, before, self.notes, parse=first.parse
+        is_complete = self._n_sampled < sample_rows and not tables.rest
+        guessed, guesses = resolve(
+            mapping, profiles, source=first.name, keep_all=first.keep_all, is_complete=is_complete
         )
-        self.fields = {name: found.type for name, found in self._formats.items()}
-        self.separators = {
-            name: found.separator for name, found in self._formats.items() if found.separator is not None
-        }
-        self.decimal_commas = tuple(name for name, found in self._formats.items() if found.mark == ",")
-        self._text_separators = text_separators(self.mapping, profiles)
-        if profiles[str(self.mapping.item_id)].kinds & {"integer", "float"} and not first.parse:
+        self.notes += guesses
+        formats = metadata_formats(guessed, profiles, first.schema, before, self.notes, parse=first.parse)
+        is_open = mapping.metadata is None
+        self._fields = ItemFields(
+            guessed, formats, profiles, before, first, is_open=is_open, keep_all=first.keep_all
+        )
+        self._text_separators = text_separators(guessed, profiles)
+        if profiles[str(guessed.item_id)].kinds & {"integer", "float"} and not first.parse:
             self.notes.append("item id: numbers are converted to strings")
-        self._decimal_ids = decimal_id_columns(sample, (self.mapping.item_id,))
+        self._decimal_ids = decimal_id_columns(sample, (guessed.item_id,))
         self.notes += decimal_ids_note(self._decimal_ids)
         self.n_rows = tables.n_rows
         self._check_columns()
+
+    @property
+    def mapping(self) -> FieldMapping:
+        """Every column named; its template uses `{item_id}`, `{title}` and `{text}` for these columns."""
+        return self._fields.mapping
+
+    @property
+    def fields(self) -> dict[str, FieldType]:
+        """The type of every metadata field that had a value so far."""
+        return {name: found.type for name, found in self._fields.formats.items()}
+
+    @property
+    def separators(self) -> dict[str, str]:
+        """What separates the values of lists in texts, by field, see `list_cells`."""
+        formats = self._fields.formats
+        return {name: found.separator for name, found in formats.items() if found.separator is not None}
+
+    def described(self, manifest: Manifest) -> Manifest:
+        """Return the manifest of an index of this catalog, with how values are written in it."""
+        commas = (name for name, one in self._fields.formats.items() if one.mark == ",")
+        return replace(
+            manifest,
+            separators={**manifest.separators, **self.separators},
+            decimal_commas=tuple(dict.fromkeys((*manifest.decimal_commas, *commas))),
+        )
+
+    def later_notes(self) -> list[str]:
+        """Return what was found after the first rows, in words."""
+        return self._fields.later_notes()
 
     def peek(self, n_rows: int) -> list[Item]:
         """Return the items of the first rows; iterating still starts with these rows."""
@@ -132,31 +175,56 @@ class Catalog:
     def _rows(self) -> Iterator[CatalogRow]:
         seen: set[int] = set()
         for table in self._tables:
-            make_item = self._item_maker(parse=table.parse)
-            for row in self._tables.rows(table, self._needed(table.columns)):
-                entry = self._entry(table.name, row, make_item, seen)
-                yield CatalogRow(entry, table.name, row.number, row.where)
+            columns = None if table.columns is None else self._fields.needed(table.columns)
+            rows = self._tables.rows(table, columns)
+            if table is self._tables.first:
+                for row in islice(rows, self._n_sampled):
+                    yield self._catalog_row(table, self._row_values(row), None, seen)
+            for batch in in_batches(rows, BATCH_ROWS):
+                read = [self._row_values(row) for row in batch]
+                typed = self._fields.read_later(table, [(one.row, one.values) for one in read])
+                for one, metadata in zip(read, typed, strict=True):
+                    yield self._catalog_row(table, one, metadata, seen)
 
-    def _item_maker(self, *, parse: bool) -> Callable[[Mapping[str, Any]], Item]:
-        """Return the function that converts the values of a row to an item, or raises `MisfitError`."""
-        mapping, cleaning = self.mapping, self.cleaning
+    def _row_values(self, row: RawRow) -> _RowValues:
+        """Return the values of a row as they are before they get the types of the fields; none of a fault."""
+        if row.fault is not None:
+            return _RowValues(row, {}, has_html=False)
+        flat = self._flat(with_whole_ids(row, self._decimal_ids).values)
+        values = self.cleaning.read_html(flat, is_counted=False)
+        return _RowValues(row, values, has_html=values is not flat)
 
-        def text_of(column: str | None, values: Mapping[str, Any]) -> str:
-            if column is None:
-                return ""
-            cell = split_cell(values.get(column), self._text_separators.get(column))
-            return _converted(column, cell, to_text)
+    def _catalog_row(self, table: Table, read: _RowValues, typed: Typed | None, seen: set[int]) -> CatalogRow:
+        """Return a row as an item or a reject; `typed` is its metadata, if it was read already."""
+        row = read.row
+        try:
+            if row.fault is not None:
+                raise MisfitError(row.fault)
+            entry = self._item(read, typed or self._fields.read(read.values, parse=table.parse))
+            check_item(entry, self.mapping.template or DEFAULT_TEMPLATE, self._max_text_bytes)
+            _check_new(entry.item_id, seen)
+        except MisfitError as fault:
+            item_id = _readable_id(row.values.get(str(self.mapping.item_id)))
+            rejected = reject(table.name, row, str(fault), item_id)
+            return CatalogRow(rejected, table.name, row.number, row.where)
+        return CatalogRow(entry, table.name, row.number, row.where)
 
-        def make_item(row: Mapping[str, Any]) -> Item:
-            item_id = _converted(str(mapping.item_id), row.get(str(mapping.item_id)), to_id)
-            values = cleaning.read_html(row)
-            title, text = text_of(mapping.title, values), text_of(mapping.text, values)
-            metadata, misfits = typed_metadata(values, self._formats, parse=parse)
-            cleaning.leave_out(item_id, misfits)
-            cleaning.count_words(values.get(column) for column in self._formats)
-            return Item(item_id, cleaning.without_words(title), cleaning.without_words(text), metadata)
+    def _item(self, read: _RowValues, typed: Typed) -> Item:
+        """Return the item of a row, or raise `MisfitError`."""
+        mapping, cleaning, values = self.mapping, self.cleaning, read.values
+        item_id = _converted(str(mapping.item_id), values.get(str(mapping.item_id)), to_id)
+        title, text = self._text(mapping.title, values), self._text(mapping.text, values)
+        metadata, misfits = typed
+        cleaning.count_html(read.has_html)
+        cleaning.leave_out(item_id, misfits)
+        cleaning.count_words(values.get(column) for column in self._fields.formats)
+        return Item(item_id, cleaning.without_words(title), cleaning.without_words(text), metadata)
 
-        return make_item
+    def _text(self, column: str | None, values: Mapping[str, Any]) -> str:
+        if column is None:
+            return ""
+        cell = split_cell(values.get(column), self._text_separators.get(column))
+        return _converted(column, cell, to_text)
 
     def _profile(self, sample: Sequence[Mapping[str, Any]]) -> dict[str, Profile]:
         first = self._tables.first
@@ -169,15 +237,6 @@ class Catalog:
         """Return the values of a row with those of its objects beside them."""
         return flattened(with_objects(values, self._objects))
 
-    def _needed(self, columns: tuple[str, ...] | None) -> list[str] | None:
-        if columns is None:
-            return None
-        mapping = self.mapping
-        named = (mapping.item_id, mapping.title, mapping.text, *(mapping.metadata or ()))
-        wanted = {name for name in named if name is not None}
-        objects = {name[: place.start()] for name in wanted for place in re.finditer(r"\.", name)}
-        return [name for name in columns if name in wanted or name in objects]
-
     def _check_columns(self) -> None:
         for table in self._tables.rest:
             absent = [] if table.columns is None else missing_columns(self.mapping, table.columns)
@@ -185,20 +244,6 @@ class Catalog:
                 raise CatalogError(
                     f"{table.name}: has no column {quoted(absent)}, unlike {self._tables.first.name}"
                 )
-
-    def _entry(
-        self, source: str, row: RawRow, make_item: Callable[[Mapping[str, Any]], Item], seen: set[int]
-    ) -> Item | Reject:
-        try:
-            if row.fault is not None:
-                raise MisfitError(row.fault)
-            item = make_item(self._flat(with_whole_ids(row, self._decimal_ids).values))
-            check_item(item, self.mapping.template or DEFAULT_TEMPLATE, self._max_text_bytes)
-            _check_new(item.item_id, seen)
-        except MisfitError as fault:
-            item_id = _readable_id(row.values.get(str(self.mapping.item_id)))
-            return reject(source, row, str(fault), item_id)
-        return item
 
 
 def open_catalog(
@@ -236,41 +281,6 @@ def open_catalog(
     found, told = tables_with(open_tables(sources, mapping.file_options(format)), "items")
     tables = SampledTables(found, told)
     return Catalog(tables, mapping, max_text_bytes, before or {}, sample_rows, keep_html)
-
-
-def typed_metadata(
-    values: Mapping[str, Any], formats: Mapping[str, ColumnFormat], *, parse: bool
-) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return the values of fields in the types of the fields, and why other values do not fit, by field.
-
-    A decimal number stays one in a field of whole numbers: the field becomes wider, see `widened`. Missing
-    values are in neither result.
-    """
-    metadata: dict[str, Value] = {}
-    misfits: dict[str, str] = {}
-    for name, form in formats.items():
-        value = values.get(name)
-        if value is None:
-            continue
-        cell = split_cell(value, form.separator)
-        try:
-            found = to_value(cell, form.type, parse=parse, mark=form.mark)
-        except MisfitError as fault:
-            found = _decimal(cell, form, parse=parse) if form.type == "integer" else None
-            if found is None:
-                misfits[name] = str(fault)
-        if found is not None:
-            metadata[name] = found
-    return metadata, misfits
-
-
-def _decimal(value: Any, form: ColumnFormat, *, parse: bool) -> float | None:
-    """Return a number with decimals; None for other values."""
-    try:
-        number = to_value(value, "float", parse=parse, mark=form.mark)
-    except MisfitError:
-        return None
-    return number if isinstance(number, float) and not number.is_integer() else None
 
 
 def check_item(item: Item, template: str, max_text_bytes: int) -> None:

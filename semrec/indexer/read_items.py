@@ -11,11 +11,12 @@ from semrec.identifiers import identifiers
 from semrec.indexer.column_formats import ColumnFormat, stored_formats, widening_note
 from semrec.indexer.columns import quoted
 from semrec.indexer.field_changes import fields_for
-from semrec.indexer.read import check_item, typed_metadata
+from semrec.indexer.read import check_item
 from semrec.indexer.sources.nested import flattened
 from semrec.indexer.sources.values import kind_of
 from semrec.indexer.template import ROLES
 from semrec.indexer.text_cleaning import Cleaning
+from semrec.indexer.typed_values import typed_metadata
 from semrec.plain_values import MisfitError, to_id, to_text
 from semrec.store import EditableIndex, FieldType, Manifest
 from semrec.store.item_limits import item_fault

@@ -13,8 +13,8 @@ from semrec.indexer.build_steps import BuildStep, build_step
 from semrec.indexer.column_formats import plain_formats
 from semrec.indexer.compare import BATCH_ITEMS, CatalogComparison, Compared, are_among, compare
 from semrec.indexer.item_points import with_item_data
-from semrec.indexer.read import typed_metadata
 from semrec.indexer.streams import in_batches
+from semrec.indexer.typed_values import typed_metadata
 from semrec.store import Index, Manifest, Point
 from semrec.types import Item, Keys, item_keys
 

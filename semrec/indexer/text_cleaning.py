@@ -42,6 +42,10 @@ class Cleaning:
         self._n_html += is_counted
         return {**values, **found}
 
+    def count_html(self, is_cleaned: bool) -> None:
+        """Count an item, if it had HTML."""
+        self._n_html += is_cleaned
+
     def without_words(self, text: str) -> str:
         """Return a title or text; empty if it is a word for nothing, which is counted."""
         self.count_words((text,))

@@ -193,6 +193,7 @@ class _Update:
         if len(deleted):
             ids = _item_ids(index, deleted)
             manifest = delete_items(index, manifest, ids, change.memory).manifest
+        manifest = self.source.described(manifest)
         change.commit(manifest)
         return self._report(self.current.number, manifest, len(deleted))
 
@@ -208,6 +209,7 @@ class _Update:
             current.index,
             self.progress,
             lambda: self.source.differing_keys,
+            described=self.source.described,
         )
         notes = []
         if rebuild.n_encoded_again:

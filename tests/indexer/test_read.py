@@ -18,7 +18,7 @@ def test_several_files_and_globs(tmp_path):
     put(tmp_path / "2.jsonl", '{"title": "B", "id": "b"}\n{"id": "a", "title": "again"}\n')
     put(tmp_path / "3.csv", "title,id,other\nC,c,x\n")
     items, rejects = read([tmp_path / "1.csv", f"{tmp_path}/[23].*"])
-    assert items == [Item("a", "A", "", {"price": 1}), Item("b", "B"), Item("c", "C")]
+    assert items == [Item("a", "A", "", {"price": 1}), Item("b", "B"), Item("c", "C", "", {"other": "x"})]
     assert [(Path(reject.source).name, reject.row) for reject in rejects] == [("2.jsonl", 2)]
 
 

@@ -50,6 +50,13 @@ class SampledTables:
             return iter(buffered)
         return sample
 
+    def require_readable(self, sample: Sequence[RawRow]) -> None:
+        """Raise `CatalogError` with the reason if no row of a sample can be read: no column is known then."""
+        if self.first.columns is None and sample and all(row.fault for row in sample):
+            first = sample[0]
+            what = f"none of the first {len(sample):,} rows can be read"
+            raise CatalogError(f"{self.first.name}: {what}; {first.where or 'row 1'} {first.fault}")
+
     def rows(self, table: Table, columns: Sequence[str] | None) -> Iterator[RawRow]:
         """Return the rows of one of the tables, from the first one on.
 
