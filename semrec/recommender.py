@@ -178,7 +178,7 @@ class Recommender(Predictions, Maintenance):
         Parameters
         ----------
         patches : `ItemPatch` objects, or dicts with `id` and `metadata`: new values by field. None removes
-            the field; fields that are not named stay.
+            the field, and so does a value that does not fit it, with a note; other fields stay.
 
         Returns
         -------
@@ -188,7 +188,7 @@ class Recommender(Predictions, Maintenance):
         Raises
         ------
         CatalogError
-            No patch can be written: a value does not fit its field, or is part of the encoded text.
+            No patch can be written, for instance because its field is part of the encoded text.
         WorkspaceError
             Nothing is indexed yet.
         """

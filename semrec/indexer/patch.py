@@ -61,7 +61,7 @@ def read_patches(
     fitted: list[ItemPatch] = []
     for item_id, values in merged.items():
         try:
-            fitted.append(_fitted(ItemPatch(item_id, values), formats, encoded, max_text_bytes))
+            fitted.append(_fitted(ItemPatch(item_id, values), formats, encoded, max_text_bytes, cleaning))
         except MisfitError as fault:
             refused[item_id] = str(fault)
     return ReadItems(fitted, refused, (*widening_notes(manifest, fields), *cleaning.notes()))
@@ -97,18 +97,22 @@ def _read_patch(patch: Any) -> ItemPatch:
 
 
 def _fitted(
-    patch: ItemPatch, formats: Mapping[str, ColumnFormat], encoded: set[str], max_text_bytes: int
+    patch: ItemPatch,
+    formats: Mapping[str, ColumnFormat],
+    encoded: set[str],
+    max_text_bytes: int,
+    cleaning: Cleaning,
 ) -> ItemPatch:
     """Return a patch with the types of the fields; a value of None stays, it removes the field.
 
-    A value that does not fit refuses the patch: to leave it out, as of a new item, would keep an old value.
+    So does a value that does not fit: afterwards the item has none, as an item that is put with it.
     """
     if clash := sorted(encoded & patch.metadata.keys()):
         raise MisfitError(f"{quoted(clash)} is part of the text that is encoded; put the whole item")
     typed, misfits = typed_metadata(_set_values(patch.metadata), formats, parse=False)
-    for name, reason in misfits.items():
-        raise MisfitError(f'"{name}" {reason}')
     check_metadata(patch.item_id, typed, max_text_bytes)
+    cleaning.leave_out(patch.item_id, misfits)
+    cleaning.count_words(patch.metadata.values())
     return replace(patch, metadata={name: typed.get(name) for name in patch.metadata})
 
 

@@ -9,6 +9,7 @@ from toy import ToyEncoder
 from semrec import Item, Recommender, Settings
 from semrec.errors import CatalogError
 from semrec.store.server import ServerStore
+from semrec.types import ItemPatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant")
 
@@ -50,6 +51,22 @@ def test_numbers_and_truth_values_become_texts(shop):
     assert (found(shop, size="9"), found(shop, size="XL"), found(shop, new="true")) == (["a"], ["b"], ["a"])
     assert shop.put_items([Item("c", "red", "", {"size": 9})]).added == ("c",)
     assert found(shop, size="9") == ["a", "c"]
+
+
+def test_a_value_that_does_not_fit_is_left_out_at_both_doors(shop):
+    shop.index([Item(str(n), "red", "", {"price": n + 0.5}) for n in range(20)])
+    values = {"price": "call us", "brand": "Acme"}
+    put = shop.put_items([Item("1", "red", "", values)])
+    patched = shop.patch_items([ItemPatch("2", values)])
+    assert (put.metadata, patched.metadata, put.refused, patched.refused) == (("1",), ("2",), {}, {})
+    assert [one.metadata for one in shop.items(["1", "2"])] == [{"brand": "Acme"}] * 2
+    assert put.notes == (
+        "\"price\": 1 values were left out, for instance item '1': is the text 'call us', not a number",
+    )
+    assert patched.notes == (put.notes[0].replace("'1'", "'2'"),)
+    words = shop.patch_items([ItemPatch("3", {"price": "N/A"})])
+    assert words.notes == ("'N/A' counted as missing in 1 values",)
+    assert shop.items(["3"])[0].metadata == {}
 
 
 def test_one_word_does_not_make_prices_words(shop):
