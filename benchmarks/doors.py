@@ -2,9 +2,8 @@
 
 Half of the rows are valid, the others are odd (other names and spellings of the same values) or hostile. Each
 door gets the same rows and a workspace of its own. For each door, all rows must be stored, or refused with a
-reason; and all doors must store the same values and refuse the same rows. A service refuses a request as a
-whole, so the rows of a refused request are sent again, one by one. Nothing is encoded by a model: vectors are
-hashed words. --quick: 600 rows.
+reason; and all doors must store the same values and refuse the same rows. Nothing is encoded by a model:
+vectors are hashed words. --quick: 600 rows.
 """
 
 from __future__ import annotations
@@ -206,6 +205,7 @@ def events_by_http(folder: Path, rows: Sequence[Row]) -> Outcome:
             rows,
             lambda some: post(client, "POST", "/events", {"events": some}),
             lambda answer: answer["added"] + answer["repeated"],
+            lambda _, place: str(place),
         )
     with Recommender(folder, SETTINGS, encoder=WordEncoder(64)) as recommender:
         return Outcome(acknowledged, refused, stored_events(recommender, started))
@@ -230,6 +230,7 @@ def items_by_http(folder: Path, rows: Sequence[Row]) -> Outcome:
             [as_item(row) for row in rows],
             lambda some: post(client, "PUT", "/items", {"items": some}),
             lambda answer: sum(len(answer[name]) for name in ("added", "changed", "metadata", "unchanged")),
+            lambda item, place: str(item["item_id"] or "").strip() or f"entry {place + 1}",
         )
     with Recommender(folder, SETTINGS, encoder=WordEncoder(64)) as recommender:
         return Outcome(acknowledged, refused, stored_items(recommender, rows))
@@ -279,21 +280,28 @@ def send(
     rows: Sequence[Row],
     ask: Callable[[Sequence[Row]], tuple[Mapping[str, Any] | None, str]],
     n_stored: Callable[[Mapping[str, Any]], int],
+    name_of: Callable[[Row, int], str],
 ) -> tuple[int, dict[int, str]]:
-    """Send rows in requests, those of a refused request one by one; return what was stored and refused."""
+    """Send rows in requests; return how many were stored, and why a row was refused, by its place.
+
+    Parameters
+    ----------
+    rows : events or items.
+    ask : sends some rows; returns the answer, or None and why all of them were refused.
+    n_stored : reads an answer.
+    name_of : what an answer calls a row, which has a place in the request.
+    """
     acknowledged, refused = 0, {}
     for start in range(0, len(rows), REQUEST_ROWS):
         some = rows[start : start + REQUEST_ROWS]
-        answer, _ = ask(some)
-        if answer is not None:
-            acknowledged += n_stored(answer)
+        answer, reason = ask(some)
+        if answer is None:
+            refused |= dict.fromkeys(range(start, start + len(some)), reason)
             continue
-        for place, row in enumerate(some, start):
-            answer, reason = ask([row])
-            if answer is None:
-                refused[place] = reason
-            else:
-                acknowledged += n_stored(answer)
+        acknowledged += n_stored(answer)
+        for place, row in enumerate(some):
+            if why := answer["refused"].get(name_of(row, place)):
+                refused[start + place] = why
     return acknowledged, refused
 
 

@@ -48,11 +48,13 @@ class Post:
     rows : the events.
     receipt : name under which to keep the report; None: it is not kept.
     content : digest of the request; a receipt is only valid for the same content.
+    places : of the rows in the request, for the report; empty: 0, 1, 2, …
     """
 
     rows: Sequence[EventRow]
     receipt: str | None = None
     content: str = ""
+    places: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,11 @@ def _insert(
     connection: sa.Connection, posts: Sequence[Post], rules: CountingRules | None
 ) -> list[AppendReport]:
     """Store the events of all posts; their keys are computed together, which is faster."""
-    rows = [(*row, post, place) for post, one in enumerate(posts) for place, row in enumerate(one.rows)]
+    rows = [
+        (*row, post, place)
+        for post, one in enumerate(posts)
+        for place, row in zip(one.places or range(len(one.rows)), one.rows, strict=True)
+    ]
     schema: dict[str, type[pl.DataType]] = {**SCHEMA, "post": pl.Int64, "place": pl.Int64}
     events = judged(pl.DataFrame(rows, schema=schema, orient="row"), rules)
     good = events.filter(pl.col(FAULT).is_null()).select(*SCHEMA, "post")

@@ -278,7 +278,8 @@ class Client:
     ) -> EventsOut:
         """Store events. When this returns, they are on the disk, and the next query uses them.
 
-        `EventsOut.left_out` tells which of them do not count in answers, and why.
+        `EventsOut.refused` tells why an event was not stored, by its place; `left_out`, which of the stored
+        ones do not count in answers, and why.
 
         Parameters
         ----------

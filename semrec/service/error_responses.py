@@ -124,7 +124,7 @@ def to_service_error(error: Exception) -> ServiceError:
             retry_after_s = RETRY_AFTER_S if status == 503 else None
             return ServiceError(status, str(error), code=code, retry_after_s=retry_after_s)
     if isinstance(error, RequestValidationError):
-        return ServiceError(422, _validation_message(error.errors()))
+        return ServiceError(422, faults_in_words(error.errors()))
     if isinstance(error, HTTPException):
         code = CODES.get(error.status_code, "bad_request")
         return ServiceError(error.status_code, str(error.detail), code=code)
@@ -133,10 +133,12 @@ def to_service_error(error: Exception) -> ServiceError:
     )
 
 
-def _validation_message(faults: Sequence[Mapping[str, Any]]) -> str:
+def faults_in_words(faults: Sequence[Mapping[str, Any]]) -> str:
     """Return where a body is invalid and why, without its values: they can be long or secret."""
+    places = [".".join(str(part)[:LONGEST_SHOWN] for part in fault["loc"]) for fault in faults]
     lines = [
-        f"{'.'.join(str(part)[:LONGEST_SHOWN] for part in fault['loc'])}: {fault['msg']}" for fault in faults
+        f"{place}: {fault['msg']}" if place else str(fault["msg"])
+        for place, fault in zip(places, faults, strict=True)
     ]
     n_hidden = len(lines) - MAX_REPORTED_FAULTS
     more = f"; and {n_hidden} more" if n_hidden > 0 else ""

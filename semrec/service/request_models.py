@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from semrec.config import MOST_WEIGHT, NearDuplicates
@@ -13,8 +22,10 @@ from semrec.errors import InvalidIdError
 from semrec.events.counting import LONGEST_ID, MOST_VALUE
 from semrec.events.event_reader import read_event
 from semrec.identifiers import identifier
+from semrec.indexer.read_items import name_of
 from semrec.plain_values import MisfitError
 from semrec.ranking.query import MOST_RECOMMENDATIONS
+from semrec.service.error_responses import faults_in_words
 from semrec.service.filter_models import (
     GROUP_HELP,
     MAX_WORD,
@@ -92,6 +103,66 @@ class HistoryEvent(RequestModel):
     @classmethod
     def _read(cls, given: Any) -> Any:
         return event_fields(given, with_user=False)
+
+
+class EntriesIn(RequestModel):
+    """A request with one list of entries, of which an invalid one is refused alone.
+
+    A request without a valid entry is refused as a whole.
+    """
+
+    _list: ClassVar[str]
+    _given: Sequence[Any] = PrivateAttr(())
+    _refused: Mapping[int, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_refused(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return read(given)
+        except ValidationError as error:
+            reasons = reasons_by_place(error.errors(), cls._list)
+            if reasons is None or len(reasons) == len(given[cls._list]):
+                raise
+            entries = given[cls._list]
+            found = read({**given, cls._list: [entry for n, entry in enumerate(entries) if n not in reasons]})
+            found._given, found._refused = entries, reasons
+            return found
+
+    @property
+    def refused(self) -> Mapping[int, str]:
+        """Why an entry is refused, by its place in the request."""
+        return self._refused
+
+    @property
+    def places(self) -> list[int]:
+        """Places of the valid entries in the request."""
+        n_all = len(self._refused) + len(getattr(self, self._list))
+        return [place for place in range(n_all) if place not in self._refused]
+
+    @property
+    def refused_by_id(self) -> dict[str, str]:
+        """Why an entry is refused, by its id, or by its number where it has none."""
+        return {name_of(self._given[place], place + 1): reason for place, reason in self._refused.items()}
+
+
+def reasons_by_place(faults: Sequence[Mapping[str, Any]], name: str) -> dict[int, str] | None:
+    """Return why entries of a list are invalid, by place; None if the list itself is, or anything else.
+
+    Parameters
+    ----------
+    faults : of a request, as pydantic lists them.
+    name : of the list.
+    """
+    reasons: dict[int, str] = {}
+    for fault in faults:
+        field, *within = fault["loc"]
+        if field != name or not within:
+            return None
+        reason = faults_in_words([{**fault, "loc": within[1:]}])
+        before = reasons.get(within[0])
+        reasons[within[0]] = f"{before}; {reason}" if before else reason
+    return reasons
 
 
 class RecommendIn(RequestModel):
@@ -175,9 +246,10 @@ class ItemIn(ItemBody):
     item_id: Id
 
 
-class ItemsIn(RequestModel):
+class ItemsIn(EntriesIn):
     """One item or several."""
 
+    _list = "items"
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -207,9 +279,10 @@ class ItemPatchIn(RequestModel):
     )
 
 
-class ItemPatchesIn(RequestModel):
+class ItemPatchesIn(EntriesIn):
     """Patches of one item or several."""
 
+    _list = "items"
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"items": [{"item_id": "A17", "metadata": {"price": 79.5}}]}]}
     )
@@ -236,9 +309,10 @@ class EventIn(RequestModel):
         return event_fields(given, with_user=True)
 
 
-class EventsIn(RequestModel):
+class EventsIn(EntriesIn):
     """One event or several."""
 
+    _list = "events"
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [

@@ -178,7 +178,9 @@ class EventsOut(ResponseModel):
 
     added: int = Field(description="New events.")
     repeated: int = Field(description="Events that were already stored.")
-    rejected: dict[str, int] = Field(description="Number of invalid events by reason.")
+    refused: dict[str, str] = Field(
+        {}, description="Why an event was not stored, by its place in the request; the first place is 0."
+    )
     left_out: dict[str, int] = Field(
         {},
         description="Number of stored events that do not count in answers now, by reason: a kind without a "

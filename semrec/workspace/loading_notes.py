@@ -12,8 +12,8 @@ import numpy as np
 from semrec.config import EventSettings
 from semrec.errors import SemrecError
 from semrec.events.counting import shortened
+from semrec.store.patience import answering
 from semrec.types import item_keys
-from semrec.workspace.folder import find_workspace
 
 if TYPE_CHECKING:
     from semrec.indexer.event_source import EventSource
@@ -63,20 +63,25 @@ def item_note(n_unknown: int, n_items: int) -> list[str]:
     return [f"{n_unknown:,} of {n_items:,} items are not in the catalog: {what}"]
 
 
+def item_notes(index: Index, items: Iterable[str]) -> list[str]:
+    """Return the note on items of events that an index does not have; empty if it has all."""
+    keys = np.unique(item_keys(items))
+    return item_note(_n_unknown(index, keys), len(keys))
+
+
 def _item_notes(workspace: OpenWorkspace, items: Iterable[str]) -> list[str]:
     """Return the note on unknown items; empty if the catalog cannot be asked."""
-    keys = np.unique(item_keys(items))
-    with suppress(SemrecError):  # events are stored, whatever the state of the index
+    # Events are stored, whatever the state of the index: a server that is away is waited for a short time.
+    with suppress(SemrecError), answering():
         if workspace.live_index.generation:
             with workspace.live_index.read() as generation:
-                return item_note(_n_unknown(generation.index, keys), len(keys))
-        is_local = not (workspace.settings.store.qdrant or find_workspace(workspace.folder).qdrant)
-        if is_local and workspace.current_manifest():
+                return item_notes(generation.index, items)
+        if workspace.current_manifest():
             with workspace.snapshot() as (index, _):
-                return item_note(_n_unknown(index, keys), len(keys))
+                return item_notes(index, items)
     return []
 
 
 def _n_unknown(index: Index, keys: np.ndarray) -> int:
     parts = (keys[start : start + BATCH_ITEMS] for start in range(0, len(keys), BATCH_ITEMS))
-    return len(keys) - sum(len(index.fetch(part).keys) for part in parts)
+    return len(keys) - sum(int(index.contains(part).sum()) for part in parts)

@@ -100,7 +100,7 @@ def test_a_busy_service_is_asked_again():
     answers = [
         httpx.Response(429, headers={"Retry-After": "0"}, json=body_of_error("too_many_requests")),
         httpx.ConnectError("refused"),
-        httpx.Response(200, json={"added": 1, "repeated": 0, "rejected": {}}),
+        httpx.Response(200, json={"added": 1, "repeated": 0, "refused": {}}),
     ]
     keys = []
 

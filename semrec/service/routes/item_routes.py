@@ -23,6 +23,7 @@ from semrec.service.filter_models import (
 from semrec.service.request_models import (
     MAX_CURSOR,
     MAX_IDS,
+    EntriesIn,
     Id,
     ItemBody,
     ItemIn,
@@ -87,8 +88,11 @@ async def get_item(item_id: ItemId, state: StateDep) -> ItemOut:
 
 @router.put("/items", dependencies=[WRITE])
 async def put_items(items: ItemsIn, state: StateDep) -> ChangeOut:
-    """Write items. Each replaces the item with its id, and can be found as soon as the answer arrives."""
-    return await _put(items.items, state)
+    """Write items. Each replaces the item with its id, and can be found as soon as the answer arrives.
+
+    An invalid item is refused alone: `refused` says why. If all are invalid, the status is 422.
+    """
+    return _with_refused(await _put(items.items, state), items)
 
 
 @router.put("/items/{item_id:path}", dependencies=[WRITE])
@@ -104,7 +108,8 @@ async def patch_items(patches: ItemPatchesIn, state: StateDep) -> ChangeOut:
         ItemPatch(patch.item_id, {name: _metadata_value(value) for name, value in patch.metadata.items()})
         for patch in patches.items
     ]
-    return ChangeOut.model_validate(await state.change(state.recommender.patch_items, read))
+    report = ChangeOut.model_validate(await state.change(state.recommender.patch_items, read))
+    return _with_refused(report, patches)
 
 
 @router.delete("/items", dependencies=[WRITE])
@@ -135,6 +140,11 @@ async def _put(bodies: Sequence[ItemIn], state: AppState) -> ChangeOut:
         for body in bodies
     ]
     return ChangeOut.model_validate(await state.change(state.recommender.put_items, items))
+
+
+def _with_refused(report: ChangeOut, given: EntriesIn) -> ChangeOut:
+    """Return the report with the entries that were refused before anything was written."""
+    return report.model_copy(update={"refused": {**given.refused_by_id, **report.refused}})
 
 
 def _metadata_value(value: MetadataValue | None) -> Any:

@@ -33,7 +33,7 @@ def test_an_event_counts_in_the_next_answer_of_its_user(serve):
         assert post(client, event("ann", item)).json() == {
             "added": 1,
             "repeated": 0,
-            "rejected": {},
+            "refused": {},
             "left_out": {},
             "examples": {},
             "notes": [],
@@ -115,12 +115,45 @@ def test_invalid_events(client, bad):
     error(client.post("/events", json=bad), 422, "bad_request")
 
 
+def test_an_invalid_event_is_refused_alone_with_its_place_and_reason(serve, shop):
+    client = serve()
+    events = [
+        event("ann", ""),
+        event("ann", "r1", time=1.7e9),
+        "r1",
+        event("ann", "r1", value="much"),
+        event("ann", "g1", kind="sniff", time=1.7e9),
+        event("ann", "r1", price=3),
+        event("ann", "r1", time=1.7e9),
+    ]
+    answer = post(client, *events, key="k-1").json()
+    assert (answer["added"], answer["repeated"], list(answer["refused"])) == (2, 1, ["0", "2", "3", "5"])
+    assert answer["refused"]["0"] == '"item_id" is missing'
+    assert answer["refused"]["3"] == "\"value\" is not a number: 'much'"
+    assert "unknown field 'price'" in answer["refused"]["5"]
+    assert answer["examples"]["kind has no weight"].startswith("events.4: ")
+    assert post(client, *events, key="k-1").json() == answer | {"again": True}
+    with EventLog.open(shop) as log:
+        assert log.count() == 2
+    message = error(post(client, "r1", event("ann", "")), 422, "bad_request")
+    assert 'events.1: "item_id" is missing' in message
+
+
+def test_items_that_the_catalog_does_not_have_are_counted(serve):
+    client = serve()
+    assert post(client, event("ann", "r1"), event("ann", "x"), event("ann", "g1")).json()["notes"] == [
+        "1 of 3 items are not in the catalog: their events count once they are indexed."
+    ]
+    assert post(client, event("ann", "x"), event("ann", "y")).json()["notes"] == [
+        "2 of 2 items are not in the catalog: wrong id column?"
+    ]
+
+
 @pytest.mark.parametrize("value", [1e20, -1e19, 1e308, 1_000_001])
 def test_a_value_that_is_too_large_is_refused_with_its_place(serve, shop, value):
     client = serve()
-    refused = post(client, event("ann", "r1"), event("mallory", "r1", kind="buy", value=value))
-    message = error(refused, 422, "bad_request")
-    assert 'events.1: "value" is too large: the limit is 1,000,000' in message
+    message = error(post(client, event("mallory", "r1", kind="buy", value=value)), 422, "bad_request")
+    assert 'events.0: "value" is too large: the limit is 1,000,000' in message
     history = [{"item_id": "r1", "value": value}]
     message = error(client.post("/recommend", json={"history": history}), 422, "bad_request")
     assert "history.0" in message
@@ -152,7 +185,7 @@ def test_events_that_do_not_count_are_reported_at_once(serve):
         event("ann", "r1", kind="Sniff", time=1.6e9),
         event("ann", "r1", time=5e8),
     ).json()
-    assert (answer["added"], answer["rejected"]) == (3, {})
+    assert (answer["added"], answer["refused"]) == (3, {})
     assert answer["left_out"] == {
         "kind has no weight": 1,
         "time is not in unix seconds, from 1990 to tomorrow": 1,

@@ -112,10 +112,10 @@ def test_an_invalid_item_is_named_and_not_written(serve, bad):
 @pytest.mark.parametrize(
     ("body", "place"),
     [
-        ({"items": [item("a", "red"), {"item_id": ""}]}, "items.1.item_id"),
-        ({"items": [item("a", "red"), {"title": "red"}]}, "items.1.item_id"),
-        ({"items": [item("a", "red"), item("b", "red", x={"y": {"z": 1}})]}, "items.1.metadata.x"),
-        ({"items": [item("a", "red"), {"item_id": "b", "colour": "red"}]}, "items.1.colour"),
+        ({"items": [{"item_id": ""}]}, "items.0.item_id"),
+        ({"items": [5, {"title": "red"}]}, "items.1.item_id"),
+        ({"items": [item("b", "red", x={"y": {"z": 1}})]}, "items.0.metadata.x"),
+        ({"items": [{"item_id": "b", "colour": "red"}]}, "items.0.colour"),
         ({"items": []}, "items"),
         ({"items": [item(f"i{n}", "red") for n in range(1001)]}, "items"),
     ],
@@ -123,6 +123,24 @@ def test_an_invalid_item_is_named_and_not_written(serve, bad):
 def test_the_place_of_a_fault_is_named(client, body, place):
     assert place in error(client.put("/items", json=body), 422, "bad_request")
     error(client.get("/items/a"), 404, "unknown_item")
+
+
+def test_what_is_no_item_is_refused_alone(serve):
+    client = serve()
+    entries = [
+        {"item_id": "", "title": "red"},
+        item("a", "red"),
+        {"title": "red"},
+        "r1",
+        item("b", "red", x={"y": {"z": 1}}),
+        {"item_id": "c", "title": "red", "colour": "red"},
+    ]
+    answer = client.put("/items", json={"items": entries}).json()
+    assert (answer["added"], list(answer["refused"])) == (["a"], ["entry 1", "entry 3", "entry 4", "b", "c"])
+    assert "colour: Extra inputs" in answer["refused"]["c"]
+    patches = [{"item_id": "r1", "title": "x"}, {"item_id": "r2", "metadata": {"size": 9}}]
+    answer = client.patch("/items", json={"items": patches}).json()
+    assert (answer["metadata"], list(answer["refused"])) == (["r2"], ["r1"])
 
 
 def test_objects_in_metadata_are_fields(serve):
