@@ -469,6 +469,7 @@ class Recommender(Predictions, Maintenance):
         catalog: Any,
         *,
         mapping: EventMapping | None = None,
+        format: str | None = None,  # noqa: A002 - the word people use
         split: str = "random",
         seed: int = 42,
     ) -> None:
@@ -476,18 +477,18 @@ class Recommender(Predictions, Maintenance):
 
         Parameters
         ----------
-        source, mapping, split, seed : as in `evaluate`.
-        catalog : as in `index`.
+        source, mapping, format, split, seed, catalog : as in `evaluate`, and as in `index`.
         """
         from semrec.workspace.preflight import check_evaluation
 
-        check_evaluation(self._workspace, source, mapping, catalog, split, seed)
+        check_evaluation(self._workspace, source, mapping, format, catalog, split, seed)
 
     def evaluate(
         self,
         source: Any,
         *,
         mapping: EventMapping | None = None,
+        format: str | None = None,  # noqa: A002 - the word people use
         split: str = "random",
         k: int = 10,
         seed: int = 42,
@@ -498,10 +499,9 @@ class Recommender(Predictions, Maintenance):
 
         Parameters
         ----------
-        source, mapping : events, as in `add_events`.
+        source, mapping, format : events, as in `add_events`.
         split : how the test part is held out, see `semrec.evaluation.SPLITS`.
-        k : length of the lists.
-        seed : of the split and of all random numbers.
+        k, seed : length of the lists; seed of the split and of all random numbers.
         baselines : what to compare with: "none", "quick", or "all", which takes minutes to hours more.
         progress : called with the name of each step.
 
@@ -512,7 +512,7 @@ class Recommender(Predictions, Maintenance):
         """
         from semrec.workspace.training import evaluate
 
-        return evaluate(self._workspace, source, mapping, split, k, seed, baselines, progress)
+        return evaluate(self._workspace, source, mapping, format, split, k, seed, baselines, progress)
 
     # -- the index ---------------------------------------------------------------------------------
 

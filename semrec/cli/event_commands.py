@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,15 +12,23 @@ from semrec.cli.options import (
     DEFAULT_WORKSPACE,
     ColumnsOption,
     DebugOption,
+    DurationColumnOption,
     EncodingOption,
     FormatOption,
+    ItemColumnOption,
     JsonOption,
+    KindColumnOption,
     NoHeaderOption,
     SqlOption,
     StrictOption,
+    TimeColumnOption,
+    TimeFormatOption,
+    UnratedOption,
     UrlOption,
+    UserColumnOption,
+    ValueColumnOption,
     WorkspaceOption,
-    header_of,
+    event_mapping,
     opened_workspace,
     source_of,
 )
@@ -40,36 +47,11 @@ if TYPE_CHECKING:
 OptionalSourcesArgument = Annotated[
     list[str] | None, typer.Argument(metavar="SOURCE...", help="Files or globs; - is standard input.")
 ]
-UserOption = Annotated[
-    str | None, typer.Option("--user", help="Column with the user id. With --list and --delete: a user id.")
+ListOption = Annotated[
+    bool,
+    typer.Option("--list", help="List stored events, those of a --user, --item, --kind and --time if given."),
 ]
-ItemOption = Annotated[
-    str | None, typer.Option("--item", help="Column with the item id. With --list and --delete: an item id.")
-]
-KindOption = Annotated[
-    str | None, typer.Option("--kind", help="Column with the kind. With --list and --delete: a kind.")
-]
-ValueColumnOption = Annotated[str | None, typer.Option("--value", help="Column with a rating or a count.")]
-TimeColumnOption = Annotated[
-    str | None, typer.Option("--time", help="Column with the time. With --list and --delete: a time.")
-]
-DurationOption = Annotated[
-    str | None,
-    typer.Option(
-        "--duration", help="Column with the length of the item, in the unit of --value: the value is a share."
-    ),
-]
-TimeFormatOption = Annotated[
-    str | None,
-    typer.Option(
-        "--time-format", help="s, ms, us, ns (unix time), position (an order), or a pattern like %d/%m/%Y."
-    ),
-]
-UnratedOption = Annotated[
-    float | None, typer.Option("--unrated", help='Rating that means "not rated": the event is a view.')
-]
-ListOption = Annotated[bool, typer.Option("--list", help="List stored events; nothing is changed.")]
-DeleteOption = Annotated[bool, typer.Option("--delete", help="Delete stored events.")]
+DeleteOption = Annotated[bool, typer.Option("--delete", help="Delete stored events, chosen as by --list.")]
 LeftOutOption = Annotated[
     bool, typer.Option("--left-out", help="With --list and --delete: only events that do not count.")
 ]
@@ -79,13 +61,13 @@ LimitOption = Annotated[int, typer.Option("--limit", min=1, help="With --list: m
 def events(
     sources: OptionalSourcesArgument = None,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    user: UserOption = None,
-    item: ItemOption = None,
-    kind: KindOption = None,
+    user: UserColumnOption = None,
+    item: ItemColumnOption = None,
+    kind: KindColumnOption = None,
     value: ValueColumnOption = None,
     time: TimeColumnOption = None,
     time_format: TimeFormatOption = None,
-    duration: DurationOption = None,
+    duration: DurationColumnOption = None,
     unrated: UnratedOption = None,
     source_format: FormatOption = None,
     no_header: NoHeaderOption = False,
@@ -106,7 +88,6 @@ def events(
     An event that is already stored changes nothing.
     """
     with opened_workspace(workspace, debug) as recommender:
-        from semrec.events.event_columns import EventMapping
         from semrec.events.stored_events import EventChoice
 
         source = source_of(sources, sql, url) if sources or sql else None
@@ -127,10 +108,19 @@ def events(
             return
         if left_out:
             raise ConfigError("--left-out is for --list and --delete.")
-        mapping = EventMapping(
-            user, item, kind, value, time, duration, time_format=time_format, unrated=unrated
+        mapping = event_mapping(
+            user=user,
+            item=item,
+            kind=kind,
+            value=value,
+            time=time,
+            time_format=time_format,
+            duration=duration,
+            unrated=unrated,
+            no_header=no_header,
+            columns=columns,
+            encoding=encoding,
         )
-        mapping = replace(mapping, header=header_of(no_header, columns), encoding=encoding)
         add(recommender, source, mapping, source_format, strict, as_json)
 
 

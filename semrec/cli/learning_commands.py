@@ -13,13 +13,29 @@ from rich.text import Text
 
 from semrec.cli.options import (
     DEFAULT_WORKSPACE,
+    ColumnsOption,
     CountOption,
     DebugOption,
+    DurationColumnOption,
+    EncodingOption,
+    FormatOption,
+    ItemColumnOption,
     JsonOption,
+    KindColumnOption,
     ModelOption,
+    NoHeaderOption,
     QdrantOption,
+    SqlOption,
+    TimeColumnOption,
+    TimeFormatOption,
+    UnratedOption,
+    UrlOption,
+    UserColumnOption,
+    ValueColumnOption,
     WorkspaceOption,
+    event_mapping,
     opened_workspace,
+    source_of,
 )
 from semrec.cli.printing import (
     err,
@@ -57,7 +73,9 @@ def fit(
 
 
 def evaluate(
-    sources: Annotated[list[str], typer.Argument(metavar="EVENTS...", help="Files with events, or globs.")],
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="EVENTS...", help="Files with events, or globs.")
+    ] = None,
     catalog: Annotated[
         str | None, typer.Option("--catalog", help="The catalog. Default: the index of --workspace.")
     ] = None,
@@ -74,6 +92,20 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option("--report", help="Write an HTML page with plots to this file.")
     ] = None,
+    user: UserColumnOption = None,
+    item: ItemColumnOption = None,
+    kind: KindColumnOption = None,
+    value: ValueColumnOption = None,
+    time: TimeColumnOption = None,
+    time_format: TimeFormatOption = None,
+    duration: DurationColumnOption = None,
+    unrated: UnratedOption = None,
+    source_format: FormatOption = None,
+    no_header: NoHeaderOption = False,
+    columns: ColumnsOption = None,
+    encoding: EncodingOption = None,
+    sql: SqlOption = None,
+    url: UrlOption = None,
     model: ModelOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -89,13 +121,31 @@ def evaluate(
             raise ConfigError(f"-k is the length of the lists, 1 or more; got {k}.")
         if report and not report.absolute().parent.is_dir():
             raise ConfigError(f"the folder of the report does not exist: {report.absolute().parent}")
+        source = source_of(sources, sql, url)
+        mapping = event_mapping(
+            user=user,
+            item=item,
+            kind=kind,
+            value=value,
+            time=time,
+            time_format=time_format,
+            duration=duration,
+            unrated=unrated,
+            no_header=no_header,
+            columns=columns,
+            encoding=encoding,
+        )
         if catalog:
             with err.status("checking the events"):
-                recommender.check_evaluation(sources, catalog, split=split, seed=seed)
+                recommender.check_evaluation(
+                    source, catalog, mapping=mapping, format=source_format, split=split, seed=seed
+                )
             index_with_progress(recommender, catalog)
         with err.status("reading the events") as status:
             found = recommender.evaluate(
-                sources,
+                source,
+                mapping=mapping,
+                format=source_format,
                 split=split,
                 k=k,
                 seed=seed,

@@ -17,6 +17,7 @@ from semrec.cli.printing import err
 from semrec.errors import ConfigError, QueryError, SemrecError
 
 if TYPE_CHECKING:
+    from semrec.events.event_columns import EventMapping
     from semrec.recommender import Recommender
 
 DEFAULT_WORKSPACE = Path("shop")
@@ -67,6 +68,26 @@ EncodingOption = Annotated[
 FormatOption = Annotated[
     str | None,
     typer.Option("--format", help="csv, tsv, jsonl or parquet. Default: from the name or the content."),
+]
+UserColumnOption = Annotated[str | None, typer.Option("--user", help="Column with the user id.")]
+ItemColumnOption = Annotated[str | None, typer.Option("--item", help="Column with the item id.")]
+KindColumnOption = Annotated[str | None, typer.Option("--kind", help="Column with the kind.")]
+ValueColumnOption = Annotated[str | None, typer.Option("--value", help="Column with a rating or a count.")]
+TimeColumnOption = Annotated[str | None, typer.Option("--time", help="Column with the time.")]
+DurationColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--duration", help="Column with the length of the item, in the unit of --value: the value is a share."
+    ),
+]
+TimeFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--time-format", help="s, ms, us, ns (unix time), position (an order), or a pattern like %d/%m/%Y."
+    ),
+]
+UnratedOption = Annotated[
+    float | None, typer.Option("--unrated", help='Rating that means "not rated": the event is a view.')
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with status 1 if a row is rejected.")]
 
@@ -215,6 +236,37 @@ def header_of(no_header: bool, columns: str | None) -> tuple[str, ...] | None:
     if columns and not no_header:
         raise ConfigError("--columns names the columns of a file without them: add --no-header.")
     return comma_separated(columns) if no_header else None
+
+
+def event_mapping(
+    *,
+    user: str | None,
+    item: str | None,
+    kind: str | None,
+    value: str | None,
+    time: str | None,
+    time_format: str | None,
+    duration: str | None,
+    unrated: float | None,
+    no_header: bool,
+    columns: str | None,
+    encoding: str | None,
+) -> EventMapping:
+    """Return which column of files with events is what, by the options of these names."""
+    from semrec.events.event_columns import EventMapping
+
+    return EventMapping(
+        user=user,
+        item=item,
+        kind=kind,
+        value=value,
+        time=time,
+        duration=duration,
+        time_format=time_format,
+        unrated=unrated,
+        header=header_of(no_header, columns),
+        encoding=encoding,
+    )
 
 
 def comma_separated(text: str | None) -> tuple[str, ...]:

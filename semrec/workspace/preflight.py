@@ -15,6 +15,7 @@ from semrec.events.kinds import KindNames
 from semrec.indexer.event_source import open_events
 from semrec.indexer.read import open_catalog
 from semrec.indexer.sources.source_files import regular_files
+from semrec.indexer.sources.sql import SqlQuery
 from semrec.store.edge import EdgeStore
 from semrec.store.edge_files import require_space
 from semrec.types import Item
@@ -69,6 +70,7 @@ def check_evaluation(
     workspace: OpenWorkspace,
     source: Any,
     mapping: EventMapping | None,
+    format: str | None,  # noqa: A002 - the word people use
     catalog: Any,
     split: str,
     seed: int,
@@ -79,7 +81,7 @@ def check_evaluation(
 
     Parameters
     ----------
-    source, mapping, split, seed : as in `Recommender.evaluate`.
+    source, mapping, format, split, seed : as in `Recommender.evaluate`.
     catalog : as in `Recommender.index`.
 
     Raises
@@ -90,10 +92,11 @@ def check_evaluation(
     from semrec.evaluation.evaluate_recommender import check_split
 
     check_split(split)
-    if not (regular_files(source) and regular_files(catalog)):
+    can_be_read_again = isinstance(source, SqlQuery) or regular_files(source)
+    if not (can_be_read_again and regular_files(catalog)):
         return
     settings = workspace.settings
-    events = open_events(source, mapping, kinds=KindNames.of(settings.events))
+    events = open_events(source, mapping, format=format, kinds=KindNames.of(settings.events))
     items = open_catalog(catalog, max_text_bytes=settings.index.max_text_bytes)
     item_ids = [entry.item_id for entry in items if isinstance(entry, Item)]
     interactions_to_evaluate(events, item_ids, settings.events, split, seed)

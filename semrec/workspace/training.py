@@ -70,6 +70,7 @@ def evaluate(
     workspace: OpenWorkspace,
     source: Any,
     mapping: EventMapping | None,
+    format: str | None,  # noqa: A002 - the word people use
     split: str,
     k: int,
     seed: int,
@@ -81,7 +82,7 @@ def evaluate(
     from semrec.learning.fit import catalog_items, stored_vectors
 
     settings = workspace.settings.events
-    events = open_events(source, mapping, kinds=KindNames.of(settings))
+    events = open_events(source, mapping, format=format, kinds=KindNames.of(settings))
     with workspace.snapshot() as (index, manifest):
         catalog = catalog_items(index)
         interactions = interactions_to_evaluate(events, catalog.item_ids, settings, split, seed)

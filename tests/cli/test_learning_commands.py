@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 from commands import (
@@ -253,6 +255,48 @@ def test_evaluate_with_a_catalog(files, tmp_path):
     assert status == 0, err
     assert json.loads(out)["counts"]["users"] == N_USERS
     assert not (tmp_path / "nowhere").exists()
+
+
+def events_by(door, folder):
+    """Return the arguments by which `evaluate` reads the events of the shop through a door."""
+    if door == "no header":
+        lines = "".join(f"{at};{item};Zoë {user}\n" for user, item, at in event_rows())
+        (folder / "log.txt").write_bytes(lines.encode("utf-16"))
+        columns = ("--no-header", "--columns", "when,what,who", "--encoding", "utf-16", "--format", "csv")
+        return (folder / "log.txt", *columns, "--user", "who", "--item", "what", "--time", "when")
+    if door == "database":
+        with closing(sqlite3.connect(folder / "log.db")) as database, database:
+            database.execute("CREATE TABLE log (user, item, time)")
+            database.executemany("INSERT INTO log VALUES (?, ?, ?)", event_rows())
+        return ("--sql", "SELECT * FROM log", "--url", f"sqlite:///{folder / 'log.db'}")
+    rows = [json.dumps({"user": user, "item": item, "time": at}) for user, item, at in event_rows()]
+    (folder / "log").write_text("\n".join(rows))
+    return (folder / "log", "--format", "jsonl")
+
+
+@pytest.mark.parametrize("door", ["no header", "database", "format"])
+def test_evaluate_reads_what_events_reads(bare, tmp_path, door):
+    arguments = ("evaluate", *events_by(door, tmp_path), "-w", bare, "--baselines", "none", "--json")
+    status, out, err = invoke(*arguments)
+    assert status == 0, err
+    assert json.loads(out)["counts"]["users"] == N_USERS
+
+
+@pytest.mark.parametrize("options", [(), ("a.csv", "--sql", "SELECT 1")])
+def test_evaluate_needs_one_source(bare, options):
+    status, _, err = invoke("evaluate", *options, "-w", bare)
+    assert (status, "give files, or --sql and --url" in one_line(err)) == (2, True)
+
+
+def test_events_of_a_database_are_checked_before_the_catalog_is_indexed(files, tmp_path, monkeypatch):
+    def index(*_):
+        raise AssertionError("the catalog was indexed")
+
+    monkeypatch.setattr("semrec.cli.learning_commands.index_with_progress", index)
+    _, _, *url = events_by("database", tmp_path)
+    query = ("--sql", "SELECT user, user AS item, time FROM log", *url)
+    status, _, err = invoke("evaluate", *query, "--catalog", files / "catalog.csv")
+    assert (status, "item is not in the catalog" in one_line(err)) == (2, True), err
 
 
 @pytest.mark.parametrize(
