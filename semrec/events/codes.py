@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import polars as pl
 
@@ -74,6 +74,10 @@ class EventCodes:
     def n_unknown_items(self) -> int:
         """Number of different items that are not in the catalog."""
         return 0 if self.n_known_items is None else len(self.items.codes) - self.n_known_items
+
+    def of_kinds(self, names: Collection[str]) -> list[int]:
+        """Return the codes of those of these kinds that occur."""
+        return [code for kind, code in self.kinds.codes.items() if kind in names]
 
     def encode_all(self, frames: Iterable[pl.DataFrame], rules: CleaningRules, now: float) -> pl.DataFrame:
         """Return all possible events as a table like `NO_EVENTS`; time is null if unknown."""

@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 
 from semrec.errors import ConfigError
 from semrec.events.amount_columns import damped_values, kept_share
+from semrec.events.amounts import STATES
 from semrec.events.cleaning import IS_RATING, CleaningReport, Sieve, by_user
 from semrec.events.codes import NO_EVENTS, EventCodes, Vocabulary
 from semrec.events.counting import REASONS, SECONDS_A_DAY, CleaningRules, shown
@@ -129,8 +130,9 @@ def build_interactions(
     if codes.n_known_items is not None:
         sieve.drop("unknown_item", pl.col("item") >= codes.n_known_items)
     scale, notes = sieve.drop_outside_scale(rating_scale)
-    sizes = damped_values([code for kind, code in codes.kinds.codes.items() if kind in undamped_kinds])
-    weight = _Weight(_of_kind(codes, kind_weights) * _decay(half_life_days), sizes, scale, neutral_rating)
+    sizes, states = damped_values(codes.of_kinds(undamped_kinds)), codes.of_kinds(STATES)
+    factor = _of_kind(codes, kind_weights) * _decay(half_life_days)
+    weight = _Weight(factor, sizes, states, scale, neutral_rating)
     parts = by_user(sieve.events.with_row_index("row"), part_events)
     sieve.events = NO_EVENTS  # frees memory
     pairs = [_add_up(Sieve(part, sieve.dropped, sieve.firsts), rules, weight) for part in parts]
@@ -181,11 +183,13 @@ class _Weight:
     ----------
     factor : weight of its kind and its age.
     size : what the size of its value counts, for events that are no ratings.
+    states : codes of the kinds that put an item into a state, see `STATES`.
     scale, neutral : of ratings.
     """
 
     factor: pl.Expr
     size: pl.Expr
+    states: Sequence[int]
     scale: RatingScale | None
     neutral: Neutral
 
@@ -193,7 +197,7 @@ class _Weight:
         """Return an expression: the weights of these events, float32; all events of their users are there."""
         value = pl.col("value").cast(pl.Float64)
         rated = opinion(value, IS_RATING, self.scale or (0.0, 0.0), self.neutral)
-        amount = pl.when(IS_RATING).then(rated).otherwise(self.size * kept_share(events))
+        amount = pl.when(IS_RATING).then(rated).otherwise(self.size * kept_share(events, self.states))
         return (self.factor * amount.fill_null(1.0)).cast(pl.Float32)
 
 

@@ -154,6 +154,21 @@ def test_a_return_is_no_dislike():
     assert found.report.dropped == {"no_weight": 2}
 
 
+def test_the_end_of_a_state_alone_is_neutral():
+    rows = [
+        ("a", "removed", "cart", -1.0),
+        *(("a", "both", "cart", 1.0, NOW - 1), ("a", "both", "cart", -1.0, NOW)),
+        *(("a", "more", "cart", 1.0, NOW - 1), ("a", "more", "cart", -2.0, NOW)),
+        *(("a", "left", "cart", 2.0, NOW - 1), ("a", "left", "cart", -1.0, NOW)),
+        *(("a", "viewed", "view", 1.0), ("a", "viewed", "like", -1.0)),
+        ("a", "bought", "buy", -1.0),
+    ]
+    found = build(*rows, kind_weights=WEIGHTS | {"cart": 2.0, "like": 3.0})
+    assert set(cells(found)) == {("a", "left"), ("a", "viewed")}
+    assert cells(found)["a", "viewed"] == 1.0
+    assert set(cells(found, "dislikes")) == {("a", "bought")}
+
+
 def test_one_large_count_does_not_decide_all():
     rows = [(f"u{n}", f"i{n}", "view", float(n_views)) for n, n_views in enumerate((13_883, 11, 10, 12))]
     weights = build(*rows).matrix.data

@@ -55,6 +55,14 @@ def test_a_return_is_taken_off_the_purchases():
     assert of_items(bought, Event("b", "buy", value=-6))["b"] < 0
 
 
+def test_a_removal_from_the_cart_alone_is_neutral():
+    added, removed = Event("a", "cart"), Event("a", "cart", value=-1)
+    assert of_items(removed) == {"a": 0}
+    assert of_items(added, removed) == {"a": 0}
+    assert of_items(added, added, removed)["a"] > 0
+    assert of_items(Event("a"), Event("a", "like", value=-1))["a"] == weights(Event("a"))[0]
+
+
 def test_an_event_counts_half_after_the_half_life():
     assert weights(day(10), day(30), day(20), half_life_days=10) == [0.25, 1, 0.5]
 
