@@ -12,13 +12,17 @@ USUAL_NAMES = {
     "user": "user_id user uid customer_id customer client_id account_id member_id visitor_id user_pseudo_id "
     "distinct_id anonymous_id session_id reviewer_id reader_id profile_id 用户 用户编号 用户id",
     "item": "item_id item product_id product sku parent_asin asin article_id article movie_id book_id "
-    "track_id song_id video_id news_id content_id doc_id document_id isbn "
+    "track_id song_id video_id news_id content_id doc_id document_id isbn app_id game_id anime_id artist_id "
+    "business_id restaurant_id recipe_id hotel_id place_id venue_id listing_id job_id course_id post_id "
+    "paper_id "
     "物品 商品 物品编号 商品编号 物品id 商品id",
     "kind": "kind event_type event_name feedback_type interaction_type event action action_type behavior "
     "behaviour behavior_type interaction type 行为 类型",
-    "value": "value event_value rating rate score stars overall quantity qty count weight 评分 数值",
+    "value": "value event_value rating rate score stars overall quantity qty count weight plays "
+    "play_count listens listen_count view_count watch_count visits 评分 数值",
     "time": "time timestamp ts time_stamp unix_timestamp unix_review_time unix_time datetime date event_time "
-    "event_timestamp created_at created occurred_at review_date review_time 时间 日期",
+    "event_timestamp created_at created occurred_at review_date review_time date_added added_at played_at "
+    "listened_at watched_at rated_at posted_at posted end_time updated_at date_updated 时间 日期",
 }
 """Field of an event -> its usual names, the most specific first; see `folded`."""
 
@@ -33,7 +37,8 @@ MONEY_NAMES = ("amount", "price", "unit_price", "total", "total_price", "revenue
 
 WATCHED_NAMES = (
     "watch_time watched_seconds seconds_watched play_duration play_time playing_time listen_time "
-    "listening_time ms_played dwell_time time_spent"
+    "listening_time ms_played dwell_time time_spent hours hours_played playtime playtime_forever "
+    "minutes_played"
 )
 """Names of how long something was used."""
 
@@ -92,8 +97,8 @@ class EventMapping:
 
 
 def folded(name: str) -> str:
-    """Return a name without upper case, spaces, hyphens and underscores."""
-    return re.sub(r"[\s_-]", "", name).casefold()
+    """Return a name without upper case, spaces, hyphens, underscores, stars and remarks in brackets."""
+    return re.sub(r"\([^()]*\)|[\s_*-]", "", name).casefold()
 
 
 def has_usual_name(column: str, names: Iterable[str]) -> bool:

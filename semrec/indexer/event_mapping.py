@@ -18,7 +18,15 @@ from semrec.events.event_columns import (
 )
 from semrec.events.kinds import KindNames
 from semrec.events.times import TimeFormat, guess_time_format
-from semrec.indexer.columns import Role, assign_columns, missing_role, quoted, require_columns
+from semrec.indexer.columns import (
+    Role,
+    assign_columns,
+    missing_role,
+    only_id_column,
+    quoted,
+    require_columns,
+    without_empty,
+)
 
 ROLES = {name: Role(name, f"--{name}", usual) for name, usual in USUAL_NAMES.items()}
 
@@ -57,7 +65,11 @@ def resolve_events(
     duration = mapping.duration
     if mapping.value is None:
         given["value"], duration = _watched_columns(free, duration, notes)
-    assigned = assign_columns(ROLES, given, [name for name in free if name != duration], notes)
+    values = {name: [row.get(name) for row in sample] for name in free if name != duration}
+    assigned = assign_columns(ROLES, given, without_empty(ROLES.values(), values), notes)
+    if assigned["item"] is None:
+        others = {name: found for name, found in values.items() if name not in assigned.values()}
+        assigned["item"] = only_id_column(others, notes, ROLES["item"], repeats=True)
     for name in ("user", "item"):
         if assigned[name] is None:
             raise missing_role(ROLES[name], columns, source)

@@ -68,7 +68,9 @@ class EventSource:
         self._on_reject = on_reject
         self._batch_rows = batch_rows
         first = tables.first
-        sample = [row.values for row in tables.sample(SAMPLE_ROWS) if row.fault is None]
+        sampled = list(tables.sample(SAMPLE_ROWS))
+        tables.require_readable(sampled)
+        sample = [row.values for row in sampled if row.fault is None]
         columns = first.columns or tuple(dict.fromkeys(chain.from_iterable(sample)))
         self.mapping, self.times, guesses = resolve_events(mapping, columns, sample, first.name, kinds)
         self._reader = EventReader(self.mapping, kinds, self.times)

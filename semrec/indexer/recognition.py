@@ -56,25 +56,24 @@ def tables_with(tables: Sequence[Table], wanted: Content) -> tuple[list[Table], 
         raise CatalogError(
             f"no file has columns of {_WORDS[wanted]}; name the file, and its columns with options. {files}"
         )
-    return _of_one_layout(kept, notes), notes
+    return _of_one_layout(kept, wanted, notes), notes
 
 
-def _of_one_layout(tables: Sequence[Table], notes: list[str]) -> list[Table]:
-    """Return the tables of a folder that have the same columns, those that tell most; notes name the rest."""
+def _of_one_layout(tables: Sequence[Table], wanted: Content, notes: list[str]) -> list[Table]:
+    """Return the tables of a folder whose columns of the roles are the same, those that tell most.
+
+    Other columns may differ. The notes name the tables that are left out.
+    """
     if not all(table.group for table in tables):
         return list(tables)
-    layouts = Counter(tuple(_columns(table)) for table in tables)
-    best = max(layouts, key=lambda columns: (_n_roles(columns), layouts[columns]))
-    rest = [table.name for table in tables if tuple(_columns(table)) != best]
+    roles = ROLES if wanted == "events" else COLUMN_ROLES
+    found = [tuple(assign_columns(roles, {}, _columns(table), []).values()) for table in tables]
+    counts = Counter(found)
+    best = max(counts, key=lambda one: (len(one) - one.count(None), counts[one]))
+    rest = [table.name for table, one in zip(tables, found, strict=True) if one != best]
     if rest:
         notes.append(f"left out: {quoted(rest)} (other columns than the rest; name a file to read it)")
-    return [table for table in tables if tuple(_columns(table)) == best]
-
-
-def _n_roles(columns: Sequence[str]) -> int:
-    """Return how much the columns tell: the roles of events and of items that they have."""
-    roles = {**assign_columns(ROLES, {}, columns, []), **assign_columns(COLUMN_ROLES, {}, columns, [])}
-    return sum(column is not None for column in roles.values())
+    return [table for table, one in zip(tables, found, strict=True) if one == best]
 
 
 def _columns(table: Table) -> tuple[str, ...]:

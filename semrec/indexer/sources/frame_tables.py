@@ -58,7 +58,7 @@ def parquet_table(name: str, head: bytes, open_file: Open, path: Path | None, gr
 
     table = Table(name, read, tuple(schema), _types(schema), n_rows=size, group=group)
     if is_copy:
-        weakref.finalize(table, os.unlink, path)
+        weakref.finalize(read, os.unlink, path)  # a table may be replaced by one with the same rows
     return table
 
 

@@ -1,12 +1,13 @@
 """Layouts of files as shops and data sets publish them, where a row is not an item or an event.
 
-A layout is recognised by its columns: product exports of Shopify (a row for each variant) and WooCommerce,
-items of Gorse, and behaviors of MIND (a row for each list that was shown). The notes of a table say what it
-was taken for.
+A layout is recognised by its columns: product exports of Shopify (a row for each variant), WooCommerce,
+Magento, BigCommerce and PrestaShop, items of Gorse, and behaviors of MIND (a row for each list that was
+shown). The notes of a table say what it was taken for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -16,6 +17,9 @@ from semrec.indexer.sources.table import Table
 from semrec.indexer.sources.textfile import RawRow
 from semrec.plain_values import is_missing
 
+_ATTRIBUTE = re.compile(r",(?=\w+=)")
+"""Between two attributes of Magento; a value may hold commas."""
+
 Adapt: TypeAlias = Callable[[Iterator[RawRow]], Iterator[RawRow]]
 
 HIDDEN = {
@@ -24,6 +28,10 @@ HIDDEN = {
     "visibility in catalog": ("hidden",),
     "is_hidden": ("true", "1"),
     "ishidden": ("true", "1"),
+    "product_online": ("2", "0"),
+    "visibility": ("not visible individually",),
+    "product visible?": ("n",),
+    "active (0/1)": ("0",),
 }
 """Values of columns, in lower case, by which a shop hides a product."""
 
@@ -118,6 +126,21 @@ def _is_of_variant(name: str) -> bool:
     )
 
 
+def _with_attributes(rows: Iterator[RawRow]) -> Iterator[RawRow]:
+    """Yield the products of Magento with their attributes as columns: `activity=Gym|Trail,material=Nylon`."""
+    for row in rows:
+        written = str(row.values.get("additional_attributes") or "")
+        pairs = [part.partition("=") for part in _ATTRIBUTE.split(written)]
+        found = {name.strip(): value.split("|") for name, sign, value in pairs if sign}
+        others = {name: value for name, value in row.values.items() if name != "additional_attributes"}
+        yield row._replace(values={**found, **others} if found or not written else row.values)
+
+
+def _without_options(rows: Iterator[RawRow]) -> Iterator[RawRow]:
+    """Yield the products of BigCommerce; the other rows describe options of the product above."""
+    return (row for row in rows if row.fault or "product" in str(row.values.get("Item Type", "")).lower())
+
+
 def _behaviors(rows: Iterator[RawRow]) -> Iterator[RawRow]:
     """Yield the clicks before a list of MIND, without times, and what was shown or clicked in it."""
     number = 0
@@ -147,6 +170,22 @@ LAYOUTS = (
         "products of WooCommerce",
         ("ID", "SKU", "Name", "Visibility in catalog"),
         lists=("Categories", "Tags", "Images"),
+    ),
+    Published(
+        "products of Magento",
+        ("sku", "attribute_set_code", "product_online", "additional_attributes"),
+        _with_attributes,
+        lists=("categories", "product_websites", "related_skus"),
+    ),
+    Published(
+        "products of BigCommerce: rows of options and rules are left out",
+        ("Item Type", "Product ID", "Product Name", "Product Visible?"),
+        _without_options,
+    ),
+    Published(
+        "products of PrestaShop",
+        ("Active (0/1)", "Name *", "Reference #"),
+        lists=("Categories (x,y,z...)", "Tags (x,y,z...)"),
     ),
     Published("items of Gorse", ("item_id", "is_hidden", "categories")),
     Published(

@@ -14,6 +14,8 @@ DELIMITERS = (",", ";", "\t", "|")
 UNIT = "\x1f"
 """Stands for `::` inside, because a column separator of two characters is unknown to the csv module."""
 
+HEAD_BYTES = 1 << 20
+"""Bytes that are read to recognise the format of a file."""
 _BOMS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe\x00\x00": "utf-32",
@@ -60,7 +62,8 @@ def guess_encoding(head: bytes) -> str:
     if max(zeros_at) > 0.2 * min(len(head), 1000):
         return "utf-16-be" if zeros_at[0] > zeros_at[1] else "utf-16-le"
     text = head.decode("utf-8", "surrogateescape")
-    others = [ord(character) for character in text[:-4] if not character.isascii()]
+    whole = text if len(head) < HEAD_BYTES else text[:-4]  # the last letter may be cut
+    others = [ord(character) for character in whole if not character.isascii()]
     strange = [code - 0xDC00 for code in others if 0xDC80 <= code <= 0xDCFF]
     has_long_run = re.search(r"[^\x00-\x7f]{3}", text)  # rare in Western languages
     if strange and len(strange) == len(others) and not has_long_run and all(map(_is_windows, strange)):

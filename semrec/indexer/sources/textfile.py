@@ -1,10 +1,11 @@
-"""CSV, TSV and JSON Lines, plain or compressed, as raw rows.
+"""CSV, TSV and JSON, plain or compressed, as raw rows.
 
 Invalid UTF-8 bytes become lone surrogates, so that only their row is rejected.
 """
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
@@ -16,11 +17,10 @@ from itertools import islice
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from semrec.errors import CatalogError
+from semrec.indexer.sources import json_document
 from semrec.indexer.sources.compressed import READ_ERRORS, Open, decompressed
-from semrec.indexer.sources.text_format import UNIT, TextFormat
+from semrec.indexer.sources.text_format import HEAD_BYTES, UNIT, TextFormat
 
-HEAD_BYTES = 1 << 20
-"""Bytes that are read to recognise the format of a file."""
 LONGEST_ROW_CHARACTERS = 1 << 26
 """A longer CSV row is an unclosed quote."""
 LONGEST_FIELD_CHARACTERS = 2**31 - 1
@@ -72,7 +72,7 @@ class _Replay(io.RawIOBase):
 
 def read_head(name: str, open_file: Open) -> bytes:
     """Return the first bytes of a file."""
-    with _reading(name), open_file() as stream:
+    with reading(name), open_file() as stream:
         return stream.read(HEAD_BYTES)
 
 
@@ -90,7 +90,7 @@ def peek_pipe(name: str, pipe: BinaryIO, *, owned: bool) -> tuple[bytes, Open]:
         head = stream.read(HEAD_BYTES)
         return head, cast(BinaryIO, io.BufferedReader(_Replay(head, stream, owned=owned)))
 
-    with _reading(name):
+    with reading(name):
         head, stream = peek(pipe)
         if content := decompressed(stream, head):
             head, stream = peek(content)
@@ -108,14 +108,6 @@ def check_text(name: str, head: bytes) -> None:
     """Raise `CatalogError` for a file that is not text."""
     if head.startswith((b"PAR1", b"PK\x03\x04", b"\x1f\x8b")):
         raise CatalogError(f"{name}: is not a text file; give the format with --format")
-
-
-def check_json(name: str, head: str) -> None:
-    """Raise `CatalogError` for a file with one JSON document: it cannot be read row by row."""
-    start = head.lstrip("\ufeff \t\r\n")
-    if start.startswith("[") or start.partition("\n")[0].strip() == "{":
-        cure = "write one object a line, for instance by jq -c '.[]'"
-        raise CatalogError(f"{name}: is one JSON document, not JSON Lines; {cure}")
 
 
 def check_columns(name: str, columns: Sequence[str]) -> None:
@@ -160,7 +152,7 @@ def csv_rows(
     longest_row : most characters of a row.
     """
     csv.field_size_limit(LONGEST_FIELD_CHARACTERS)
-    with _reading(name), open_stream() as stream:
+    with reading(name), open_stream() as stream:
         text = io.TextIOWrapper(stream, found.encoding, "surrogateescape", newline="")
         lines = _Lines(text, longest_row, found)
         records = _records(csv.reader(lines, **_dialect(found)), lines)
@@ -248,7 +240,7 @@ class _Lines:
 def json_rows(name: str, open_stream: Open, encoding: str = "utf-8-sig") -> Iterator[RawRow]:
     """Yield the rows of a JSON Lines file, without blank lines."""
     number = 0
-    with _reading(name), open_stream() as stream:
+    with reading(name), open_stream() as stream:
         text = io.TextIOWrapper(stream, encoding, "surrogateescape", newline="\n")
         for place, line in enumerate(text, 1):
             if line.strip():
@@ -262,14 +254,39 @@ def _json_row(number: int, line: str, where: str) -> RawRow:
     except RecursionError:
         return RawRow(number, {}, "is JSON nested too deeply", where)
     except ValueError as error:
-        return RawRow(number, {}, f"is not valid JSON: {error}", where)
+        values = python_dict(line)
+        if values is None:
+            return RawRow(number, {}, f"is not valid JSON: {error}", where)
+    return _object_row(number, values, where)
+
+
+def python_dict(line: str) -> dict[Any, Any] | None:
+    """Return the dict that a line is as Python writes it, as in older data sets; None if it is none."""
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        values = ast.literal_eval(line.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return values if isinstance(values, dict) and all(isinstance(name, str) for name in values) else None
+
+
+def document_rows(name: str, open_stream: Open, encoding: str = "utf-8-sig") -> Iterator[RawRow]:
+    """Yield the entries of the array of objects in one JSON document."""
+    with reading(name), open_stream() as stream:
+        text = io.TextIOWrapper(stream, encoding, "surrogateescape")
+        for number, values in enumerate(json_document.entries(name, text), 1):
+            yield _object_row(number, values, f"entry {number}")
+
+
+def _object_row(number: int, values: Any, where: str) -> RawRow:
     if not isinstance(values, dict):
-        return RawRow(number, {}, f"is JSON, but not an object: {line.strip()[:40]}", where)
+        return RawRow(number, {}, f"is JSON, but not an object: {str(values)[:40]}", where)
     return RawRow(number, values, None, where)
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def reading(name: str) -> Iterator[None]:
     """Turn errors of reading into `CatalogError`s that name the file."""
     try:
         yield

@@ -154,7 +154,7 @@ def test_dicts_may_hold_their_fields_in_metadata():
         ("x.csv", parquet(), "is not a text file"),
         ("x.xlsx", b"PK\x03\x04", "save it as CSV"),
         ("x.xml", "<id>", "--format"),
-        ("x.json", '[{"id": "a"}]', "one JSON document"),
+        ("x.json", '[{"id": "a"}]', "--title, --text or --encode"),
         ("x.json", '{\n  "id": "a"\n}', "one JSON document"),
         ("x.csv", "x" * 2_000_000, "--id"),
         ("x.csv", "id,title,title\na,A,B\n", "several columns are named 'title'"),
@@ -162,7 +162,7 @@ def test_dicts_may_hold_their_fields_in_metadata():
         ("x.csv", 'id,"title\na,A\n', "line with the column names"),
         ("x.csv", "x,title\na,A\n", '--id. Columns: "x", "title"'),
         ("x.csv", "id,x\na,A\n", "--title, --text or --encode"),
-        ("x.jsonl", "what\nis this\n", "--id"),
+        ("x.jsonl", "what\nis this\n", "none of the first 2 rows can be read; line 1 is not valid JSON"),
     ],
 )
 def test_unreadable_files_are_an_error(tmp_path, name, content, reason):
