@@ -33,7 +33,7 @@ QUICK_WRAPPED = 60
 
 MARKUP = (
     '<div class="product-description rte" data-mce-fragment="1"><style>.rte p { margin: 0 0 1em; }</style>'
-    '<p><span style="font-size: 14px;">{}</span></p><script>window.shop = {{"currency": "EUR"}};</script>'
+    '<p><span style="font-size: 14px;">%s</span></p><script>window.shop = {"currency": "EUR"};</script>'
     "<p>&nbsp;</p></div>"
 )
 """Around a description, as shops export it."""
@@ -57,13 +57,12 @@ def markup_shares(items: Sequence[Item], *, keep_html: bool) -> tuple[float, flo
     keep_html : whether indexing leaves it as it is.
     """
     mixed = [
-        replace(item, text=MARKUP.format(item.text)) if place % 2 else item
-        for place, item in enumerate(items)
+        replace(item, text=MARKUP % item.text) if place % 2 else item for place, item in enumerate(items)
     ]
     wrapped = {item.item_id for item in mixed[1::2]}
     settings = Settings(index=IndexSettings(keep_html=keep_html))
     shares: dict[bool, list[float]] = {True: [], False: []}
-    with TemporaryDirectory() as folder, Recommender(f"{folder}/shop", settings) as recommender:
+    with TemporaryDirectory() as folder, Recommender.open(f"{folder}/shop", settings=settings) as recommender:
         recommender.index(mixed)
         for item in mixed:
             nearest = recommender.similar(item.item_id, k=K, near_duplicates="keep")
