@@ -9,8 +9,10 @@ from semrec.config import Settings
 from semrec.workspace.session import OpenWorkspace
 
 if TYPE_CHECKING:
+    from semrec.encoder.training import TrainingOptions
     from semrec.events.log import EventLog
     from semrec.events.stored_events import EventChoice, StoredEvent
+    from semrec.finetuning.tuning import FinetuneReport, Watch
     from semrec.store.index_check import Checked
     from semrec.workspace.generations import GenerationFacts
 
@@ -92,6 +94,42 @@ class Maintenance:
         from semrec.workspace.users import delete_events
 
         return delete_events(self._workspace, choice)
+
+    # -- the encoder --------------------------------------------------------------------------------
+
+    def finetune(
+        self,
+        options: TrainingOptions | None = None,
+        *,
+        output: str | Path | None = None,
+        watch: Watch | None = None,
+    ) -> FinetuneReport:
+        """Tune the encoder of the index on the event log, and write it to a folder if it passes the gate.
+
+        The index does not change. `index` with the folder as its model builds a generation with the tuned
+        encoder, and `rollback` returns to the one before. After a kill, the same call goes on from the last
+        checkpoint.
+
+        Parameters
+        ----------
+        options : how it is trained; None: the defaults.
+        output : the folder; it must not exist. None: `encoders/tuned-N` in the workspace.
+        watch : called during the work.
+
+        Raises
+        ------
+        ConfigError
+            The events are not enough, a package is missing, or the folder exists.
+        EncoderError
+            The encoder of the index cannot be loaded, or is no transformer.
+        StoreLockedError
+            Another process tunes the encoder of this workspace.
+        """
+        from semrec.encoder.training import TrainingOptions
+        from semrec.workspace.own_encoder import finetune
+
+        folder = Path(output) if output is not None else None
+        return finetune(self._workspace, options or TrainingOptions(), folder, watch)
 
     # -- checks and facts ---------------------------------------------------------------------------
 

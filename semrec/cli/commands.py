@@ -6,6 +6,7 @@ import typer
 
 from semrec.cli import cache_commands, key_commands
 from semrec.cli.event_commands import events, forget
+from semrec.cli.finetune_command import finetune
 from semrec.cli.generation_commands import generations, rollback
 from semrec.cli.index_commands import delete, index
 from semrec.cli.learning_commands import evaluate, fit
@@ -34,6 +35,7 @@ for command in (
     events,
     forget,
     fit,
+    finetune,
     evaluate,
     serve,
 ):
