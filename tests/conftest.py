@@ -26,7 +26,7 @@ from unreliable_client import clock, unreliable  # noqa: F401 - fixtures of many
 settings.register_profile("repeatable", derandomize=True)  # the same examples every time, here and in CI
 settings.load_profile("repeatable")
 
-MEMORY, ENOUGH = Path("/dev/shm"), 8 << 30
+MEMORY, ENOUGH = Path("/dev/shm"), 6 << 30
 KEPT = ("SEMREC_TEST_", "SEMREC_CACHE_FOLDER", "SEMREC_NEAR_DUPLICATES")
 
 
