@@ -36,6 +36,10 @@ def pytest_configure():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+def pytest_report_header():
+    return f"files of the tests: {os.environ.get('PYTEST_DEBUG_TEMPROOT', 'on the disk')}"
+
+
 def pytest_collection_finish():
     """Spare the garbage collector the modules, a million objects that stay to the end."""
     gc.freeze()
