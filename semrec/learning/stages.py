@@ -4,12 +4,13 @@
 2. Hide a few events; tune every signal, and the half life of events, by what finds them again.
 3. Train on the rest, and learn the weights of items with events, by length of the history.
 4. Hide all events of some items and a few other ones, train again, and learn the weights of items without
-   events, and the scale on which they stand beside items with events.
+   events, and the scale on which they stand beside items with events. Do so with several draws of items.
 5. Learn by how much items that have been there and got no events are held back.
 6. Train on everything.
 
 So items without events are of two kinds. An item that came after the fit could not have events: it counts as
-much as the hidden items of stage 4 tell. An item that was there and got none is held back.
+much as the hidden items of stage 4 tell, and half of that by what is read in it. An item that was there and
+got none is held back.
 """
 
 from __future__ import annotations
@@ -69,8 +70,16 @@ COLD_STRENGTH = 300.0
 COLD_FACTORS = (0.75, 1.0, 0.5, 0.25, 0.1, 1.25)
 """Scales of items without events to try; the first stands where nothing is known."""
 
-NEW_FACTORS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
-"""The same for items that came after the fit; see `new_factor`."""
+NEW_FACTORS = tuple(round(0.25 * 1.15**step, 3) for step in range(24))
+"""The same for items that came after the fit, 0.25 to 6.2; see `new_factor`."""
+
+NEW_DRAWS = 2
+"""Draws of hidden items: a scale that is safe for one may be luck."""
+
+READ_SHARE = 0.5
+"""Share of the weights of new items for signals that read the items themselves. Fitted signals guess the
+vectors of new items from those of similar ones: what tells popular items from others among new ones, where
+weights are learned, tells little beside items whose events are known."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,8 @@ class _Log:
             self.progress(name)
         start = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - start, 3)
+        taken = time.perf_counter() - start
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + taken, 3)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -222,14 +232,20 @@ class _Learning:
 
     def _cold_tables(self, choice: Choice) -> tuple[Table, Table]:
         """Return the tables of the queries for hidden items alone, and for hidden items among the others."""
-        validation = hide_items(self.data, self.seed)
-        if not len(validation.queries):
+        cold, mixed = [], []
+        for draw in range(NEW_DRAWS):
+            validation = hide_items(self.data, self.seed + draw)
+            if not len(validation.queries):
+                continue
+            with self.log.stage("train on some items"):
+                signals, _ = self._fit(validation.training, choice)
+            with self.log.stage("cold queries"):
+                cold.append(tabulate(signals, validation.queries))
+                mixed.append(tabulate(signals, validation.among_others))
+        if not cold:
             self.log.note("too few items with events: the weights of new items are the defaults")
             return empty_table(len(self.signals)), empty_table(len(self.signals))
-        with self.log.stage("train on some items"):
-            signals, _ = self._fit(validation.training, choice)
-        with self.log.stage("cold queries"):
-            return tabulate(signals, validation.queries), tabulate(signals, validation.among_others)
+        return join(cold), join(mixed)
 
     def _weights(self, tables: _Tables) -> tuple[BlendWeights, dict[str, float]]:
         """Return the weights of the blend, and the scales of items without events and of new items."""
@@ -242,14 +258,24 @@ class _Learning:
         new *= [signal.scores_new_items for signal in self.signals]
         new = new / new.sum() if new.any() else cold_prior
         by_row, cold = torch.from_numpy(np.stack(by_length)), torch.from_numpy(new)
+        after = self._after_the_fit(new)
         factors = {
             "cold_factor": cold_factor(tables.warm, by_row[_bucket(tables.warm)], cold, COLD_FACTORS),
-            "new_factor": new_factor(tables.mixed, by_row[_bucket(tables.mixed)], cold, NEW_FACTORS),
+            "new_factor": new_factor(
+                tables.mixed, by_row[_bucket(tables.mixed)], torch.from_numpy(after), NEW_FACTORS
+            ),
         }
         if not len(tables.warm):
             self.log.note("nothing could be validated: items without events count by a default")
-        columns = [factors["new_factor"] * new, factors["cold_factor"] * new]
+        columns = [factors["new_factor"] * after, factors["cold_factor"] * new]
         return self._blend_weights(by_length, columns), factors
+
+    def _after_the_fit(self, cold: Float1D) -> Float1D:
+        """Return the weights of items that came after the fit, float32 (n_signals,), sum 1."""
+        read = np.array([0 if signal.is_fitted else signal.cold_prior for signal in self.signals], np.float32)
+        if not read.any():
+            return cold
+        return (READ_SHARE * read / read.sum() + (1 - READ_SHARE) * cold).astype(np.float32)
 
     def _blend_weights(self, by_length: list[Float1D], without_events: Sequence[Float1D]) -> BlendWeights:
         columns = [[*without_events, warm] for warm in by_length]

@@ -32,8 +32,14 @@ ENOUGH = 50
 """Queries from which on a length may use a signal that is of no use over all lengths, and from which on what
 is of no use for items without events gets weight 0."""
 
-KEPT_WARM = 0.99
-"""Share of the NDCG@10 of items with events that the scale of new items must leave."""
+KEPT_WARM = 0.995
+"""Share of the NDCG@10 of items with events that the scale of new items must surely leave."""
+
+NEW_FACTOR = 0.5
+"""Scale of new items where nothing is known; validation finds 0.4 to 0.8."""
+
+SURE = 1.645
+"""Standard errors below the mean at which a one-sided bound of 95 % lies."""
 
 
 @dataclass(frozen=True)
@@ -205,27 +211,39 @@ def cold_factor(table: Table, warm: torch.Tensor, cold: torch.Tensor, grid: Sequ
     return grid[int(np.argmax(tried))]
 
 
-def new_factor(table: Table, warm: torch.Tensor, cold: torch.Tensor, grid: Sequence[float]) -> float:
-    """Return the same for items that came after the fit: the largest that items with events can bear.
+def new_factor(table: Table, warm: torch.Tensor, new: torch.Tensor, grid: Sequence[float]) -> float:
+    """Return by what the weights of items that came after the fit are multiplied: the most that is safe.
 
     How many new items will come, and how many are wanted, is not in the past. So they count as much as they
-    can while items with events keep `KEPT_WARM` of their NDCG@10.
+    can while items with events surely keep `KEPT_WARM` of their NDCG@10: the lower bound of the mean change,
+    over queries, must be above that loss.
 
     Parameters
     ----------
-    table, warm, cold : as in `cold_factor`; its cold items are the new ones.
-    grid : factors to try, ascending; without queries it is 1.
+    table : queries of which the cold items are the new ones.
+    warm : (n_queries, n_signals), the weights of items with events.
+    new : (n_signals,), the weights of new items.
+    grid : factors to try, ascending, up to the first that is not safe.
     """
     found = (table.hit & table.cold).sum(1)
     of_warm = replace(table, hit=table.hit & ~table.cold, targets=table.targets - found)
     asked = of_warm.targets > 0
     if not bool(asked.any()):
-        return 1.0
-    enough = KEPT_WARM * float(ndcg(table.warm_only(), warm[asked]).mean())
-    left = [
-        float(ndcg_of(of_warm, scores)[asked].mean()) for scores in _mixed_scores(table, warm, cold, grid)
-    ]
-    return max((factor for factor, now in zip(grid, left, strict=True) if now >= enough), default=grid[0])
+        return NEW_FACTOR
+    without_new = ndcg(table.warm_only(), warm[asked])
+    most_lost = (1 - KEPT_WARM) * float(without_new.mean())
+    safe = grid[0]
+    for factor, scores in zip(grid, _mixed_scores(table, warm, new, grid), strict=True):
+        if _lower_bound(ndcg_of(of_warm, scores)[asked] - without_new) < -most_lost:
+            break
+        safe = factor
+    return safe
+
+
+def _lower_bound(differences: torch.Tensor) -> float:
+    """Return the one-sided bound of 95 % below which the mean of the differences hardly lies."""
+    error = differences.std(unbiased=False) / len(differences) ** 0.5
+    return float(differences.mean() - SURE * error)
 
 
 def _mixed_scores(

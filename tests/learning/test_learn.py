@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,10 +71,10 @@ def test_without_validation_the_expected_weights_count_and_new_items_a_little_le
     models = learn(without_pairs())
     new, cold, known = models.weights.table[-1]
     np.testing.assert_allclose(known, [0.25, 0.2, 0.5, 0.05], atol=1e-6)
-    np.testing.assert_allclose(new, [0.3, 0.25, 0.45, 0], atol=1e-6)
+    np.testing.assert_allclose(new, 0.5 * np.array([0.65, 0.125, 0.225, 0]), atol=1e-6)  # half is text
     np.testing.assert_allclose(cold, 0.75 * np.array([0.3, 0.25, 0.45, 0]), atol=1e-6)
     assert models.report.chosen["cold_factor"] == 0.75
-    assert models.report.chosen["new_factor"] == 1
+    assert models.report.chosen["new_factor"] == 0.5
 
 
 def without_pairs():
@@ -199,15 +200,26 @@ def test_columns_need_not_be_sorted(board):
 # -- what the tuning constants do ------------------------------------------------------------------------
 
 
+def test_half_of_the_weight_of_new_items_is_for_what_their_text_says():
+    """Also where predicted taste, which is learned among new items alone, leaves nothing for the text."""
+    data, _ = checkerboard(60, 40)
+    flat = replace(data, text_vectors=np.full_like(data.text_vectors, 0.5))
+    for models in (learn(data), learn(flat)):
+        new, cold, _ = (np.array(weights) for weights in models.weights.table[-1])
+        by_text = np.array([1, 0, 0, 0])
+        expected = 0.5 * by_text + 0.5 * cold / cold.sum()
+        np.testing.assert_allclose(new, models.report.chosen["new_factor"] * expected, rtol=1e-4)
+
+
 def test_a_few_cold_queries_move_the_weights_of_new_items_a_little():
     """300 queries would count as much as what is expected; 40 count 40 / (40 + 300)."""
-    clubs = np.repeat(np.arange(5), 8)
+    clubs = np.repeat(np.arange(5), 4)
     events = (clubs[:, None] == clubs[None, :]).astype(np.float32)
     data = TrainingData(sparse.csr_array(events), None, np.eye(5, dtype=np.float32)[clubs])
     models = learn(data, seed=0)
     n_queries = models.report.n_validation["cold"]
-    assert 20 <= n_queries <= 40
+    assert 20 <= n_queries <= 40  # items are hidden twice
     assert models.report.cold["text"] == 1  # so all samples of the queries want nothing but text
     share = n_queries / (n_queries + 300)
-    by_text, by_taste, *_ = models.weights.table[-1][0]
+    by_text, by_taste, *_ = models.weights.table[-1][1]
     assert by_text / by_taste == pytest.approx((share + (1 - share) * 0.3) / ((1 - share) * 0.25), rel=1e-4)

@@ -136,23 +136,35 @@ def new_and_known(n_queries=200):
     return table_of([scores], targets, events=events)
 
 
-def test_new_items_count_as_much_as_known_items_can_bear():
-    table, grid = new_and_known(), (0.5, 1.0, 2.0, 4.0, 8.0)
-    ones = torch.ones(len(table), 1)
-    factor = w.new_factor(table, ones, torch.ones(1), grid)
-    assert 1 < factor < 8
-    alone = float(w.ndcg(table.warm_only(), torch.ones(1)).mean())
+def left_to_known(table, factor):
+    """Return the NDCG@10 of known items beside new ones of this scale, and without them, of each query."""
     known = table.hit & ~table.cold
-    left = replace(table, hit=known, targets=known.sum(1))
-    asked = left.targets > 0
-    for tried in grid:
-        scores = torch.where(table.cold, tried * table.z[:, :, 0], table.z[:, :, 0])
-        kept = float(w.ndcg_of(left, scores)[asked].mean())
-        assert (kept >= w.KEPT_WARM * alone) == (tried <= factor)
+    targets = table.targets - (table.hit & table.cold).sum(1)
+    left = replace(table, hit=known, targets=targets)
+    scores = torch.where(table.cold, factor * table.z[:, :, 0], table.z[:, :, 0])
+    return w.ndcg_of(left, scores)[targets > 0], w.ndcg(table.warm_only(), torch.ones(1))
 
 
-def test_without_queries_new_items_count_as_they_are():
-    assert w.new_factor(w.empty_table(1), torch.ones(0, 1), torch.ones(1), (0.5, 1.0, 2.0)) == 1
+@pytest.mark.parametrize("n_queries", [200, 2000])
+def test_new_items_count_as_much_as_known_items_can_surely_bear(n_queries):
+    table, grid = new_and_known(n_queries), tuple(0.25 * 1.1**step for step in range(40))
+    factor = w.new_factor(table, torch.ones(n_queries, 1), torch.ones(1), grid)
+    assert grid[0] < factor < grid[-1]
+    for tried in grid[: grid.index(factor) + 2]:
+        left, alone = (values.numpy() for values in left_to_known(table, tried))
+        lost = alone - left
+        at_most = lost.mean() + 1.645 * lost.std() / np.sqrt(len(lost))
+        assert (at_most <= 0.005 * alone.mean()) == (tried <= factor)
+
+
+def test_the_more_queries_the_more_is_sure():
+    grid = tuple(0.25 * 1.1**step for step in range(40))
+    few, many = (w.new_factor(new_and_known(n), torch.ones(n, 1), torch.ones(1), grid) for n in (100, 4000))
+    assert few < many
+
+
+def test_without_queries_new_items_count_half():
+    assert w.new_factor(w.empty_table(1), torch.ones(0, 1), torch.ones(1), (0.25, 1.0, 2.0)) == 0.5
 
 
 def test_warm_only_leaves_cold_items_out():
