@@ -33,9 +33,7 @@ from semrec.evaluation.splits import Split, split_cold_items, split_cold_users
 from semrec.evaluation.top_k import top_k
 from semrec.learning import Models, TrainingData, learn, scores
 from semrec.learning.scoring import chunks
-from semrec.signals.catalog_matrix import ArrayCatalog
 from semrec.signals.models import ease
-from semrec.signals.popularity import NEW_ITEM
 from semrec.types import Float2D, item_keys
 
 K = 10
@@ -54,6 +52,9 @@ TIMES_ALS = 1.15
 TIMES_EASE = {"ml_latest_small": 1.04, "citeulike_a": 1.01}
 TIMES_CENTRED_MEAN = {"ml_latest_small": 1.25, "debian_deps": 1.25, "citeulike_a": 1.05}
 TIMES_BEST_SINGLE = 0.98
+
+FEW_USERS = 41
+FEW_DRAWS = 8
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,13 @@ class Case:
     order: sparse.csr_array | None
     test: sparse.csr_array
     candidates: NDArray[np.bool_]
+
+    def of_users(self, rows: NDArray[np.integer]) -> Case:
+        """Return the case of a shop that has only some of the asked users."""
+        histories = self.histories[rows]
+        order = None if self.order is None else self.order[rows]
+        data = replace(self.data, user_items=histories, order=order)
+        return Case(data, histories, order, self.test[rows], self.candidates)
 
     def found(self, scored: Float2D) -> Values:
         """Return NDCG@10 of every user."""
@@ -256,76 +264,48 @@ def measure_cold_users(data_set: DataSet, case: Case, seeds: Sequence[int]) -> N
         )
 
 
-def without_items(matrix: sparse.csr_array, left_out: NDArray[np.bool_]) -> sparse.csr_array:
-    """Return the matrix without the entries of some items."""
-    rows, columns = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)), matrix.indices
-    kept = ~left_out[columns]
-    return sparse.csr_array((matrix.data[kept], (rows[kept], columns[kept])), shape=matrix.shape)
+def measure_few_users(data_set: DataSet, case: Case, seeds: Sequence[int]) -> None:
+    """Measure a shop of 41 users, many times: the blend that they teach against the best single signal.
 
-
-def measure_new_items(data_set: DataSet, case: Case, seeds: Sequence[int]) -> None:
-    """Measure a fifth of the items as if they had been put after the fit, among all items.
-
-    Targets are the test events, of new items and of known ones. Beside it: the same items as ones that were
-    there and got no events, without companions, as such items were ranked before.
+    The best signal is the one that is best on the test part: of each draw, and of all draws together.
     """
-    name, n_items = data_set.name, len(case.candidates)
-    is_new = np.zeros(n_items, bool)
-    used = np.unique(case.data.user_items.indices)
-    is_new[np.random.default_rng(SEED).permutation(used)[: len(used) // 5]] = True
-    order = None if case.order is None or case.data.order is None else without_items(case.data.order, is_new)
-    data = replace(case.data, user_items=without_items(case.data.user_items, is_new), order=order)
-    known = replace(
-        case,
-        data=data,
-        histories=without_items(case.histories, is_new),
-        order=None if case.order is None else without_items(case.order, is_new),
-        test=without_items(case.test, is_new),
+    name = f"{data_set.name}, {FEW_USERS} users"
+    drawn: list[dict[str, Values]] = []
+    for draw in range(FEW_DRAWS):
+        rows = np.random.default_rng((SEED, draw)).permutation(len(case.test.indptr) - 1)[:FEW_USERS]
+        few = case.of_users(np.sort(rows))
+        models = learned(few, 0, f"{name}, draw {draw}")
+        blend = few.found(scores(models, few.histories, few.order))
+        drawn.append({"blend": blend, **signals_alone(models, few)})
+    means = [{key: float(np.nanmean(values)) for key, values in one.items()} for one in drawn]
+    gains = [one["blend"] - max(mean for key, mean in one.items() if key != "blend") for one in means]
+    together = {key: np.concatenate([one[key] for one in drawn]) for key in drawn[0]}
+    ours = tell(f"{name}, blend", together.pop("blend"))
+    best = max(together, key=lambda key: float(np.nanmean(together[key])))
+    of_best = tell(f"{name}, {best} alone", together[best])
+    tell_ratio(f"{name}, blend over {best} alone", ours, of_best, 1.0)
+    tell(f"{name}, blend minus {best} alone", np.concatenate([one["blend"] - one[best] for one in drawn]))
+    below = sum(gain < 0 for gain in gains)
+    report(
+        "learning_quality",
+        f"{name}, of {FEW_DRAWS} draws those below the best signal",
+        below,
+        "draws",
+        most=0,
     )
-    new = replace(known, test=without_items(case.test, ~is_new))
-    found: dict[str, list[float]] = {}
-    for seed in seeds:
-        models = learned(known, seed, f"{name}, new items")
-        evidence = np.where(is_new, np.float32(NEW_ITEM), models.signals.events)
-        as_new = replace(models, signals=replace(models.signals, events=evidence))
-        as_before = without_companions(models, is_new)
-        for way, served in (("put after the fit", as_new), ("without events", as_before)):
-            scored = scores(served, known.histories, known.order)
-            for wanted, asked in (("new items", new), ("known items", known)):
-                found.setdefault(f"{wanted}, new ones {way}", []).append(
-                    float(np.nanmean(asked.found(scored)))
-                )
-        alone = np.where(is_new, -np.inf, scores(models, known.histories, known.order)).astype(np.float32)
-        found.setdefault("known items, without new ones", []).append(float(np.nanmean(known.found(alone))))
-    means = {case_: float(np.mean(values)) for case_, values in found.items()}
-    before = means["new items, new ones without events"]
-    least = {
-        "new items, new ones put after the fit": 3 * before or None,  # three times nothing is no bar
-        "known items, new ones put after the fit": means["known items, without new ones"],
-    }
-    for case_, mean in means.items():
-        report("learning_quality", f"{name}, {case_}, NDCG@10", mean, "ndcg", least=least.get(case_))
-
-
-def without_companions(models: Models, is_new: NDArray[np.bool_]) -> Models:
-    """Return the models without the item-item weights of some items."""
-    vectors = dict(models.signals.catalog._vectors)
-    columns = sparse.csc_array(vectors["item_item"])
-    vectors["item_item"] = sparse.csc_array(columns @ sparse.diags_array((~is_new).astype(np.float32)))
-    return replace(models, signals=replace(models.signals, catalog=ArrayCatalog(vectors)))
 
 
 MEASURES: dict[str, Callable[[DataSet, Case, Sequence[int]], None]] = {
     "warm": measure_warm,
     "cold-items": measure_cold_items,
     "cold-users": measure_cold_users,
-    "new-items": measure_new_items,
+    "few-users": measure_few_users,
 }
 
 
 def split_for(part: str, data_set: DataSet, seed: int) -> Split:
     """Return how a data set is split for one of `MEASURES`."""
-    if part in ("warm", "new-items"):
+    if part in ("warm", "few-users"):
         return data_set.warm_split(seed)
     split = split_cold_items if part == "cold-items" else split_cold_users
     return split(data_set.events(), seed=seed, items=data_set.item_ids())
