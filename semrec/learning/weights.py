@@ -22,7 +22,7 @@ MOST_IN_BAG = 1000
 PASSES = 2
 K = 10
 
-BUCKET_STRENGTH = 200.0
+BUCKET_STRENGTH = 50.0
 """Queries of a bucket of lengths at which its own weights count as much as those of all queries."""
 
 PRIOR_STRENGTH = 50.0
