@@ -50,7 +50,7 @@ check: install
 	$(BIN)/lint-imports
 
 bench: install
-	for program in query quality variants fit learning_quality ratings encode index swap kill damage hostile doors poison finetune serve server_client; do \
+	for program in query quality variants fit learning_quality new_items ratings encode index swap kill damage hostile doors poison finetune serve server_client; do \
 		$(BIN)/python benchmarks/$$program.py --quick || exit 1; \
 	done
 

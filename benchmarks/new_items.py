@@ -12,6 +12,7 @@ commit, run it with --save while PYTHONPATH names a work tree of that commit, th
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -197,7 +198,7 @@ def measure_sagas(split: Split, encoder: StoredVectors) -> None:
     report(
         "new_items",
         "last film of a saga, share in the first 3",
-        np.mean(np.array(places) <= 3),
+        float(np.mean(np.array(places) <= 3)),
         "share",
         least=0.9,
     )
@@ -245,7 +246,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--draws", nargs="*", type=int, default=[0, 1, 2], help="seeds of the kept items")
     parser.add_argument("--sagas", action="store_true", help="the last films of sagas, too")
     parser.add_argument("--users", type=int, default=MOST_ASKED, help="most users that are asked, a draw")
-    parser.add_argument("--save", type=Path, help="write the values of all users to this .npz file")
+    parser.add_argument("--save", type=Path, help="write the values of all users to this JSON file")
     parser.add_argument("--against", type=Path, help="what --save wrote on another commit")
     options = parser.parse_args()
     if options.quick:
@@ -253,12 +254,17 @@ def arguments() -> argparse.Namespace:
     return options
 
 
+def read_values(path: Path) -> dict[str, Values]:
+    """Return what `--save` wrote."""
+    return {key: np.array(column) for key, column in json.loads(path.read_text()).items()}
+
+
 def main() -> None:
     """Measure."""
     options = arguments()
     announce()
     everything: dict[str, Values] = {}
-    saved = dict(np.load(options.against)) if options.against else None
+    saved = read_values(options.against) if options.against else None
     sets = [one for one in (MOVIES, DEBIAN) if not options.sets or one.name in options.sets]
     if options.sagas and MOVIES in sets:
         measure_sagas(MOVIES.warm_split(), stored_vectors(MOVIES))
@@ -268,7 +274,7 @@ def main() -> None:
         if saved is not None:
             compare(data_set.name, values, saved)
         if options.save:
-            np.savez(options.save, **everything)
+            options.save.write_text(json.dumps({key: column.tolist() for key, column in everything.items()}))
 
 
 if __name__ == "__main__":
