@@ -119,6 +119,11 @@ def read_event(
     return EventReader(_mapping_of(tuple(fields), with_user), kinds).read(fields)
 
 
+def read_item_id(value: Any) -> str:
+    """Return the id of an item that stands alone, as in an event; raises `MisfitError` if it is no id."""
+    return _id("item_id", value)
+
+
 @lru_cache(1024)
 def _mapping_of(names: Sequence[str], with_user: bool) -> EventMapping:
     """Return which of the fields is what; every field has a role, and none has two."""

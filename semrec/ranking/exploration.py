@@ -36,9 +36,10 @@ def explored(
     generation : knows the events of items.
     shown : uint64 (n,), keys of the items of earlier pages.
     """
-    request, chosen, candidates = generation.evidence_request, choice.places, choice.candidates
-    if share == 0 or request is None or not len(chosen):
+    request = generation.evidence_request
+    if share == 0 or request is None or not len(choice.keys):
         return choice, frozenset()
+    chosen, candidates = choice.places, choice.candidates
     events = generation.evidence(generation.index.scores([request], candidates.keys)[0])
     is_little_known = events < LITTLE_KNOWN
     taken = [*shown.tolist(), *choice.keys.tolist(), *choice.variant_of, *choice.crowded_out]

@@ -88,7 +88,8 @@ def history_of(
     """
     settings = generation.settings.events
     rules = rules_of(generation)
-    chosen = [without_rating(event, rules) for event in given if not is_shown(event.kind, settings)]
+    shown = _shown_among(given, settings)
+    chosen = [without_rating(event, rules) for event in given if event.kind not in shown]
     known = known_history([*counting_events(stored, generation), *chosen], generation, read)
     history = replace(known, seen=seen_items([*stored, *given], settings))
     if not preferences:
@@ -107,9 +108,10 @@ def rules_of(generation: Generation) -> CountingRules:
     return CountingRules.of(generation.settings.events, generation.rating_scale)
 
 
-def is_shown(kind: str, settings: EventSettings) -> bool:
-    """Return whether a kind only tells what was shown, see `EventSettings.shown_kinds`."""
-    return kind.lower() in map(str.lower, settings.shown_kinds)
+def _shown_among(events: Sequence[Event], settings: EventSettings) -> set[str]:
+    """Return which kinds of the events only tell what was shown, see `EventSettings.shown_kinds`."""
+    names = {kind.lower() for kind in settings.shown_kinds}
+    return {kind for kind in {event.kind for event in events} if kind.lower() in names}
 
 
 def seen_items(events: Sequence[Event], settings: EventSettings) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ def seen_items(events: Sequence[Event], settings: EventSettings) -> tuple[str, .
 
     An event tells that its item was used, also if it has no weight, or an impossible value or time.
     """
-    shown = {kind for kind in {event.kind for event in events} if is_shown(kind, settings)}
+    shown = _shown_among(events, settings)
     return tuple(dict.fromkeys(event.item_id for event in events if event.kind not in shown))
 
 

@@ -50,7 +50,9 @@ def event_weights(
     ConfigError
         An event is of a kind without a weight, or its value or time is no finite number.
     """
-    newest = max((seconds for event in events if (seconds := _seconds(event)) is not None), default=0.0)
+    ages_count = half_life_days is not None
+    times = [seconds for event in events if ages_count and (seconds := _seconds(event)) is not None]
+    newest = max(times, default=0.0)
     kept = kept_shares([event for event in events if event.kind != RATE])
     weights = np.empty(len(events), np.float32)
     for place, event in enumerate(events):
@@ -153,10 +155,11 @@ def without_rating(event: Event, rules: CountingRules) -> Event:
 
 def _size(event: Event, undamped_kinds: Collection[str]) -> float:
     """Return what the size of a value counts."""
-    value = 1.0 if event.value is None else event.value
-    if not math.isfinite(value):
+    if event.value is None:
+        return 1.0
+    if not math.isfinite(event.value):
         raise ConfigError(f"the event on item {event.item_id!r} has the value {event.value}; give a number.")
-    return abs(value) if event.kind in undamped_kinds else damped(value)
+    return abs(event.value) if event.kind in undamped_kinds else damped(event.value)
 
 
 def _opinion(event: Event, rating_scale: tuple[float, float]) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from semrec.config import MOST_WEIGHT, NearDuplicates
 from semrec.errors import QueryError, shown
 from semrec.events.counting import CleaningRules, glimpse
-from semrec.events.event_reader import read_event
+from semrec.events.event_reader import read_event, read_item_id
 from semrec.events.kinds import USUAL_KIND_NAMES, KindNames
 from semrec.events.times import is_position
 from semrec.identifiers import identifiers, named_identifier, require_list
@@ -209,9 +209,8 @@ def _time_fault(seconds: float | None, latest: float) -> str | None:
 
 
 def _event(entry: Any, kinds: KindNames) -> Event:
-    if isinstance(entry, Event):
-        fields: Mapping[str, Any] = asdict(entry)
-    else:
-        fields = entry if isinstance(entry, Mapping) else {"item_id": entry}
+    if not isinstance(entry, Event | Mapping):
+        return Event(read_item_id(entry))  # most histories are long lists of ids
+    fields: Mapping[str, Any] = asdict(entry) if isinstance(entry, Event) else entry
     row = read_event(fields, kinds)
     return Event(row.item, row.kind, row.value, row.time)
