@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from semrec.mathematics.rows import centre
 from semrec.ranking.catalog_scores import Best, CatalogScorer
 from semrec.ranking.choice import groups_of
-from semrec.ranking.diversity import ListRules, pick
+from semrec.ranking.diversity import ListRules, TitleWords, pick
 from semrec.ranking.history import History
+from semrec.ranking.near_duplicates import near_titles
 from semrec.store.protocol import TEXT
+from semrec.types import Float2D
 
 FIRST_LOOK = 10
 """Items of the best ones that are looked at first for each place."""
@@ -44,8 +46,16 @@ def _places(scorer: CatalogScorer, best: Best, row: int, k: int, rules: ListRule
     """Return which of the best items of one history are on its list."""
     items = best.items[row][best.items[row] >= 0]
     catalog = scorer.catalog
-    vectors = centre(catalog.dense(TEXT)[items], scorer.text_mean) if rules.collapse else None
+    vectors: Float2D | None = None
+    titles: TitleWords = {}
+    if rules.collapse:
+        vectors = centre(catalog.dense(TEXT)[items], scorer.text_mean)
+        titles = near_titles(
+            vectors, FIRST_LOOK * k, lambda near: catalog.titles.gather(items[near]).to_list()
+        )
     values = catalog.metadata(rules.group) if rules.group else ()
     groups = groups_of([values[item] for item in items.tolist()]) if rules.group else []
-    places: NDArray[np.int64] = pick(best.scores[row][: len(items)], k, rules, vectors, groups).places
+    places: NDArray[np.int64] = pick(
+        best.scores[row][: len(items)], k, rules, vectors, groups, titles=titles
+    ).places
     return places

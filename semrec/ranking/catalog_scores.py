@@ -79,7 +79,7 @@ class MappedCatalog:
     Parameters
     ----------
     keys : uint64 (n_items,).
-    item_ids : their ids.
+    item_ids, titles : of the items.
     allowed : bool (n_items,), which may be recommended.
     matrices : dense fields, float32 (n_items, dim).
     item_fields : sparse fields whose entries stand for items.
@@ -88,6 +88,7 @@ class MappedCatalog:
 
     keys: Keys
     item_ids: pl.Series
+    titles: pl.Series
     allowed: NDArray[np.bool_]
     matrices: Mapping[str, Float2D]
     item_fields: Mapping[str, ItemColumns]
@@ -307,14 +308,16 @@ def map_catalog(
     keys = index.sample(index.count())
     step = sizes.read_items
     batches = [keys[first : first + step] for first in range(0, len(keys), step)]
-    item_ids, allowed = [], []
+    item_ids, titles, allowed = [], [], []
     for batch in batches:
         records = index.records(batch)
         item_ids.append(pl.Series("item_id", [record.item_id for record in records], dtype=pl.String))
+        titles.append(pl.Series("title", [record.title for record in records], dtype=pl.String))
         allowed.append([meets(record.metadata, conditions) for record in records])
     return MappedCatalog(
         keys,
         pl.concat(item_ids),
+        pl.concat(titles),
         np.concatenate(allowed).astype(bool),
         {
             field.name: _map_dense(index, field.name, batches, folder)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from semrec.ranking.diversity import Group, ListRules, Picked, pick
+from semrec.ranking.diversity import Group, ListRules, Picked, TitleWords, pick
 from semrec.ranking.generation import Generation
+from semrec.ranking.near_duplicates import near_titles
 from semrec.ranking.pipeline import MMR_CANDIDATES, Candidates, Filters
 from semrec.signals.blend import best_first
+from semrec.store import Index
 from semrec.store.protocol import TEXT
 from semrec.tracing import stage
 from semrec.types import AnyOf, Keys, Not, Value
@@ -52,8 +54,8 @@ class Choice:
     def places(self) -> np.ndarray:
         """Positions of what is chosen among the candidates, int64 (n,); not of what is deleted by now."""
         keys = self.candidates.keys
-        there = np.isin(self.keys, keys)
-        return np.searchsorted(keys, self.keys[there])
+        places = np.searchsorted(keys, self.keys)
+        return places[np.append(keys, np.uint64(0))[places] == self.keys]
 
     def variants(self, key: int) -> list[int]:
         """Return the keys of the near-duplicates that were left out for a chosen item, best first."""
@@ -113,16 +115,27 @@ def _pick(
         order = order[(np.arange(len(order)) < n_near) | np.isin(candidates.keys[order], shown)]
     index, vectors = generation.index, None
     groups: list[Group] = []
+    titles: TitleWords = {}
     if rules.needs_vectors:
         items = index.fetch(candidates.keys[order], (TEXT,))
         order = order[np.isin(candidates.keys[order], items.keys)]
         vectors = generation.centred(items)
     keys = candidates.keys[order]
+    if rules.collapse and vectors is not None:
+        n_first = MMR_CANDIDATES * (k + len(shown))
+        titles = near_titles(vectors, n_first, lambda places: _titles(index, keys[places]))
     if rules.group:
         groups = groups_of(index.metadata_values(rules.group, keys))
-    places = {key: place for place, key in enumerate(keys.tolist())}
+    places = {key: place for place, key in enumerate(keys.tolist())} if len(shown) else {}
     earlier = [places[key] for key in shown.tolist() if key in places]
-    return pick(candidates.scores[order], k, rules, vectors, groups, earlier), keys
+    return pick(candidates.scores[order], k, rules, vectors, groups, earlier, titles), keys
+
+
+def _titles(index: Index, keys: Keys) -> list[str]:
+    """Return the titles of items, in one request; empty for an item that is deleted by now."""
+    items = index.fetch(keys, records=True)
+    titles = dict(zip(items.keys.tolist(), (record.title for record in items.records()), strict=True))
+    return [titles.get(key, "") for key in keys.tolist()]
 
 
 def groups_of(values: Sequence[Value | None]) -> list[Group]:

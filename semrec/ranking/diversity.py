@@ -8,18 +8,24 @@ them, and a group has at most so many places. All three compose: each pick close
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 
-from semrec.ranking.near_duplicates import NEAR_DUPLICATE
+from semrec.ranking.near_duplicates import NEAR_DUPLICATE, SAME_TITLE, titles_agree
 from semrec.types import Float1D, Float2D
 
 Scalar: TypeAlias = str | int | float | bool
 Group: TypeAlias = tuple[Scalar, ...]
 """The values of the group field of one candidate."""
+
+TitleWords: TypeAlias = Mapping[int, frozenset[str]]
+"""The words of the titles of some candidates, by position; see `near_titles`."""
+
+_NO_TITLES: TitleWords = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ def pick(
     vectors: Float2D | None = None,
     groups: Sequence[Group] = (),
     shown: Sequence[int] = (),
+    titles: TitleWords = _NO_TITLES,
 ) -> Picked:
     """Pick k candidates, each the best of (1 - diversity) · relevance - diversity · likeness that is open.
 
@@ -89,8 +96,13 @@ def pick(
     vectors : float32 (n, dim), rows of unit length; None if the rules need none.
     groups : for each candidate its values of the group field; empty without groups.
     shown : positions of candidates that were shown on earlier pages, in that order.
+    titles : of candidates that are near-duplicates if their titles agree.
     """
-    picker = _Picker(len(scores), rules, vectors, groups)
+    if not rules.looks_further:
+        is_open = np.ones(len(scores), bool)
+        is_open[list(shown)] = False
+        return Picked(np.flatnonzero(is_open)[:k], {}, frozenset(), frozenset())
+    picker = _Picker(len(scores), rules, vectors, groups, titles)
     for place in shown:
         picker.take(place)
     spread = float(np.ptp(scores)) if len(scores) else 0.0
@@ -109,12 +121,19 @@ def pick(
 class _Picker:
     """The candidates that are still open, see `pick`."""
 
-    def __init__(self, n: int, rules: ListRules, vectors: Float2D | None, groups: Sequence[Group]) -> None:
+    def __init__(
+        self,
+        n: int,
+        rules: ListRules,
+        vectors: Float2D | None,
+        groups: Sequence[Group],
+        titles: TitleWords,
+    ) -> None:
         self.is_open = np.ones(n, bool)
         self.variant_of: dict[int, int] = {}
         self.crowded_out: set[int] = set()
         self.full_groups: set[Scalar] = set()
-        self._rules, self._vectors, self._groups = rules, vectors, groups
+        self._rules, self._vectors, self._groups, self._titles = rules, vectors, groups, titles
         self._likeness = np.full(n, -1, np.float32)
         self._places: Counter[Scalar] = Counter()
 
@@ -131,15 +150,25 @@ class _Picker:
             cosines = self._vectors @ self._vectors[place]
             self._likeness = np.maximum(self._likeness, cosines)
             if self._rules.collapse:
-                alike = np.flatnonzero(self.is_open & (cosines >= NEAR_DUPLICATE))
+                alike = self._variants(place, cosines)
                 self.is_open[alike] = False
-                self.variant_of.update(dict.fromkeys(alike.tolist(), place))
+                self.variant_of.update(dict.fromkeys(alike, place))
         if self._groups:
             self._places.update(set(self._groups[place]))
             full = {name for name in self._groups[place] if self._places[name] >= self._rules.per_group}
             if full - self.full_groups:
                 self.full_groups |= full
                 self._close_full()
+
+    def _variants(self, place: int, cosines: Float1D) -> list[int]:
+        """Return the open near-duplicates of a candidate with these cosines, float32 (n,)."""
+        near = np.flatnonzero(self.is_open & (cosines >= SAME_TITLE))
+        own = self._titles.get(place, frozenset())
+        return [
+            other
+            for other, cosine in zip(near.tolist(), cosines[near].tolist(), strict=True)
+            if cosine >= NEAR_DUPLICATE or titles_agree(own, self._titles.get(other, frozenset()))
+        ]
 
     def _close_full(self) -> None:
         for place in np.flatnonzero(self.is_open).tolist():

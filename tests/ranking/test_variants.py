@@ -76,6 +76,25 @@ def test_a_catalog_without_near_duplicates_has_nothing_to_collapse(tmp_path):
         assert len(recommender.recommend(text="red", k=7)) == 7
 
 
+@pytest.mark.parametrize("store", ["edge", "memory"])
+@pytest.mark.parametrize(("title", "n_shown"), [("Horn 2", 1), ("Tuba", 2)])
+def test_like_texts_are_one_card_if_their_titles_agree(tmp_path, store, title, n_shown):
+    """The texts have a cosine of 0.95: two instruments, or two sizes of one."""
+    of_memory = None if store == "edge" else ServerStore("horns", client=QdrantClient(":memory:"))
+    with Recommender(tmp_path / "shop", Settings(), store=of_memory, encoder=ToyEncoder(20)) as shop:
+        horns = [
+            Item("horn", "Horn 1", "green green square"),
+            Item("other", title, "green green square square"),
+        ]
+        shop.index([*VIOLINS, *OTHERS, *horns])
+        shop.add_events([{"user_id": "u", "item_id": "rosin", "kind": "view", "time": 1.7e9}])
+        answer = shop.recommend(user="u", k=6, near_duplicates="collapse")
+        assert len({"horn", "other"} & set(ids(answer))) == n_shown
+        report = shop.recommend_all(tmp_path / "all.parquet", k=6, near_duplicates="collapse")
+        of_all = pl.read_parquet(report.output).sort("rank")["item_id"].to_list()
+        assert len({"horn", "other"} & set(of_all)) == n_shown
+
+
 def test_pages_show_no_variant_of_an_earlier_page(shop):
     seen, after = [], None
     for _ in range(4):
