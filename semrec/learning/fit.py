@@ -11,12 +11,15 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from scipy.sparse import csr_array
 
 from semrec.config import Settings
 from semrec.errors import ConfigError
 from semrec.events.interactions import Interactions
+from semrec.events.times import POSITIONS
 from semrec.learning import TrainingData, learn
+from semrec.learning.near_identical import Users, counted_once, without
 from semrec.learning.scoring import weighed_signals
 from semrec.signals import SIGNALS, Signal, signal_named
 from semrec.signals.fitting import Fitted
@@ -103,7 +106,8 @@ def fit_generation(
         )
     data = training_data(interactions, index, manifest, catalog)
     models = learn(data, settings=settings, seed=seed, progress=progress)
-    fitted = {**models.fitted, **_fit_ratings(interactions, data, seed, progress)}
+    unweighed = _fit_unweighed(_with_times(data, interactions), models.groups, settings, seed)
+    fitted = {**models.fitted, **unweighed, **_fit_ratings(interactions, data, seed, progress)}
     learned = LearnedSettings(
         models.weights,
         models.half_life_events,
@@ -125,11 +129,41 @@ def fit_generation(
         n_items=len(catalog.keys),
         n_events=interactions.report.used,
         cleaning=interactions.report.to_dict(),
-        learning=models.report.to_dict(),
+        learning=_with_parameters(models.report.to_dict(), unweighed),
         seconds=time.monotonic() - started,
         notes=notes,
         similar_users=similar_users,
     )
+
+
+def _with_times(data: TrainingData, interactions: Interactions) -> TrainingData:
+    """Return the data with the times of its events; positions are no times."""
+    times = np.where(interactions.times < POSITIONS[1], np.nan, interactions.times)
+    matrix = data.user_items
+    return replace(data, times=csr_array((times, matrix.indices, matrix.indptr), shape=matrix.shape))
+
+
+def _fit_unweighed(
+    data: TrainingData, groups: Sequence[Users], settings: Settings, seed: int
+) -> dict[str, Fitted]:
+    """Return what fitted signals learn that have no learned weight: they do not count for a history.
+
+    Parameters
+    ----------
+    data : with the times of its events.
+    groups : users with nearly the same history.
+    """
+    leaves_out = settings.events.similar_users == "leave_out"
+    counted = without(data, groups) if leaves_out else counted_once(data, groups)
+    signals = [signal for signal in SIGNALS if signal.is_fitted and not signal.learns_weight]
+    fitted = {signal.name: signal.fit(counted, {}, seed) for signal in signals}
+    return {name: one for name, one in fitted.items() if one is not None}
+
+
+def _with_parameters(report: dict[str, Any], fitted: Mapping[str, Fitted]) -> dict[str, Any]:
+    """Return a report that also tells the parameters of these signals among what was chosen."""
+    chosen = {f"{name}_{key}": value for name, one in fitted.items() for key, value in one.parameters.items()}
+    return {**report, "chosen": {**report["chosen"], **chosen}}
 
 
 def _fit_ratings(

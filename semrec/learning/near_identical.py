@@ -90,8 +90,8 @@ def without(data: TrainingData, groups: Sequence[Users]) -> TrainingData:
         return data
     stays = np.ones(data.user_items.shape[0], bool)
     stays[np.concatenate(groups)] = False
-    order = None if data.order is None else data.order[stays]
-    return replace(data, user_items=data.user_items[stays], order=order)
+    order, times = (None if one is None else one[stays] for one in (data.order, data.times))
+    return replace(data, user_items=data.user_items[stays], order=order, times=times)
 
 
 def presence(matrix: sparse.csr_array) -> sparse.csr_array:

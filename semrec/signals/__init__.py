@@ -10,6 +10,7 @@ from semrec.signals.item_item import ItemItemSignal
 from semrec.signals.popularity import PopularitySignal
 from semrec.signals.signal import LinearQuery, Question, Signal, SignalContext, SignalQuery
 from semrec.signals.text import TextSignal
+from semrec.signals.trending import TrendingSignal
 
 __all__ = [
     "SIGNALS",
@@ -29,6 +30,7 @@ SIGNALS: list[type[Signal]] = [
     CollaborativeSignal,
     ItemItemSignal,
     PopularitySignal,
+    TrendingSignal,
     FreshnessSignal,
     CentralSignal,
 ]

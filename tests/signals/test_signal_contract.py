@@ -21,7 +21,7 @@ from semrec.signals.signal import Origin, Source
 from semrec.signals.standard import seen_in, standardised
 from semrec.signals.text import item_vectors
 from semrec.store import Index
-from semrec.types import Float1D, Item, Keys
+from semrec.types import Float1D, Float2D, Item, Keys
 
 N_ITEMS, N_SAMPLE, N_USERS, DIMENSION = 60, 40, 90, 6
 N_NEW = 6
@@ -107,12 +107,20 @@ def encoded_items(random: np.random.Generator, item_ids: list[str]) -> EncodedIt
 
 
 def events_of_users(random: np.random.Generator) -> csr_array:
-    """Return events of users who like one kind each; the last items have none."""
+    """Return events of users who like one kind each, by turns of thirty; the last items have none."""
     kinds = np.arange(N_ITEMS) // 20 % 3
-    likes = np.where(kinds == np.arange(N_USERS)[:, None] % 3, 0.4, 0.05)
+    likes = np.where(kinds == np.arange(N_USERS)[:, None] // 30 % 3, 0.4, 0.05)
     events = random.random((N_USERS, N_ITEMS)) < likes
     events[:, N_ITEMS - N_NEW :] = False
     return csr_array(events.astype(np.float32))
+
+
+def training_data(random: np.random.Generator, text_vectors: Float2D, keys: Keys) -> TrainingData:
+    """Return what users did; a user came each day, so the kind that is liked changes with the time."""
+    events = events_of_users(random)
+    days = np.repeat(np.arange(N_USERS), np.diff(events.indptr))
+    times = csr_array((1.5e9 + DAY * days, events.indices, events.indptr), shape=events.shape)
+    return TrainingData(events, None, text_vectors, keys=keys, times=times).sorted()
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +131,7 @@ def shop(make_index):
     keys = np.sort(keys_of(numbers))
     encoded = encoded_items(random, item_ids)
     text_vectors = item_vectors(encoded.passage_vectors)
-    data = TrainingData(events_of_users(random), None, text_vectors, keys=keys).sorted()
+    data = training_data(random, text_vectors, keys)
     stored, vectors, in_memory, parameters = [], {}, {}, {}
     for kind in SIGNALS:
         stored += kind.catalog_fields(DIMENSION)
@@ -369,7 +377,7 @@ def test_a_new_item_gets_a_vector_of_the_fields_that_are_fitted(kind):
     random = np.random.default_rng(2)
     encoded = encoded_items(random, [str(row) for row in range(N_ITEMS)])
     text_vectors = item_vectors(encoded.passage_vectors)
-    data = TrainingData(events_of_users(random), None, text_vectors, keys=keys_of(range(N_ITEMS))).sorted()
+    data = training_data(random, text_vectors, keys_of(range(N_ITEMS)))
     fitted = kind.fit(data, {}, seed=0)
     assert (fitted is not None) == kind.is_fitted
     if fitted is None:

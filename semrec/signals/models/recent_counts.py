@@ -1,0 +1,130 @@
+"""Counts of events in which old events count less, and the half-life with which they predict best.
+
+    count(i) = Σ_e u_e · 0.5^((latest - t_e) / half-life),
+
+where t_e is the time of event e, u_e the weight of its user, and `latest` the time of the newest event. The
+order of two items does not change until one of them gets an event.
+
+The half-life is chosen on the past: at some moments of the log, the counts until then rank the items for the
+users whose first event comes later, as users without a history are served: by log(1 + count) and
+log(1 + number of events), each standardised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semrec.mathematics.ndcg import discounts, ideal_gains
+from semrec.signals.fitting import TrainingData
+from semrec.types import Float1D
+
+SECONDS_A_DAY = 86_400.0
+
+HALF_LIVES_DAYS = (1.0, 3.0, 7.0, 15.0, 30.0, 90.0, 180.0, 365.0, 730.0, 1460.0)
+"""To try."""
+
+MOMENTS = (0.7, 0.8, 0.9)
+"""Shares of the events that come before the moments at which half-lives are compared."""
+
+FEWEST_USERS = 20
+"""New users, over all moments, from which half-lives can be compared."""
+
+K = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TimedEvents:
+    """Events with their times: entry n of every array belongs to event n.
+
+    Parameters
+    ----------
+    users, items : int64 (n_events,), rows and columns of the training data.
+    seconds : float64 (n_events,), unix seconds.
+    weights : float32 (n_events,), of the users.
+    n_items : items of the catalog.
+    """
+
+    users: NDArray[np.int64]
+    items: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+    weights: Float1D
+    n_items: int
+
+    @classmethod
+    def of(cls, data: TrainingData) -> TimedEvents:
+        """Return the events whose times are known; none without a clock."""
+        matrix = data.user_items
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        times = np.full(matrix.nnz, np.nan) if data.times is None else data.times.data
+        weights = np.ones(matrix.shape[0], np.float32) if data.user_weights is None else data.user_weights
+        known = np.isfinite(times)
+        users, items = rows[known], matrix.indices[known].astype(np.int64)
+        return cls(users, items, times[known].astype(np.float64), weights[users], matrix.shape[1])
+
+    def at(self, chosen: NDArray[np.bool_]) -> TimedEvents:
+        """Return some of the events."""
+        users, items, seconds, weights = (
+            column[chosen] for column in (self.users, self.items, self.seconds, self.weights)
+        )
+        return TimedEvents(users, items, seconds, weights, self.n_items)
+
+
+def recent_counts(events: TimedEvents, half_life_days: float) -> Float1D:
+    """Return the count of every item, float32 (n_items,), see the module; at least one event."""
+    ages = (events.seconds.max() - events.seconds) / SECONDS_A_DAY
+    counts = np.bincount(events.items, events.weights * 0.5 ** (ages / half_life_days), events.n_items)
+    return counts.astype(np.float32)
+
+
+def best_half_life(events: TimedEvents) -> float | None:
+    """Return the half-life, in days, with which new users find most of their events.
+
+    None: there are fewer than `FEWEST_USERS` new users, or no half-life is better than the plain number of
+    events by more than one standard error.
+    """
+    found = list(_found_at_moments(events))
+    by_number, *by_half_life = np.concatenate(found, axis=1) if found else np.empty((2, 0))
+    if len(by_number) < FEWEST_USERS:
+        return None
+    best = int(np.argmax([values.mean() for values in by_half_life]))
+    gain = by_half_life[best] - by_number
+    is_better = gain.mean() > gain.std() / np.sqrt(len(gain))
+    return HALF_LIVES_DAYS[best] if is_better else None
+
+
+def _found_at_moments(events: TimedEvents) -> Iterator[NDArray[np.float64]]:
+    """Yield NDCG@10 of the new users after each moment, float64 (1 + n_half_lives, n_users).
+
+    The first row is that of the number of events alone.
+    """
+    for moment in np.unique(np.quantile(events.seconds, MOMENTS)) if len(events.seconds) else ():
+        is_before = events.seconds < moment
+        before, after = events.at(is_before), events.at(~is_before)
+        after = after.at(~np.isin(after.users, before.users))
+        if not len(before.users) or not len(after.users):
+            continue
+        number = _standardised(np.bincount(before.items, before.weights, events.n_items))
+        scores = [number]
+        scores += [number + _standardised(recent_counts(before, half)) for half in HALF_LIVES_DAYS]
+        yield np.stack([_found(each, after) for each in scores])
+
+
+def _standardised(counts: Float1D) -> Float1D:
+    values = np.log1p(counts)
+    scaled: Float1D = (values - values.mean()) / (values.std() or 1.0)
+    return scaled
+
+
+def _found(scores: Float1D, wanted: TimedEvents) -> NDArray[np.float64]:
+    """Return NDCG@10 of each user of some events, by one list for all of them; float64 (n_users,)."""
+    gains = np.zeros(len(scores))
+    best = np.argsort(-scores, kind="stable")[:K]
+    gains[best] = discounts(K)[: len(best)]
+    _, user = np.unique(wanted.users, return_inverse=True)
+    ideal = ideal_gains(K)[np.minimum(np.bincount(user), K)]
+    found: NDArray[np.float64] = np.bincount(user, gains[wanted.items]) / ideal
+    return found
