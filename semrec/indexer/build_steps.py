@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import compress
+from dataclasses import dataclass, field, replace
+from itertools import chain, compress
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from semrec.indexer.item_points import (
 )
 from semrec.indexer.streams import in_background
 from semrec.store import Index, Manifest, Point, Record, Store
+from semrec.store.bm25_encoder import mean_word_count
 from semrec.types import Float2D, Keys, item_keys
 
 AHEAD = 4
@@ -62,6 +63,25 @@ def build_step(
         return BuildStep(copied=copied, n_rows=n_rows)
     batch = split_items(compared, encoder(), draft.passage_tokens)
     return BuildStep(batch, [one.record for one in compared], copied, n_rows)
+
+
+def with_average_words(draft: Manifest, steps: Iterator[BuildStep]) -> tuple[Manifest, Iterator[BuildStep]]:
+    """Return the draft of a build that encodes every item with the average length of its passages.
+
+    The length is measured on the first step that has items, because BM25 needs it before the first item is
+    written.
+
+    Returns
+    -------
+    The draft, and all steps.
+    """
+    read = []
+    for step in steps:
+        read.append(step)
+        if passages := step.batch.flat_passages:
+            draft = replace(draft, average_words=mean_word_count(passages))
+            break
+    return draft, chain(read, steps)
 
 
 def build_generation(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from semrec.encoder.encoder import Encoder
-from semrec.indexer.build_steps import build_generation, build_step
+from semrec.indexer.build_steps import build_generation, build_step, with_average_words
 from semrec.indexer.compare import CatalogComparison
 from semrec.indexer.drafts import draft_manifest
 from semrec.indexer.index_report import IndexReport
@@ -53,8 +53,9 @@ def index_catalog(
     draft = draft_manifest(encoder, template, passage_tokens, catalog.fields, journal, quantized=quantized)
     draft = catalog.described(draft)
     source = CatalogComparison(catalog, None, draft, RejectsFile(rejects), lambda: encoder)
-    steps = (build_step(compared, draft, lambda: encoder, n_rows) for compared, n_rows in source)
+    unmeasured = (build_step(compared, draft, lambda: encoder, n_rows) for compared, n_rows in source)
+    measured, steps = with_average_words(draft, unmeasured)
     generation, manifest = build_generation(
-        store, draft, lambda: encoder, steps, None, progress, described=catalog.described
+        store, measured, lambda: encoder, steps, None, progress, described=catalog.described
     )
     return replace(source.report(generation, manifest, started), device=encoder.device)

@@ -66,7 +66,8 @@ def item_points(batch: ItemBatch, passage_vectors: Float2D, manifest: Manifest) 
     manifest : of the generation that the points are for.
     """
     ends = np.cumsum([len(passages) for passages in batch.passages])
-    items = EncodedItems(batch.items, batch.texts, np.split(passage_vectors, ends[:-1]), batch.passages)
+    by_item = np.split(passage_vectors, ends[:-1])
+    items = EncodedItems(batch.items, batch.texts, by_item, batch.passages, manifest.average_words)
     stored = {field.name for field in manifest.vectors}
     vectors = {
         name: rows

@@ -18,7 +18,7 @@ import numpy as np
 
 from semrec.encoder.encoder import Encoder
 from semrec.events.deleted_items import DeletedItems
-from semrec.indexer.build_steps import AHEAD, build_generation
+from semrec.indexer.build_steps import AHEAD, build_generation, with_average_words
 from semrec.indexer.compare import BATCH_ITEMS, CatalogComparison, Compared
 from semrec.indexer.deletion import keys_to_delete
 from semrec.indexer.index_report import IndexReport
@@ -200,10 +200,12 @@ class _Update:
     def _build(self, differing: Spool, batches: Batches) -> IndexReport:
         current = self.current
         rebuild = Rebuild(current.index, current.manifest, self.draft, self.encoder)
-        steps = rebuild.steps(self.source, differing, batches, self.to_delete)
+        draft, steps = self.draft, rebuild.steps(self.source, differing, batches, self.to_delete)
+        if encodes_differently(current.manifest, draft):
+            draft, steps = with_average_words(draft, steps)
         number, manifest = build_generation(
             self.store,
-            self.draft,
+            draft,
             self.encoder,
             steps,
             current.index,

@@ -92,7 +92,7 @@ class Bm25Signal(Signal):
 
         So a word at the end of a long text counts as in a text of the length of its passage.
         """
-        encoder = Bm25Encoder()
+        encoder = Bm25Encoder(items.average_words)
         if not items.passages:
             return {BM25: encoder.encode_documents(items.texts)}
         return {BM25: [largest_weights(encoder.encode_documents(own)) for own in items.passages]}

@@ -34,12 +34,14 @@ class EncodedItems:
     texts : what of each item was encoded.
     passage_vectors : for each item float32 (n_passages, dim), unit length, at least one passage.
     passages : the passages of each item; empty: each text is one passage.
+    average_words : words of an average passage of the catalog; None: not known.
     """
 
     items: Sequence[Item]
     texts: Sequence[str]
     passage_vectors: Sequence[Float2D]
     passages: Sequence[Sequence[str]] = ()
+    average_words: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class TrainingData:
     vectors : other dense fields that indexing has written, by name: float32 (n_items, dim of the field).
     keys : uint64 (n_items,), the items' keys in the store; None where nothing is stored.
     user_weights : float32 (n_users,), above 0 and at most 1: how much each user counts; None: 1 each.
+    times : same pattern, unix seconds of each event, NaN where they are not known; None: there is no clock.
     """
 
     user_items: csr_array
@@ -79,6 +82,7 @@ class TrainingData:
     vectors: Mapping[str, Float2D] = field(default_factory=dict)
     keys: Keys | None = None
     user_weights: Float1D | None = None
+    times: csr_array | None = None
 
     @property
     def events(self) -> Float1D:
@@ -102,9 +106,10 @@ class TrainingData:
 
     def sorted(self) -> TrainingData:
         """Return the same with sorted columns in every row, vectors as float32."""
-        order = None if self.order is None else sorted_csr(self.order)
+        order, times = (None if one is None else sorted_csr(one) for one in (self.order, self.times))
         text_vectors = np.asarray(self.text_vectors, np.float32)
-        return replace(self, user_items=sorted_csr(self.user_items), order=order, text_vectors=text_vectors)
+        user_items = sorted_csr(self.user_items)
+        return replace(self, user_items=user_items, order=order, times=times, text_vectors=text_vectors)
 
 
 @dataclass(frozen=True)

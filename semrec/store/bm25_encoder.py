@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from qdrant_edge import Bm25, Bm25Config, StopwordsSet, TokenizerType
@@ -11,8 +11,17 @@ from qdrant_edge import Bm25, Bm25Config, StopwordsSet, TokenizerType
 from semrec.store.points import read_sparse
 from semrec.store.protocol import SparseVector
 
-# Words in an item's title and first passages; BM25 only needs the order of magnitude.
-_AVERAGE_TOKENS = 64
+USUAL_WORDS = 64.0
+"""Words of an average passage where they were not counted."""
+
+K1, B = 1.2, 0.75
+"""How soon repetitions of a word stop to count, and how much a long text lowers the weight of its words.
+
+These are the usual values (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond",
+2009). The values by which titles best find the texts of 512 items are no better on the other items: mean
+reciprocal rank on debian_deps 0.698 (usual values 0.725), ml_latest_small 0.266 (0.263), goodbooks 0.439
+(0.442), citeulike_a 0.898 (0.905).
+"""
 
 _CJK = re.compile(
     "[\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
@@ -29,11 +38,16 @@ class Bm25Encoder:
     2000). Words are put in lower case, without accents, and stemmed as English. English stemming joins German
     words only with their own forms (Haus, Hauses) and does not change other scripts. There is no list of stop
     words: an English one would drop the German `will` and `an`, and IDF gives common words little weight.
+
+    Parameters
+    ----------
+    average_words : words of an average document, see `mean_word_count`; None: `USUAL_WORDS`.
     """
 
-    def __init__(self) -> None:
-        self._words = _bm25(TokenizerType.Multilingual)
-        self._pairs = _bm25(TokenizerType.Whitespace)
+    def __init__(self, average_words: float | None = None) -> None:
+        average = average_words or USUAL_WORDS
+        self._words = _bm25(TokenizerType.Multilingual, average, B)
+        self._pairs = _bm25(TokenizerType.Whitespace, average, B)
 
     def encode_query(self, text: str) -> SparseVector:
         """Return weight 1 for every word; empty for a text without words."""
@@ -51,14 +65,26 @@ class Bm25Encoder:
         return united(words, read_sparse(self._pairs.embed_document(pairs))) if pairs else words
 
 
-def _bm25(tokenizer: TokenizerType) -> Bm25:
+def mean_word_count(texts: Sequence[str]) -> float:
+    """Return the mean number of words of some texts, at least one text; at least 1."""
+    encoder = _bm25(TokenizerType.Multilingual, USUAL_WORDS, b=0.0)
+    total = 0.0
+    for text in texts:
+        weights = read_sparse(encoder.embed_document(text)).values
+        total += float((K1 * weights / (K1 + 1 - weights)).sum())  # with b = 0, a weight tells the count
+    return max(1.0, total / len(texts))
+
+
+def _bm25(tokenizer: TokenizerType, average: float, b: float) -> Bm25:
     return Bm25(
         Bm25Config(
             tokenizer=tokenizer,
             language="english",
             stopwords=StopwordsSet(languages=set(), custom=set()),
             ascii_folding=True,
-            avg_len=_AVERAGE_TOKENS,
+            k=K1,
+            b=b,
+            avg_len=average,
         )
     )
 

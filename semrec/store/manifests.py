@@ -17,9 +17,12 @@ import safetensors
 import safetensors.numpy
 
 from semrec.errors import StoreDamagedError, StoreError
-from semrec.store.protocol import MANIFEST_VERSION, OLDEST_VERSION, Manifest
+from semrec.store.protocol import MANIFEST_VERSION, Manifest
 from semrec.types import from_plain, to_plain
 from semrec.version import __version__
+
+OLDEST_VERSION = 2
+"""Oldest version that can be opened; the embedded store brings it up to date."""
 
 _ARRAYS, _DIGEST = "arrays", "digest"
 _CHECKED_VERSION = 3

@@ -170,9 +170,6 @@ FieldType: TypeAlias = Literal["keyword", "integer", "float", "bool"]
 MANIFEST_VERSION = 3
 """Version of the stored format. 2: vectors have the names of today's signals. 3: there are checksums."""
 
-OLDEST_VERSION = 2
-"""Oldest version that can be opened; the embedded store brings it up to date."""
-
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -202,6 +199,7 @@ class Manifest:
     decimal_commas : fields whose numbers are written with decimal commas in its catalog.
     unknown_tokens : share of the tokens of a sample of the texts that the encoder does not know.
     languages : share of these texts by language, where the encoder reads one language only.
+    average_words : words of an average passage, for BM25; None: 64, as in indexes before it was measured.
     arrays : numbers of the models, by name; stored beside the JSON of the manifest, and not compared by `==`.
     semrec : version of semrec that built it.
     """
@@ -232,6 +230,7 @@ class Manifest:
     decimal_commas: tuple[str, ...] = ()
     unknown_tokens: float = 0.0
     languages: Mapping[str, float] = field(default_factory=dict)
+    average_words: float | None = None
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
     semrec: str = __version__
 

@@ -11,8 +11,8 @@ from semrec.indexer.upsert import UNCOUNTED
 from semrec.ranking.generation import present_signals
 from semrec.store import Store
 from semrec.store.build import check
+from semrec.store.manifests import OLDEST_VERSION
 from semrec.store.patience import answering
-from semrec.store.protocol import OLDEST_VERSION
 from semrec.workspace.session import OpenWorkspace
 
 

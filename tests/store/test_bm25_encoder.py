@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semrec.store.bm25_encoder import Bm25Encoder, character_pairs
+from semrec.store.bm25_encoder import Bm25Encoder, character_pairs, mean_word_count
 
 ENCODER = Bm25Encoder()
 
@@ -34,6 +34,21 @@ def test_a_document_follows_the_formula():
     saturation = 1.2 * (1 - 0.75 + 0.75 * 4 / 64)
     expected = sorted([2 * 2.2 / (2 + saturation), *[2.2 / (1 + saturation)] * 2])
     np.testing.assert_allclose(sorted(vector.values), expected, rtol=1e-6)
+
+
+def test_words_of_a_text_of_average_length_weigh_one():
+    text = "a fast and small parser of json for every day"
+    average = mean_word_count([text])
+    assert average == pytest.approx(10)
+    [vector] = Bm25Encoder(average).encode_documents([text])
+    np.testing.assert_allclose(vector.values, np.ones(10), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("texts", "mean"), [(["json json parser"], 3), (["one", "two two two"], 2), ([""], 1), (["", "a b"], 1)]
+)
+def test_repeated_words_are_counted(texts, mean):
+    assert mean_word_count(texts) == pytest.approx(mean)
 
 
 def test_documents_line_up_with_texts():

@@ -14,7 +14,8 @@ from toy import ToyEncoder
 
 from semrec import Item, Recommender, Settings
 from semrec.store.edge import EdgeStore
-from semrec.store.protocol import MANIFEST_VERSION, OLDEST_VERSION
+from semrec.store.manifests import OLDEST_VERSION
+from semrec.store.protocol import MANIFEST_VERSION
 
 FORMATS = Path(__file__).with_name("formats")
 
