@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semrec.signals.fitting import Fitted, NewItems, Parameters, TrainingData
+from semrec.signals.models.recent_counts import (
+    TIMES_POPULARITY,
+    TimedEvents,
+    best_half_life,
+    recent_counts,
+)
 from semrec.signals.signal import Question, Signal, SignalContext, SignalQuery
 from semrec.signals.standard import LinearStandard
 from semrec.store.protocol import Items, ScoreQuery, Search, VectorField
@@ -38,7 +44,7 @@ class TrendingSignal(Signal):
     sentence = "Many have used this lately."
     fallback = "trending"
     impersonal = True
-    default_weight = 1.0
+    default_weight = TIMES_POPULARITY
     learns_weight = False
     scores_new_items = False
     sample_fields = (TRENDING,)
@@ -73,8 +79,6 @@ class TrendingSignal(Signal):
     @classmethod
     def fit(cls, data: TrainingData, options: Mapping[str, Any], seed: int) -> Fitted | None:
         """Choose the half-life, and count the events of every item; None where a half-life does not help."""
-        from semrec.signals.models.recent_counts import TimedEvents, best_half_life, recent_counts
-
         events = TimedEvents.of(data)
         half_life = options.get(HALF_LIFE_DAYS) or best_half_life(events)
         if half_life is None or not len(events.users):

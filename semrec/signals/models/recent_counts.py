@@ -6,8 +6,7 @@ where t_e is the time of event e, u_e the weight of its user, and `latest` the t
 order of two items does not change until one of them gets an event.
 
 The half-life is chosen on the past: at some moments of the log, the counts until then rank the items for the
-users whose first event comes later, as users without a history are served: by log(1 + count) and
-log(1 + number of events), each standardised.
+users whose first event comes later. They are ranked as users without a history are served, by `as_served`.
 """
 
 from __future__ import annotations
@@ -29,6 +28,14 @@ HALF_LIVES_DAYS = (1.0, 3.0, 7.0, 15.0, 30.0, 90.0, 180.0, 365.0, 730.0, 1460.0)
 
 MOMENTS = (0.7, 0.8, 0.9)
 """Shares of the events that come before the moments at which half-lives are compared."""
+
+TIMES_POPULARITY = 3.0
+"""How much the counts weigh, beside the plain number of events.
+
+On ml_latest_small, users who are new after 60, 70, 80 and 90 % of the events gain as much with 3 as with the
+counts alone, and more than with 1: 0.106, 0.110 and 0.082 of NDCG@10 with all ratings as likes, 0.040, 0.043
+and 0.037 with those from four stars on.
+"""
 
 FEWEST_USERS = 20
 """New users, over all moments, from which half-lives can be compared."""
@@ -80,6 +87,18 @@ def recent_counts(events: TimedEvents, half_life_days: float) -> Float1D:
     return counts.astype(np.float32)
 
 
+def as_served(numbers: Float1D, counts: Float1D | None) -> Float1D:
+    """Return the scores for users without a history, float64 (n_items,).
+
+    Parameters
+    ----------
+    numbers : of the events of each item, (n_items,).
+    counts : with a half-life, (n_items,); None: there are none.
+    """
+    scores = _standardised_logarithm(numbers)
+    return scores if counts is None else scores + TIMES_POPULARITY * _standardised_logarithm(counts)
+
+
 def best_half_life(events: TimedEvents) -> float | None:
     """Return the half-life, in days, with which new users find most of their events.
 
@@ -103,24 +122,29 @@ def _found_at_moments(events: TimedEvents) -> Iterator[NDArray[np.float64]]:
     """
     for moment in np.unique(np.quantile(events.seconds, MOMENTS)) if len(events.seconds) else ():
         is_before = events.seconds < moment
-        before, after = events.at(is_before), events.at(~is_before)
-        after = after.at(~np.isin(after.users, before.users))
+        before = events.at(is_before)
+        after = events.at(~is_before & ~np.isin(events.users, before.users))
         if not len(before.users) or not len(after.users):
             continue
-        number = _standardised(np.bincount(before.items, before.weights, events.n_items))
-        scores = [number]
-        scores += [number + _standardised(recent_counts(before, half)) for half in HALF_LIVES_DAYS]
-        yield np.stack([_found(each, after) for each in scores])
+        numbers = np.bincount(before.items, before.weights, events.n_items)
+        counts = [None, *(recent_counts(before, half_life) for half_life in HALF_LIVES_DAYS)]
+        yield np.stack([ndcg_of_one_list(as_served(numbers, each), after) for each in counts])
 
 
-def _standardised(counts: Float1D) -> Float1D:
+def _standardised_logarithm(counts: Float1D) -> Float1D:
     values = np.log1p(counts)
     scaled: Float1D = (values - values.mean()) / (values.std() or 1.0)
     return scaled
 
 
-def _found(scores: Float1D, wanted: TimedEvents) -> NDArray[np.float64]:
-    """Return NDCG@10 of each user of some events, by one list for all of them; float64 (n_users,)."""
+def ndcg_of_one_list(scores: Float1D, wanted: TimedEvents) -> NDArray[np.float64]:
+    """Return NDCG@10 of each user of some events, float64 (n_users,); all users get the same list.
+
+    Parameters
+    ----------
+    scores : float32 (n_items,).
+    wanted : the events that are to be found.
+    """
     gains = np.zeros(len(scores))
     best = np.argsort(-scores, kind="stable")[:K]
     gains[best] = discounts(K)[: len(best)]
