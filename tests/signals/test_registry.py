@@ -60,9 +60,10 @@ def test_a_name_is_given_once(own_signal):
 
 def test_before_the_first_fit_texts_are_searched_by_meaning_and_by_words():
     assert default_weights() == {signal.name: signal.default_weight for signal in SIGNALS}
-    speaks = {signal.name for signal in SIGNALS if signal.default_weight and not signal.last_resort}
+    unfitted = [signal for signal in SIGNALS if not (signal.is_fitted or signal.last_resort)]
+    speaks = {signal.name for signal in unfitted if signal.default_weight}
     assert speaks == {"text", "bm25", "freshness"}
-    assert default_weights()["text"] == max(default_weights().values())
+    assert default_weights()["text"] == max(signal.default_weight for signal in unfitted)
 
 
 def test_a_signal_that_knows_no_events_refuses_to_count_them(own_signal):

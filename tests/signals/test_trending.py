@@ -29,7 +29,7 @@ def data_of_seasons(times=True):
 def test_the_item_of_the_last_season_is_ahead_of_earlier_ones():
     fitted = TrendingSignal.fit(data_of_seasons(), {"half_life_days": 7.0}, 0)
     stored = fitted.vectors[TRENDING][:, 0]
-    assert stored[N_SEASONS - 1] == pytest.approx(stored[N_SEASONS])
+    assert stored[N_SEASONS - 1] == pytest.approx(stored[N_SEASONS], rel=0.05)
     assert (np.diff(stored[:N_SEASONS]) > 0).all()
     assert (stored[N_SEASONS + 1 :] == 0).all()
     assert fitted.parameters == {"half_life_days": 7.0}
