@@ -74,10 +74,13 @@ class TimedEvents:
 
     def at(self, chosen: NDArray[np.bool_]) -> TimedEvents:
         """Return some of the events."""
-        users, items, seconds, weights = (
-            column[chosen] for column in (self.users, self.items, self.seconds, self.weights)
+        return TimedEvents(
+            self.users[chosen],
+            self.items[chosen],
+            self.seconds[chosen],
+            self.weights[chosen],
+            self.n_items,
         )
-        return TimedEvents(users, items, seconds, weights, self.n_items)
 
 
 def recent_counts(events: TimedEvents, half_life_days: float) -> Float1D:
@@ -126,7 +129,7 @@ def _found_at_moments(events: TimedEvents) -> Iterator[NDArray[np.float64]]:
         after = events.at(~is_before & ~np.isin(events.users, before.users))
         if not len(before.users) or not len(after.users):
             continue
-        numbers = np.bincount(before.items, before.weights, events.n_items)
+        numbers = np.bincount(before.items, before.weights, events.n_items).astype(np.float32)
         counts = [None, *(recent_counts(before, half_life) for half_life in HALF_LIVES_DAYS)]
         yield np.stack([ndcg_of_one_list(as_served(numbers, each), after) for each in counts])
 
