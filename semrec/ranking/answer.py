@@ -363,7 +363,8 @@ def _explained(
     named = NamedItems(
         history, [*(reason.history for reason in why), *(group[:CENTRAL_ITEMS] for group in groups)]
     )
-    pairs = passage_pairs(items, why, named, question)
+    records = items.records()
+    pairs = passage_pairs(items, records, why, named, question)
     scores = candidates.scores[chosen].tolist()
     ratings = predicted_ratings(history, items, generation)
     recommendations = tuple(
@@ -377,9 +378,7 @@ def _explained(
             item.metadata,
             rating,
         )
-        for item, score, reason, pair, rating in zip(
-            items.records(), scores, why, pairs, ratings, strict=True
-        )
+        for item, score, reason, pair, rating in zip(records, scores, why, pairs, ratings, strict=True)
     )
     return recommendations, _interests(history, groups, named)
 

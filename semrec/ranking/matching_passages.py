@@ -68,11 +68,22 @@ def word_shares(text: str | None, passages: Sequence[str]) -> Float1D:
 
 
 def passage_pairs(
-    items: Items, why: Sequence[Reasons], named: NamedItems, question: Question
+    items: Items,
+    records: Sequence[Record],
+    why: Sequence[Reasons],
+    named: NamedItems,
+    question: Question,
 ) -> list[Passages | None]:
-    """Return the nearest passages of each item and of its strongest reason: a history item, or the text."""
+    """Return the nearest passages of each item and of its strongest reason: a history item, or the text.
+
+    Parameters
+    ----------
+    items, records : the items, and their records, which are read once for a whole answer.
+    why : the reasons for each item.
+    named : the items of the history that can be the strongest reason.
+    question : may have a text.
+    """
     text_vector = question.text_vector
-    records = items.records()
     strongest = [
         None if reason.by_text or not len(reason.history) else int(reason.history[0]) for reason in why
     ]
