@@ -173,8 +173,8 @@ def full_ease(user_items: sparse.csr_array, reg: float, histories: sparse.csr_ar
     active = np.unique(user_items.indices)
     x, known = user_items[:, active], histories[:, active]
     result = np.zeros(histories.shape, np.float32)
-    for first, rows in ease.primal(x, reg) if x.shape[1] <= x.shape[0] else ease.dual(x, reg):
-        result[:, active[first : first + len(rows)]] = known @ ease.weights_of(rows, first).numpy().T
+    for first, rows in ease.columns(x, reg):
+        result[:, active[first : first + len(rows)]] = known @ rows.numpy().T
     return result
 
 

@@ -207,6 +207,8 @@ class Because:
     share : its part of all positive contributions to the score, at most 1; below 0 it lowers the score.
     contribution : the same in units of the score; exact.
     signal : the signal with its largest contribution.
+    relation : what the recommended item is to it by that signal, such as "taken next after"; empty: no more
+        than the signal says.
     """
 
     item_id: str
@@ -214,6 +216,7 @@ class Because:
     share: float
     contribution: float
     signal: str = "text"
+    relation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def question_of(
     text: str | None = None,
     text_vector: Float1D | None = None,
     limit: int = 5,
+    ages: Sequence[int] | None = None,
 ) -> Question:
     """Return a question whose history is fetched from the index.
 
@@ -44,6 +45,7 @@ def question_of(
     history : of which the index holds every item; None: no history.
     weights, interests : of its items; None: 1 and interest 0 for each.
     fields : stored fields of the history that the signal reads.
+    ages : of its items; None: all 0.
     mean : of the text vectors; None: the signal does not read centred vectors.
     """
     history = keys_of([]) if history is None else history
@@ -62,6 +64,7 @@ def question_of(
         centred=centred,
         items=items,
         limit=limit,
+        ages=None if ages is None else np.asarray(ages, np.int64),
     )
 
 

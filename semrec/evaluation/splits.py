@@ -2,8 +2,9 @@
 
 Every split first cleans the events: events of unknown items are left out, and of a repeated pair of user
 and item only the last event stays; both are counted. So no pair is in both parts: train and test are
-disjoint, and together they are the cleaned events. The same seed gives the same split; the order of the rows
-only matters for events with the same time. A split without training or test events is an error.
+disjoint, and together they are the cleaned events. The same seed gives the same split. Among events at the
+same time chance decides, so the order of the rows in a file teaches nothing. A split without training or test
+events is an error.
 """
 
 from __future__ import annotations
@@ -106,9 +107,10 @@ def split_time(
 ) -> Split:
     """Hold out the last share of every user's items by time; see `split_random`.
 
-    Events of the same second keep the order of the input. `seed` is not used.
+    `seed` only decides among events at the same time.
     """
     frame, counts = _clean(events, items, timed=True)
+    frame = frame.with_columns(order=_oldest_first(frame, seed))
     return _build("time", frame, _last_of_each(share), items, counts)
 
 
@@ -117,9 +119,10 @@ def split_last(
 ) -> Split:
     """Hold out the last item of every user with two or more; see `split_time`.
 
-    `share` and `seed` are not used.
+    `share` is not used.
     """
     frame, counts = _clean(events, items, timed=True)
+    frame = frame.with_columns(order=_oldest_first(frame, seed))
     is_test = (_newest_first() == 1) & (pl.len().over(USER) > 1)
     return _build("last", frame, is_test, items, counts)
 
@@ -178,8 +181,8 @@ def split_cold_users(
         raise ConfigError(f"known={tuple(known)}: give history lengths of 1 or more")
     longest = max(3, *known)
     frame, counts = _clean(events, items)
-    if frame[TIME].null_count():
-        frame = frame.with_columns(order=_shuffled(frame, seed))
+    is_timed = not frame[TIME].null_count()
+    frame = frame.with_columns(order=_oldest_first(frame, seed) if is_timed else _shuffled(frame, seed))
     sizes = frame.group_by(USER).len().filter(pl.col("len") > longest).sort(USER)
     cold = _chosen(np.asarray(sizes[USER].to_list(), dtype=object), share, seed)
     if not cold:
@@ -241,6 +244,12 @@ def _number(events: pl.DataFrame, column: str) -> pl.Expr:
 def _shuffled(frame: pl.DataFrame, seed: int) -> pl.Series:
     """Return a random order that only depends on the pairs and the seed."""
     return pl.Series("order", np.random.default_rng(seed).permutation(len(frame)))
+
+
+def _oldest_first(frame: pl.DataFrame, seed: int) -> pl.Series:
+    """Return the place of each event in time; chance decides among equal times."""
+    by_chance = frame.select(pl.arg_sort_by(pl.col(TIME), _shuffled(frame, seed))).to_series()
+    return by_chance.arg_sort().alias("order")
 
 
 def _newest_first() -> pl.Expr:

@@ -45,7 +45,7 @@ class Interactions:
     dislikes : CSR float32, the same shape, weights above 0 of disliked items. No pair is in both matrices.
     ratings : CSR float32, the same shape, the latest rating as given; a stored 0 is a rating.
     times : float64 (matrix.nnz,), unix seconds of the latest event of each entry of `matrix`; NaN: unknown.
-    places : int64 (matrix.nnz,), rank of that event by time; of equal times, the later row is later.
+    order : int64 (matrix.nnz,), rank of that time among all; equal times share one, unknown times the first.
     report : what cleaning did.
     """
 
@@ -55,7 +55,7 @@ class Interactions:
     dislikes: csr_matrix
     ratings: csr_matrix
     times: NDArray[np.float64]
-    places: NDArray[np.int64]
+    order: NDArray[np.int64]
     report: CleaningReport
 
     @property
@@ -258,7 +258,7 @@ def _add_up(sieve: Sieve, rules: CleaningRules, weight: _Weight) -> _Pairs:
 def _pairs_of(events: pl.DataFrame, value: pl.Expr) -> pl.DataFrame:
     """Return one row a pair; `events` are ordered by user, item and time."""
     pairs = events.group_by(_PAIR, maintain_order=True)
-    return pairs.agg(value.alias("value"), pl.col("time").max(), pl.col("row").last())
+    return pairs.agg(value.alias("value"), pl.col("time").max())
 
 
 def _matrices(parts: Sequence[_Pairs], codes: EventCodes, report: CleaningReport) -> Interactions:
@@ -279,15 +279,12 @@ def _matrices(parts: Sequence[_Pairs], codes: EventCodes, report: CleaningReport
     dislikes, _ = to_csr(part.dislikes for part in parts)
     ratings, _ = to_csr(part.ratings for part in parts)
     times = pairs["time"].fill_null(math.nan).to_numpy()
-    return Interactions(users, items, matrix, dislikes, ratings, times, _places(pairs), report)
+    return Interactions(users, items, matrix, dislikes, ratings, times, _order(pairs), report)
 
 
-def _places(pairs: pl.DataFrame) -> NDArray[np.int64]:
-    """Return the rank of every pair's latest event, by time, among those of all pairs."""
-    order = pairs.select(pl.arg_sort_by("time", "row", nulls_last=False)).to_series().to_numpy()
-    places = np.empty(len(pairs), np.int64)
-    places[order] = np.arange(len(pairs))
-    return places
+def _order(pairs: pl.DataFrame) -> NDArray[np.int64]:
+    """Return the rank of the time of every pair's latest event among the times of all pairs."""
+    return pairs["time"].rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
 
 
 def _item_labels(codes: EventCodes, used: pl.Series) -> tuple[list[str], NDArray[np.int32]]:

@@ -182,10 +182,11 @@ def training_data(
 ) -> TrainingData:
     """Return what `learn` takes: confidences, their order if it is known, and what is stored of the items."""
     matrix = csr_array(interactions.matrix)
-    places = csr_array((interactions.places, matrix.indices, matrix.indptr), shape=matrix.shape)
-    order = places if interactions.is_timed else None
+    order = csr_array((interactions.order, matrix.indices, matrix.indptr), shape=matrix.shape)
     vectors = stored_vectors(index, manifest, catalog)
-    return TrainingData(matrix, order, vectors.pop(TEXT), vectors, catalog.keys)
+    return TrainingData(
+        matrix, order if interactions.is_timed else None, vectors.pop(TEXT), vectors, catalog.keys
+    )
 
 
 def stored_vectors(index: Index, manifest: Manifest, catalog: CatalogItems) -> dict[str, Float2D]:

@@ -25,6 +25,8 @@ class LearnReport(Plain):
     warm, short, cold : NDCG@10 of every signal alone, and of the "blend".
     gain : NDCG@10 that every signal adds to the blend on warm queries among items with events: with it minus
         without it.
+    compared : NDCG@10 of the blend with each alternative of a signal, on queries that its weights were not
+        learned from.
     seconds : by stage.
     notes : what could not be learned, and what was done instead.
     """
@@ -35,6 +37,7 @@ class LearnReport(Plain):
     short: Mapping[str, float]
     cold: Mapping[str, float]
     gain: Mapping[str, float]
+    compared: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -58,7 +58,7 @@ class FittedSignals:
         histories : float32 (n, n_items), confidences, columns sorted.
         order : same pattern, when each event happened; None: not known.
         """
-        asked = Histories(with_recency(histories, order, self.half_life_events))
+        asked = asked_with(histories, order, self.half_life_events)
         everything = slice(0, len(self.catalog))
         found = [signal.score_catalog(self.catalog, asked, everything) for signal in self.signals]
         nothing = np.zeros(histories.shape, np.float32)
@@ -85,6 +85,27 @@ class FittedSignals:
         ]
 
 
+@dataclass(frozen=True)
+class SideBySide:
+    """Fitted signals and alternatives to some of them, as if all were signals of one blend."""
+
+    parts: tuple[FittedSignals, ...]
+
+    @property
+    def n_signals(self) -> int:
+        """How many signals all parts have."""
+        return sum(len(part.signals) for part in self.parts)
+
+    @property
+    def events(self) -> Float1D:
+        """Number of events of every item, float32 (n_items,)."""
+        return self.parts[0].events
+
+    def standardised(self, histories: sparse.csr_array, order: sparse.csr_array | None) -> list[Float2D]:
+        """Return the scores of all parts, see `FittedSignals.standardised`."""
+        return [scores for part in self.parts for scores in part.standardised(histories, order)]
+
+
 def weighed_signals(vector_names: Sequence[str]) -> list[type[Signal]]:
     """Return the signals for which `fit` learns a weight.
 
@@ -105,8 +126,9 @@ def fit_signals(
     half_life_events: float | None,
     settings: Settings,
     seed: int,
+    signals: Sequence[type[Signal]] | None = None,
 ) -> tuple[FittedSignals, dict[str, Fitted]]:
-    """Fit all signals that the blend weighs, and open them.
+    """Fit signals, and open them.
 
     Parameters
     ----------
@@ -115,9 +137,10 @@ def fit_signals(
     half_life_events : see `FittedSignals`.
     settings : how texts are pooled.
     seed : of everything random.
+    signals : which; None: all that the blend weighs.
     """
     at_hand = {TEXT: data.text_vectors, **data.vectors}
-    signals = weighed_signals(tuple(at_hand))
+    signals = weighed_signals(tuple(at_hand)) if signals is None else signals
     learned = {signal.name: signal.fit(data, options.get(signal.name, {}), seed) for signal in signals}
     fitted = {name: one for name, one in learned.items() if one is not None}
     vectors = {name: matrix for one in fitted.values() for name, matrix in one.vectors.items()}
@@ -138,23 +161,35 @@ def fit_signals(
 
 
 def ages(order: sparse.csr_array) -> NDArray[np.int64]:
-    """Return for every event how many events of its row are newer, in the order of `order.data`."""
+    """Return for every event how many events of its row are newer, in the order of `order.data`.
+
+    Events at the same time have the same age.
+    """
     rows = np.repeat(np.arange(order.shape[0]), np.diff(order.indptr))
-    newest_first = np.lexsort((order.indices, -order.data, rows))
+    newest_first = np.lexsort((-order.data, rows))
+    when, row = order.data[newest_first], rows[newest_first]
+    begins = np.ones(order.nnz, bool)
+    begins[1:] = (row[1:] != row[:-1]) | (when[1:] != when[:-1])
+    first = np.flatnonzero(begins)[np.cumsum(begins) - 1]
     result = np.empty(order.nnz, np.int64)
-    result[newest_first] = np.arange(order.nnz) - np.repeat(order.indptr[:-1], np.diff(order.indptr))
+    result[newest_first] = first - order.indptr[row]
     return result
 
 
-def with_recency(
+def asked_with(
     histories: sparse.csr_array, order: sparse.csr_array | None, half_life_events: float | None
-) -> sparse.csr_array:
-    """Return the confidences times 0.5^(newer events / half life); without one of the two, as they are."""
-    if order is None or half_life_events is None:
-        return histories
-    decay = 0.5 ** (ages(order) / half_life_events)
-    data = (histories.data * decay).astype(np.float32)
-    return sparse.csr_array((data, histories.indices, histories.indptr), shape=histories.shape)
+) -> Histories:
+    """Return the histories as signals are asked with them.
+
+    The weights are the confidences times 0.5^(newer events / half life); without an order or a half life, the
+    confidences as they are.
+    """
+    if order is None:
+        return Histories(histories)
+    newer = ages(order)
+    if half_life_events is None:
+        return Histories(histories, newer)
+    return Histories(Histories(histories, newer).decayed(0.5 ** (1 / half_life_events)), newer)
 
 
 def blend_signals(

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from semrec.learning.scoring import FittedSignals, ages, chunks, with_recency
+from semrec.learning.scoring import SideBySide, ages, asked_with, chunks
 from semrec.learning.weights import Table, candidates, empty_table, join, ndcg
 from semrec.signals.fitting import ScoreHistories, TrainingData
 
@@ -125,9 +125,21 @@ def _late_events(data: TrainingData, seed: int) -> tuple[NDArray[np.int64], NDAr
     asked = np.sort(rng.permutation(able)[:MOST_QUERIES])
     n_hidden = np.zeros(len(lengths), np.int64)
     n_hidden[asked] = np.maximum(1, np.round(HIDDEN_SHARE * lengths[asked]))
-    key = rng.random(matrix.nnz) if data.order is None else data.order.data
-    newer = ages(sparse.csr_array((key, matrix.indices, matrix.indptr), shape=matrix.shape))
+    newer = _newer_by_chance(matrix, data.order, rng)
     return asked, newer < np.repeat(n_hidden, lengths)
+
+
+def _newer_by_chance(
+    events: sparse.csr_array, order: sparse.csr_array | None, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return for every event how many of its row count as newer; chance decides among equal or unknown times.
+
+    So the order of the rows in a file teaches nothing.
+    """
+    chance = rng.permutation(events.nnz)
+    if order is not None:
+        chance[np.lexsort((chance, order.data))] = np.arange(events.nnz)
+    return ages(sparse.csr_array((chance, events.indices, events.indptr), shape=events.shape))
 
 
 def _queries(
@@ -145,13 +157,12 @@ def cut_short(queries: Queries, length: int, seed: int) -> Queries:
     able = np.flatnonzero(np.diff(queries.histories.indptr) > length)
     rows = np.sort(rng.permutation(able)[:MOST_SHORT])
     known = queries.histories[rows]
-    key = rng.random(known.nnz) if queries.order is None else queries.order[rows].data
-    kept = ages(sparse.csr_array((key, known.indices, known.indptr), shape=known.shape)) < length
+    kept = _newer_by_chance(known, None if queries.order is None else queries.order[rows], rng) < length
     order = None if queries.order is None else _pick(queries.order[rows], kept)
     return Queries(_pick(known, kept), order, queries.excluded[rows], queries.targets[rows], queries.allowed)
 
 
-def tabulate(signals: FittedSignals, queries: Queries) -> Table:
+def tabulate(signals: SideBySide, queries: Queries) -> Table:
     """Return the standardised scores of the candidates of the queries."""
     tables = []
     for rows in chunks(len(queries), len(signals.events)):
@@ -164,7 +175,7 @@ def tabulate(signals: FittedSignals, queries: Queries) -> Table:
         wanted[_places(queries.targets[rows])] = True
         lengths = np.diff(histories.indptr)
         tables.append(candidates(standardised, allowed, wanted, lengths, signals.events))
-    return join(tables) if tables else empty_table(len(signals.signals))
+    return join(tables) if tables else empty_table(signals.n_signals)
 
 
 def found_again(
@@ -188,7 +199,7 @@ def found_again(
         allowed[_places(queries.excluded[rows])] = False
         wanted = np.zeros(histories.shape, bool)
         wanted[_places(queries.targets[rows])] = True
-        scores = score(with_recency(histories, order, half))
+        scores = score(asked_with(histories, order, half))
         table = candidates([scores], allowed, wanted, np.diff(histories.indptr), known.astype(np.float32))
         asked = table.take(torch.where(table.targets > 0)[0])
         parts.append(ndcg(asked, torch.ones(1)))

@@ -2,7 +2,8 @@
 
 1. Find users with nearly the same history: together they count as one.
 2. Hide a few events; tune every signal, and the half life of events, by what finds them again.
-3. Train on the rest, and learn the weights of items with events, by length of the history.
+3. Train on the rest, take the alternatives of signals with which the blend is best, and learn the weights of
+   items with events, by length of the history.
 4. Hide all events of some items and a few other ones, train again, and learn the weights of items without
    events, and the scale on which they stand beside items with events. Do so with several draws of items.
 5. Learn by how much items that have been there and got no events are held back.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,17 @@ import torch
 from scipy import sparse
 
 from semrec.config import Settings
+from semrec.learning.alternatives import Rivals
 from semrec.learning.models import LearnReport, Models
 from semrec.learning.near_identical import counted_once, find_groups, without
-from semrec.learning.scoring import FittedSignals, blend_signals, chunks, fit_signals, weighed_signals
+from semrec.learning.scoring import (
+    FittedSignals,
+    SideBySide,
+    blend_signals,
+    chunks,
+    fit_signals,
+    weighed_signals,
+)
 from semrec.learning.selection import (
     SHORT_LENGTHS,
     Queries,
@@ -88,7 +97,7 @@ class Choice:
 
     Parameters
     ----------
-    options : of each signal, as `Signal.tune` returned them.
+    options : of each signal.
     half_life_events : newer events of a history after which one counts half; None: all count alike.
     """
 
@@ -188,6 +197,7 @@ class _Learning:
         self.seed = seed
         self.log = log
         self.signals: list[type[Signal]] = weighed_signals((TEXT, *data.vectors))
+        self.compared: dict[str, float] = {}
 
     def run(self) -> Models:
         """Take the stages in order."""
@@ -195,10 +205,16 @@ class _Learning:
             groups = find_groups(self.data.user_items)
             leaves_out = self.settings.events.similar_users == "leave_out"
             self.data = without(self.data, groups) if leaves_out else counted_once(self.data, groups)
+        if not self.data.has_order:
+            self.data = replace(self.data, order=None)
+            self.log.note(
+                "the events have no order (no times, or those of each user are equal): what is taken next "
+                "cannot be learned, and all events of a history count alike"
+            )
         with self.log.stage("hide events"):
             hidden = hide_events(self.data, self.seed)
-        choice = self._choose(hidden)
-        tables = _Tables(*self._warm_tables(hidden, choice), *self._cold_tables(choice))
+        choice, warm, short = self._choose(hidden)
+        tables = _Tables(warm, short, *self._cold_tables(choice))
         with self.log.stage("weights"), single_thread():
             weights, factors = self._weights(tables)
         with self.log.stage("train on everything"):
@@ -208,27 +224,41 @@ class _Learning:
     def _fit(self, data: TrainingData, choice: Choice) -> tuple[FittedSignals, Any]:
         return fit_signals(data, choice.options, choice.half_life_events, self.settings, self.seed)
 
-    def _choose(self, hidden: Validation) -> Choice:
+    def _choose(self, hidden: Validation) -> tuple[Choice, Table, Table]:
+        """Return what validation chooses, and the tables of the queries as they are and cut short."""
         if not len(hidden.queries):
             self.log.note("no user has two events: settings and weights are the defaults")
-            return Choice()
+            return Choice(), empty_table(len(self.signals)), empty_table(len(self.signals))
         trial = ValidationTrial(hidden, self.seed)
-        options = {}
+        found = {}
         for signal in sorted(self.signals, key=lambda signal: not signal.tunes_half_life):
             with self.log.stage(f"tune {signal.name}"):
-                options[signal.name] = signal.tune(trial)
-        return Choice(options, trial.half_life)
-
-    def _warm_tables(self, hidden: Validation, choice: Choice) -> tuple[Table, Table]:
-        """Return the tables of the queries as they are, and of the queries cut short."""
-        if not len(hidden.queries):
-            return empty_table(len(self.signals)), empty_table(len(self.signals))
+                found[signal.name] = signal.alternatives(trial)
+        rivals = Rivals.of([found[signal.name] for signal in self.signals])
         with self.log.stage("train on what is not hidden"):
-            signals, _ = self._fit(hidden.training, choice)
+            tried = self._tried(hidden.training, rivals, trial.half_life)
         with self.log.stage("warm queries"):
             short: list[Queries] = [cut_short(hidden.queries, n, self.seed) for n in SHORT_LENGTHS]
-            tables = [tabulate(signals, queries) for queries in (hidden.queries, *short)]
-        return tables[0], join(tables[1:])
+            warm, *cut = [tabulate(tried, queries) for queries in (hidden.queries, *short)]
+        with self.log.stage("compare alternatives"), single_thread():
+            columns, self.compared = rivals.best(warm.warm_only(), self._prior("warm_prior"), self.seed)
+        options = dict(zip((signal.name for signal in self.signals), rivals.options(columns), strict=True))
+        short_table = join([table.of_signals(columns) for table in cut])
+        return Choice(options, trial.half_life), warm.of_signals(columns), short_table
+
+    def _tried(self, data: TrainingData, rivals: Rivals, half_life: float | None) -> SideBySide:
+        """Return the first alternatives of all signals, then the rest, trained: the columns of `rivals`."""
+        settings, seed = self.settings, self.seed
+        firsts = dict(
+            zip((signal.name for signal in self.signals), rivals.options(rivals.firsts), strict=True)
+        )
+        parts = [fit_signals(data, firsts, half_life, settings, seed)[0]]
+        for one in rivals.rest:
+            signal = self.signals[one.place]
+            parts.append(
+                fit_signals(data, {signal.name: one.options}, half_life, settings, seed, [signal])[0]
+            )
+        return SideBySide(tuple(parts))
 
     def _cold_tables(self, choice: Choice) -> tuple[Table, Table]:
         """Return the tables of the queries for hidden items alone, and for hidden items among the others."""
@@ -238,10 +268,10 @@ class _Learning:
             if not len(validation.queries):
                 continue
             with self.log.stage("train on some items"):
-                signals, _ = self._fit(validation.training, choice)
+                trained = SideBySide((self._fit(validation.training, choice)[0],))
             with self.log.stage("cold queries"):
-                cold.append(tabulate(signals, validation.queries))
-                mixed.append(tabulate(signals, validation.among_others))
+                cold.append(tabulate(trained, validation.queries))
+                mixed.append(tabulate(trained, validation.among_others))
         if not cold:
             self.log.note("too few items with events: the weights of new items are the defaults")
             return empty_table(len(self.signals)), empty_table(len(self.signals))
@@ -249,8 +279,7 @@ class _Learning:
 
     def _weights(self, tables: _Tables) -> tuple[BlendWeights, dict[str, float]]:
         """Return the weights of the blend, and the scales of items without events and of new items."""
-        warm_prior = np.array([signal.warm_prior for signal in self.signals], np.float32)
-        cold_prior = np.array([signal.cold_prior for signal in self.signals], np.float32)
+        warm_prior, cold_prior = self._prior("warm_prior"), self._prior("cold_prior")
         common = learn_weights(tables.warm.warm_only(), warm_prior, self.seed)
         both = join([tables.warm, tables.short])
         by_length = learn_by_length(both.warm_only(), HISTORY_EDGES, common, self.seed)
@@ -276,6 +305,9 @@ class _Learning:
         if not read.any():
             return cold
         return (READ_SHARE * read / read.sum() + (1 - READ_SHARE) * cold).astype(np.float32)
+
+    def _prior(self, name: str) -> Float1D:
+        return np.array([getattr(signal, name) for signal in self.signals], np.float32)
 
     def _blend_weights(self, by_length: list[Float1D], without_events: Sequence[Float1D]) -> BlendWeights:
         columns = [[*without_events, warm] for warm in by_length]
@@ -309,6 +341,7 @@ class _Learning:
             short=_measured(tables.short, names, short_rows, new),
             cold=_measured(tables.cold, names, new.expand(len(tables.cold), -1), new),
             gain=dict(zip(names, map(float, gain), strict=True)),
+            compared=self.compared,
             seconds=self.log.seconds,
             notes=tuple(self.log.notes),
         )

@@ -68,6 +68,10 @@ class Table:
         """Return the table of some queries."""
         return Table(*(column[rows] for column in self._columns()))
 
+    def of_signals(self, columns: Sequence[int]) -> Table:
+        """Return the table with some of its signals; the candidates stay."""
+        return replace(self, z=self.z[:, :, list(columns)])
+
     def warm_only(self) -> Table:
         """Return the table without cold items; queries without another target are left out."""
         hidden = (self.hit & self.cold).sum(1)
@@ -162,6 +166,22 @@ def learn_weights(
     if len(table) >= least and bool(table.hit.any()):
         weights = _drop_useless(table, _no_worse(table, weights))
     return (weights / weights.sum()).numpy()
+
+
+def held_out_ndcg(table: Table, prior: Float1D, seed: int) -> float:
+    """Return the mean NDCG@10 of weights that are learned on one half of the queries and judged on the other.
+
+    Both halves learn and judge. 0 without queries.
+    """
+    if len(table) < 2:
+        return 0.0
+    shuffled = torch.from_numpy(np.random.default_rng(seed).permutation(len(table)))
+    one, other = (table.take(rows) for rows in shuffled.tensor_split(2))
+    found = [
+        ndcg(judges, torch.from_numpy(learn_weights(learns, prior, seed)))
+        for learns, judges in ((one, other), (other, one))
+    ]
+    return float(torch.cat(found).mean())
 
 
 def learn_by_length(table: Table, edges: Sequence[int], everywhere: Float1D, seed: int) -> list[Float1D]:

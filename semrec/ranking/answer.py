@@ -250,6 +250,7 @@ def _question(asked: Asked, history: History, generation: Generation) -> Questio
         centred=history.centred,
         items=history.items,
         limit=max(settings.ranking.candidates, 2 * (query.k + len(query.shown))),
+        ages=history.ages,
     )
 
 

@@ -22,7 +22,7 @@ from semrec.ranking.generation import Generation
 from semrec.ranking.history import History
 from semrec.signals import Signal
 from semrec.signals.catalog_matrix import Histories
-from semrec.signals.item_item import columns_of
+from semrec.signals.item_item import cold_columns_of, columns_of
 from semrec.signals.standard import seen_in, standardised
 from semrec.store import Index
 from semrec.types import Condition, Float1D, Float2D, Keys, Value
@@ -57,17 +57,21 @@ class BlockSizes:
 
 @dataclass(frozen=True)
 class ItemColumns:
-    """Sparse vectors whose entries stand for items, as columns (n_items, n_items) in mapped files."""
+    """Sparse vectors whose entries stand for items, as columns (2·n_items, n_items) in mapped files.
+
+    Rows of a column: first the items as they stand in vectors of items with events, then again as they stand
+    in vectors of items without events.
+    """
 
     starts: NDArray[np.int64]
     rows: NDArray[np.int32]
     values: Float1D
 
     def columns(self, items: slice) -> csc_array:
-        """Return the columns of some items, float32 (n_items, n_rows)."""
+        """Return the columns of some items, float32 (2·n_items, n_rows)."""
         starts = self.starts[items.start : items.stop + 1]
         entries = slice(starts[0], starts[-1])
-        shape = (len(self.starts) - 1, len(starts) - 1)
+        shape = (2 * (len(self.starts) - 1), len(starts) - 1)
         inside = (starts - starts[0]).astype(np.int32)
         return csc_array((self.values[entries], self.rows[entries], inside), shape=shape)
 
@@ -102,7 +106,7 @@ class MappedCatalog:
         return self.matrices[name]
 
     def item_columns(self, name: str, rows: slice) -> csc_array:
-        """Return columns of a sparse field whose entries stand for items, float32 (n_items, n_rows)."""
+        """Return columns of a sparse field whose entries stand for items, float32 (2·n_items, n_rows)."""
         return self.item_fields[name].columns(rows)
 
     def metadata(self, field: str) -> Sequence[Value | None]:
@@ -233,7 +237,7 @@ class CatalogScorer:
 
         A history may be empty: then only signals that need none count.
         """
-        asked = Histories(_matrix(histories, self.catalog))
+        asked = _histories(histories, self.catalog)
         lengths = np.array([history.length for history in histories], np.int64)
         sample = slice(0, self._n_sample)
         samples = [self._raw(signal, asked, sample) for signal in self._signals]
@@ -353,8 +357,10 @@ def _map_item_columns(
     """Write sparse vectors with rows of the catalog in place of their own indices."""
     keys = np.concatenate(batches)
     stands = np.flatnonzero(~np.isin(keys, left_out))
-    order = stands[np.argsort(columns_of(keys[stands]), kind="stable")]
-    vocabulary = columns_of(keys[order])
+    indices = np.concatenate([columns_of(keys[stands]), cold_columns_of(keys[stands])])
+    by_index = np.argsort(indices)
+    order = np.concatenate([stands, len(keys) + stands])[by_index]
+    vocabulary = indices[by_index]
     counts = [np.zeros(1, np.int64)]
     names = [folder / f"{name}.{kind}" for kind in ("i32", "f32")]
     with names[0].open("wb") as rows_file, names[1].open("wb") as values_file:
@@ -377,15 +383,16 @@ def _mapped(path: Path, dtype: type[np.generic]) -> np.ndarray:
     return np.memmap(path, dtype=dtype, mode="r").view(np.ndarray)
 
 
-def _matrix(histories: Sequence[History], catalog: MappedCatalog) -> csr_array:
-    """Return the weights, float32 (n, n_items); what weighs 0 is an entry, too."""
+def _histories(histories: Sequence[History], catalog: MappedCatalog) -> Histories:
+    """Return the histories over the catalog; what weighs 0 is an entry, too."""
     starts = np.cumsum([0, *(len(history.keys) for history in histories)])
     keys = np.concatenate([np.empty(0, np.uint64), *(history.keys for history in histories)])
     values = np.concatenate([np.empty(0, np.float32), *(history.weights for history in histories)])
+    ages = np.concatenate([np.empty(0, np.int64), *(history.ages for history in histories)])
     rows = np.searchsorted(catalog.keys, keys)
     shape = (len(histories), len(catalog))
     parts = (values.astype(np.float32), rows.astype(np.int32), starts.astype(np.int32))
-    return csr_array(parts, shape=shape)
+    return Histories(csr_array(parts, shape=shape), ages)
 
 
 def _places_of_seen(histories: Sequence[History], catalog: MappedCatalog) -> Places:

@@ -6,8 +6,8 @@ positive ones: the positive shares of an item add up to 1, and contributions bel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,11 +22,15 @@ SMALLEST_PART = np.float32(1e-6)
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """What each reason of one part of a question adds to the scores: float32 (n_items, n_terms)."""
+    """What each reason of one part of a question adds to the scores: float32 (n_items, n_terms).
+
+    `relations` are those of every item, see `SignalQuery.relations`.
+    """
 
     signal: str
     origin: Origin
     values: Float2D
+    relations: Sequence[str] = ()
 
 
 def contributions(parts: Sequence[ScoredPart], items: Items) -> list[Contributions]:
@@ -44,6 +48,7 @@ def contributions(parts: Sequence[ScoredPart], items: Items) -> list[Contributio
             np.nan_to_num(
                 (part.query.terms(items, part.raw) - part.query.offsets) * part.factors[:, None], copy=False
             ),
+            part.query.relations(items),
         )
         for part in parts
         if np.any(part.factors)
@@ -61,6 +66,7 @@ class Reasons:
         for the item.
     shares, contributions : of those items, float32; contributions are in units of the score.
     by : the signal by which each of them counts most.
+    relations : of each signal that has some, what the item is to the history.
     by_text : whether the query text counts more than any item of the history.
     """
 
@@ -70,6 +76,7 @@ class Reasons:
     shares: Float1D
     contributions: Float1D
     by_text: bool
+    relations: Mapping[str, str] = field(default_factory=dict)
 
 
 def reasons(parts: Sequence[Contributions], n_items: int, liked: np.ndarray, n_named: int) -> list[Reasons]:
@@ -105,6 +112,7 @@ def reasons(parts: Sequence[Contributions], n_items: int, liked: np.ndarray, n_n
                 shares=reason_shares[row, history],
                 contributions=totals[row, history],
                 by_text=bool(by_text[row]),
+                relations={part.signal: part.relations[row] for part in parts if part.relations},
             )
         )
     return found

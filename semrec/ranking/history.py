@@ -34,6 +34,7 @@ class History:
     unknown : ids that the index does not hold.
     seen : ids of the items that the user has used, see `seen_items`; in the index or not.
     ratings : float32 (n_history,), the latest rating of each item; NaN: not rated.
+    ages : int64 (n_history,), number of liked items that are newer, see `item_weights`.
     """
 
     item_ids: tuple[str, ...]
@@ -44,6 +45,7 @@ class History:
     unknown: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     ratings: Float1D = field(default_factory=lambda: np.empty(0, np.float32))
+    ages: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def length(self) -> int:
@@ -142,12 +144,16 @@ def known_history(events: Sequence[Event], generation: Generation, read: ReadIte
         undamped_kinds=generation.settings.events.undamped_kinds,
     )
     half_life_events = generation.learned.half_life_events if generation.learned else None
-    totals = item_weights(known, weights, half_life_events)
-    values = np.array(list(totals.values()), np.float32)
+    totals, newer = item_weights(known, weights)
+    ages = np.fromiter(newer.values(), np.int64, len(newer))
+    values = np.array(list(totals.values()))
+    if half_life_events is not None:
+        values = values * 0.5 ** (ages / half_life_events)
     rated = {event.item_id: event.value for event in known if event.kind == RATE and event.value is not None}
     ratings = np.array([rated.get(item_id, np.nan) for item_id in totals], np.float32)
     centred = generation.centred(items)
-    return History(tuple(totals), items.keys, values, items, centred, unknown, ratings=ratings)
+    weighted = values.astype(np.float32)
+    return History(tuple(totals), items.keys, weighted, items, centred, unknown, ratings=ratings, ages=ages)
 
 
 def check_known(history: History) -> None:

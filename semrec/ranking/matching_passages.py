@@ -44,7 +44,14 @@ class NamedItems:
     def because(self, reason: Reasons) -> tuple[Because, ...]:
         """Return the items of the history that speak for an item."""
         return tuple(
-            Because(self[place].item_id, self[place].title, share, contribution, signal)
+            Because(
+                self[place].item_id,
+                self[place].title,
+                share,
+                contribution,
+                signal,
+                reason.relations.get(signal, ""),
+            )
             for place, share, contribution, signal in zip(
                 reason.history.tolist(),
                 reason.shares.tolist(),

@@ -71,32 +71,32 @@ def event_weights(
     return weights
 
 
-def item_weights(
-    events: Sequence[Event], weights: Float1D, half_life_events: float | None = None
-) -> dict[str, float]:
-    """Return how much each item of a history counts, in order of their first events.
+def item_weights(events: Sequence[Event], weights: Float1D) -> tuple[dict[str, float], dict[str, int]]:
+    """Return how much each item of a history counts, and its age, in order of their first events.
 
     As in `semrec.events.interactions`, which makes what is learned from: of several ratings of an item the
     last counts, and an event that says the opposite of earlier ones on the same item takes them back.
+
+    The age of an item is the number of liked items that are newer. Events one after the other with the same
+    time are equally old; events without a time are in order.
 
     Parameters
     ----------
     events : a history, oldest first.
     weights : float32 (n_events,), see `event_weights`.
-    half_life_events : liked items after which one counts half; None: order does not matter.
     """
     said: dict[str, list[tuple[str, float]]] = {}
     last: dict[str, int] = {}
-    for place, (event, weight) in enumerate(zip(events, weights.tolist(), strict=True)):
+    moment, before = 0, None
+    for event, weight in zip(events, weights.tolist(), strict=True):
+        moment += event.time is None or event.time != before
+        before = event.time
         said.setdefault(event.item_id, []).append((event.kind, weight))
         if weight or event.item_id not in last:
-            last[event.item_id] = place
+            last[event.item_id] = moment
     totals = {item_id: _last_word(opinions) for item_id, opinions in said.items()}
-    if half_life_events is None:
-        return totals
     liked = sorted(last[item_id] for item_id, total in totals.items() if total > 0)
-    newer = {item_id: len(liked) - bisect_right(liked, place) for item_id, place in last.items()}
-    return {item_id: total * 0.5 ** (newer[item_id] / half_life_events) for item_id, total in totals.items()}
+    return totals, {item_id: len(liked) - bisect_right(liked, when) for item_id, when in last.items()}
 
 
 def _last_word(opinions: Sequence[tuple[str, float]]) -> float:

@@ -46,10 +46,16 @@ def _by_template(because: Sequence[Because]) -> dict[str, tuple[Because, ...]]:
     """Return the reasons by the sentence of their signal: what is used together first, as it says more."""
     found: dict[str, tuple[Because, ...]] = {}
     for reason in because:
-        signal = signal_named(reason.signal)
-        template = signal.because if signal else Signal.because
+        template = _template(reason)
         found[template] = (*found.get(template, ()), reason)
     return dict(sorted(found.items(), key=lambda pair: pair[0] == Signal.because))
+
+
+def _template(reason: Because) -> str:
+    if reason.relation:
+        return f"Often {reason.relation} {{items}}."
+    signal = signal_named(reason.signal)
+    return signal.because if signal else Signal.because
 
 
 def without_title(passage: str, title: str) -> str:

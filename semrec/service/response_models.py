@@ -22,6 +22,9 @@ class BecauseOut(ResponseModel):
     title: str
     share: float = Field(description="Its share of the score, at most 1.")
     signal: str = Field(description="The signal to which the item contributes most.")
+    relation: str = Field(
+        "", description="By that signal, such as `taken next after`; empty for most signals."
+    )
 
 
 class PassagesOut(ResponseModel):

@@ -26,7 +26,10 @@ class Catalog(Protocol):
         """Return a dense field, float32 (n_items, dim); it may be mapped from a file."""
 
     def item_columns(self, name: str, rows: slice) -> csc_array:
-        """Return a sparse field whose entries stand for items, float32 (n_items, n_rows): columns `rows`."""
+        """Return a sparse field whose entries stand for items, float32 (2·n_items, n_rows): columns `rows`.
+
+        Each item stands in two rows, see `semrec.signals.item_item`.
+        """
 
     def metadata(self, field: str) -> Sequence[Value | None]:
         """Return the values of a metadata field."""
@@ -37,7 +40,7 @@ class ArrayCatalog:
 
     Parameters
     ----------
-    vectors : dense float32 (n_items, dim) or sparse (n_items, n_items), by field.
+    vectors : dense float32 (n_items, dim) or sparse (2·n_items, n_items), by field.
     metadata : values by metadata field.
     """
 
@@ -59,7 +62,7 @@ class ArrayCatalog:
         return matrix
 
     def item_columns(self, name: str, rows: slice) -> csc_array:
-        """Return columns of a sparse field, float32 (n_items, n_rows)."""
+        """Return columns of a sparse field, float32 (2·n_items, n_rows)."""
         from scipy.sparse import csc_array  # a fifth of a second that indexing does not need
 
         return csc_array(self._vectors[name])[:, rows]
@@ -75,10 +78,12 @@ class Histories:
     Parameters
     ----------
     weights : float32 (n, n_items), columns sorted; what weighs 0 is an entry too, because it has been seen.
+    ages : int (n_entries,), for each entry how many liked items of its history are newer; None: all 0.
     """
 
-    def __init__(self, weights: csr_array) -> None:
+    def __init__(self, weights: csr_array, ages: NDArray[np.integer] | None = None) -> None:
         self.weights = weights
+        self._ages = ages
         self._prepared: dict[str, object] = {}
 
     def __len__(self) -> int:
@@ -89,6 +94,17 @@ class Histories:
         """Which histories have an item that counts, bool (n,)."""
         users = np.repeat(np.arange(len(self)), np.diff(self.weights.indptr))
         return np.bincount(users[self.weights.data != 0], minlength=len(self)) > 0
+
+    def decayed(self, decay: float) -> csr_array:
+        """Return the weights times decay^age, float32 (n, n_items)."""
+        if self._ages is None or decay == 1:
+            return self.weights
+        from scipy.sparse import csr_array
+
+        data = self.weights.data * np.float32(decay) ** self._ages
+        return csr_array(
+            (data.astype(np.float32), self.weights.indices, self.weights.indptr), shape=self.weights.shape
+        )
 
     def prepared(self, name: str, make: Callable[[], Prepared]) -> Prepared:
         """Return what `make` returns; it is called once for these histories, not once for every chunk."""

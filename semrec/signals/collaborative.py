@@ -24,8 +24,6 @@ from semrec.store.protocol import Items, ScoreQuery, Search, VectorField
 from semrec.types import Float1D, Float2D
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
     from semrec.signals.catalog_matrix import Catalog, Histories
 
 COLLABORATIVE = "collaborative"
@@ -182,8 +180,8 @@ def _found(trial: Trial, options: Any) -> float:
     factors = ials.train(trial.data.weighted, options, trial.seed)
     fold_in = FoldIn(factors.T @ factors, options.alpha, options.reg, options.nu, len(factors))
 
-    def score(histories: csr_array) -> Float2D:
-        scores: Float2D = fold_in.users(histories, factors) @ factors.T
+    def score(histories: Histories) -> Float2D:
+        scores: Float2D = fold_in.users(histories.weights, factors) @ factors.T
         return scores
 
     return trial.ndcg(score)

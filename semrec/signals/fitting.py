@@ -14,14 +14,16 @@ from semrec.types import Float1D, Float2D, Item, Keys
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
+    from semrec.signals.catalog_matrix import Histories
+
 Parameters: TypeAlias = Mapping[str, "int | float | str | np.ndarray | None"]
 """What a fitted signal needs to answer, besides the vectors of the items."""
 
 ROUNDING = 1e-3
 """Sums of user weights may be above a whole number by so much."""
 
-ScoreHistories: TypeAlias = "Callable[[csr_array], Float2D]"
-"""Histories (n, n_items) -> scores float32 (n, n_items)."""
+ScoreHistories: TypeAlias = "Callable[[Histories], Float2D]"
+"""Histories over n_items -> scores float32 (n, n_items)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class TrainingData:
     Parameters
     ----------
     user_items : float32 (n_users, n_items), positive confidences.
-    order : same pattern, when each event happened (time or position, bigger is later); None: not known.
+    order : same pattern, when each event happened (time or position; bigger is later, equal is at the same
+        time); None: not known.
     text_vectors : float32 (n_items, dim), unit length, as the encoder gives them.
     vectors : other dense fields that indexing has written, by name: float32 (n_items, dim of the field).
     keys : uint64 (n_items,), the items' keys in the store; None where nothing is stored.
@@ -95,6 +98,14 @@ class TrainingData:
         return np.ceil(events - ROUNDING).astype(np.float32)
 
     @property
+    def has_order(self) -> bool:
+        """Whether some user has two events of which one is later."""
+        if self.order is None:
+            return False
+        users = np.repeat(np.arange(self.order.shape[0]), np.diff(self.order.indptr))
+        return bool(((np.diff(users) == 0) & (np.diff(self.order.data) != 0)).any())
+
+    @property
     def weighted(self) -> csr_array:
         """The confidences times the weight of the user, float32 (n_users, n_items)."""
         return times_rows(self.user_items, self.user_weights)
@@ -119,8 +130,8 @@ class Fitted:
     Parameters
     ----------
     fields : the stored fields of every item.
-    vectors : by field: dense float32 (n_items, dim), or sparse (n_items, n_items) whose column n is stored
-        with item n.
+    vectors : by field: dense float32 (n_items, dim), or sparse (2·n_items, n_items) whose column n is stored
+        with item n, see `Catalog.item_columns`.
     parameters : what it needs besides, to answer.
     """
 

@@ -50,6 +50,7 @@ class Question:
     centred : float32 (n_history, dim), text vectors minus the catalog mean, unit length.
     items : the history as the store holds it: the fields that signals name in `history_fields`.
     limit : hits wanted from each search.
+    ages : int64 (n_history,), how many liked items of the history are newer; None: all 0.
     """
 
     text: str | None
@@ -60,6 +61,13 @@ class Question:
     centred: Float2D
     items: Items | None
     limit: int
+    ages: np.ndarray | None = None
+
+    def decayed(self, decay: float) -> Float1D:
+        """Return the weights times decay^age, float32 (n_history,)."""
+        if self.ages is None:
+            return self.weights
+        return (self.weights * np.float32(decay) ** self.ages).astype(np.float32)
 
     def vectors(self, name: str) -> Float2D:
         """Return the vectors of the history, float32 (n_history, dim of the field)."""
@@ -133,6 +141,10 @@ class SignalQuery:
         scores : float32 (n,), as `score` returned them; a part with one term needs nothing else.
         """
         return scores[:, None]
+
+    def relations(self, items: Items) -> Sequence[str]:
+        """Return what each item is to those of the history, see `Because.relation`; empty: nothing to add."""
+        return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,6 +328,11 @@ class Signal(ABC):
     def tune(cls, trial: Trial) -> Mapping[str, Any]:
         """Return the options of `fit` that find most held-out events of a validation part."""
         return {}
+
+    @classmethod
+    def alternatives(cls, trial: Trial) -> Mapping[str, Mapping[str, Any]]:
+        """Return options of `fit` by a name; of several those are taken with which the blend is best."""
+        return {"": cls.tune(trial)}
 
     @classmethod
     def fit(cls, data: TrainingData, options: Mapping[str, Any], seed: int) -> Fitted | None:

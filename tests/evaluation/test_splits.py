@@ -180,3 +180,16 @@ def test_the_share_must_be_between_0_and_1(kind, share, events):
 def test_history_lengths_start_at_1(events):
     with pytest.raises(ConfigError, match="known"):
         split_cold_users(events, known=(0, 1))
+
+
+def test_among_events_at_the_same_time_chance_decides():
+    """The order of the rows in a file teaches nothing; the seed decides."""
+    rows = [(f"u{user}", f"i{item}", 1.0, float(item >= 4)) for user in range(60) for item in range(8)]
+    events = pl.DataFrame(rows, schema=["user_id", "item_id", "value", "time"], orient="row")
+    for split in (split_time, split_last):
+        held_out = split(events).test_events["item_id"].value_counts()
+        assert set(held_out["item_id"]) == {"i4", "i5", "i6", "i7"}
+        assert held_out["count"].min() > 5
+        again, other = split(events), split(events, seed=1)
+        assert again.test_events.equals(split(events).test_events)
+        assert not again.test_events.equals(other.test_events)

@@ -92,10 +92,13 @@ def test_old_events_count_less_with_a_half_life():
     assert cells(build(*rows, half_life_days=5)) == {("a", "x"): 1.0, ("a", "y"): 0.25, ("a", "z"): 1.0}
 
 
-def test_equal_times_are_in_order_of_rows():
-    found = build(("a", "y", "view", None, NOW), ("a", "x", "view", None, NOW), ("b", "x", "view", None, 1e9))
-    assert list(cells(found)) == [("a", "x"), ("a", "y"), ("b", "x")]
-    assert found.places.tolist() == [2, 1, 0]
+def test_equal_times_share_a_rank_and_unknown_times_are_oldest():
+    found = build(
+        ("a", "y", "view", None, NOW), ("a", "x", "view", None, NOW), ("b", "x", "view", None, 1e9),
+        ("b", "y"), ("b", "z"),
+    )  # fmt: skip
+    assert list(cells(found)) == [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y"), ("b", "z")]
+    assert found.order.tolist() == [2, 2, 1, 0, 0]
 
 
 @pytest.mark.parametrize("part_events", [1, 3, 7])
@@ -112,7 +115,7 @@ def test_cleaning_in_parts_is_the_same(part_events):
     for name in ("matrix", "dislikes", "ratings"):
         assert cells(parts, name) == cells(whole, name)
     np.testing.assert_array_equal(parts.times, whole.times)
-    np.testing.assert_array_equal(parts.places, whole.places)
+    np.testing.assert_array_equal(parts.order, whole.order)
 
 
 def test_equal_ratings_are_all_likes():
@@ -183,7 +186,7 @@ def test_positions_are_an_order_without_a_clock():
     assert found.is_timed
     assert found.report.dropped == {}
     assert cells(found) == {("a", "z"): 2.0, ("a", "y"): 1.0, ("a", "x"): 1.0, ("a", "w"): 1.0}
-    order = np.array(found.items)[found.matrix.indices][np.argsort(found.places)]
+    order = np.array(found.items)[found.matrix.indices][np.argsort(found.order)]
     assert order.tolist() == ["y", "x", "z", "w"]
 
 
@@ -250,7 +253,7 @@ def test_few_events_without_a_time_leave_the_order_known():
     assert build(*timed, ("u", "a")).is_timed
     found = build(*timed, ("u", "a"), ("v", "a"))
     assert not found.is_timed
-    assert sorted(found.places[np.isnan(found.times)]) == [0, 1]
+    assert found.order[np.isnan(found.times)].tolist() == [0, 0]
     assert not build().is_timed
 
 

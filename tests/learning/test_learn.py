@@ -13,7 +13,7 @@ from scipy import sparse
 from semrec.learning import TrainingData, learn, scores
 from semrec.learning.stages import COLD_FACTORS
 from semrec.mathematics.rows import centre
-from semrec.signals.item_item import REGS
+from semrec.signals.models.links import PULLS, REGS
 
 SIGNALS = ("text", "collaborative", "item_item", "popularity")
 
@@ -128,7 +128,7 @@ def test_the_input_stays_as_it_is():
 def test_the_report_tells_what_was_chosen_and_what_it_brings(board):
     _, _, models = board
     report = models.report
-    assert report.chosen["item_item_reg"] in REGS
+    assert report.chosen["item_item_reg"] in (*REGS, *(reg for reg, _ in PULLS))
     assert report.chosen["cold_factor"] in COLD_FACTORS
     assert tuple(report.gain) == SIGNALS
     assert report.warm["blend"] >= max(report.warm[s] for s in report.gain) - 0.01

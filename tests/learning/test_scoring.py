@@ -10,7 +10,7 @@ from event_data import checkerboard
 from scipy import sparse
 
 from semrec.learning import learn, scores
-from semrec.learning.scoring import ages, weighed_signals, with_recency
+from semrec.learning.scoring import ages, asked_with, weighed_signals
 from semrec.signals import SIGNALS, Signal, register
 from semrec.store.protocol import VectorField
 
@@ -100,7 +100,16 @@ def test_ages_count_newer_events():
     order = sparse.csr_array(np.array([[5.0, 9.0, 7.0], [0.0, 3.0, 0.0]]))
     np.testing.assert_array_equal(ages(order), [2, 0, 1, 0])
     history = sparse.csr_array(np.array([[1.0, 2.0, 1.0], [0.0, 1.0, 0.0]], np.float32))
-    decayed = with_recency(history, order, 1.0)
-    np.testing.assert_allclose(decayed.toarray(), [[0.25, 2, 0.5], [0, 1, 0]])
-    assert with_recency(history, order, None) is history
-    assert with_recency(history, None, 1.0) is history
+    asked = asked_with(history, order, 1.0)
+    np.testing.assert_allclose(asked.weights.toarray(), [[0.25, 2, 0.5], [0, 1, 0]])
+    np.testing.assert_allclose(asked.decayed(0.5).toarray(), [[0.0625, 2, 0.25], [0, 1, 0]])
+    assert asked_with(history, order, None).weights is history
+    np.testing.assert_allclose(
+        asked_with(history, order, None).decayed(0.5).toarray(), [[0.25, 2, 0.5], [0, 1, 0]]
+    )
+    assert asked_with(history, None, 1.0).decayed(0.5) is history
+
+
+def test_events_at_the_same_time_have_the_same_age():
+    order = sparse.csr_array(np.array([[5.0, 9.0, 5.0, 1.0], [2.0, 2.0, 0.0, 2.0]]))
+    np.testing.assert_array_equal(ages(order), [1, 0, 1, 3, 0, 0, 0])

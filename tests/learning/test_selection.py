@@ -130,7 +130,7 @@ def model_that_finds(shares):
     """
 
     def score(histories):
-        confidence = histories.data[0]
+        confidence = histories.weights.data[0]
         half = None if confidence == 1 else round(-1 / np.log2(float(confidence)))
         found = np.arange(N_USERS) < round(shares.get(half, 0.0) * N_USERS)
         scores = np.tile(np.arange(N_ITEMS, dtype=np.float32), (N_USERS, 1))  # item 5 is not among ten
@@ -183,3 +183,16 @@ def test_hidden_events_on_items_without_others_do_not_count():
     """A model cannot find an item that is not in the training part."""
     trial = trial_of(n_trained=4)
     assert trial.ndcg(model_that_finds({None: 1.0})) == -1
+
+
+def test_among_events_at_the_same_time_chance_decides():
+    """Films of one second stand in a file in order of their numbers: that teaches nothing."""
+    matrix = users_of_lengths([10] * 300, 10)
+    order = in_order(matrix, np.tile(np.repeat([1.0, 2.0], 5), 300))
+    hidden = hide_events(data_of(matrix, order), seed=0).queries.targets
+    counts = np.bincount(hidden.indices, minlength=10)
+    assert not counts[:5].any()
+    assert counts[5:].min() > 80
+    queries = hide_events(data_of(matrix, order), seed=0).queries
+    kept = cut_short(queries, 2, seed=0).histories
+    assert np.bincount(kept.indices, minlength=10)[5:].min() > 80

@@ -122,9 +122,13 @@ def test_no_events_have_no_weights():
 SCALE, BURST_S, NOW = (1.0, 5.0), 10.0, 1_700_000_000.0
 
 
-def of_items(*events, half_life_events=None):
+def weights_and_ages(*events):
     said = event_weights(events, kind_weights=KIND_WEIGHTS, rating_scale=SCALE, half_life_days=None)
-    return item_weights(events, said, half_life_events)
+    return item_weights(events, said)
+
+
+def of_items(*events):
+    return weights_and_ages(*events)[0]
 
 
 def usable(events):
@@ -150,9 +154,15 @@ def test_who_changed_their_mind_takes_back_what_was_said():
     assert of_items(Event("a"), Event("a", "dislike"), Event("a", "buy")) == {"a": 3}
 
 
-def test_the_half_life_counts_liked_items():
+def test_the_age_of_an_item_counts_newer_liked_items():
     history = [Event("a"), Event("b"), Event("c", "dislike"), Event("b"), Event("d")]
-    assert of_items(*history, half_life_events=1) == {"a": 0.25, "b": 1, "c": -0.25, "d": 1}
+    assert weights_and_ages(*history)[1] == {"a": 2, "b": 1, "c": 2, "d": 0}
+
+
+def test_items_of_one_time_are_equally_old():
+    """Who rated two films in the same second did not rate them one after the other."""
+    history = [Event("a", time=5.0), Event("b", time=5.0), Event("c", time=9.0), Event("d"), Event("e")]
+    assert weights_and_ages(*history)[1] == {"a": 3, "b": 3, "c": 2, "d": 1, "e": 0}
 
 
 @st.composite

@@ -79,12 +79,14 @@ def test_popularity_is_a_reason_from_a_quarter(share, sentence):
 def test_items_that_are_used_together_have_a_sentence_of_their_own():
     reasons = (
         Because("a", "Dune", 0.5, 1.0, "text"),
-        Because("b", "Emma", 0.3, 0.6, "item_item"),
-        Because("c", "Kim", 0.2, 0.4, "collaborative"),
+        Because("b", "Emma", 0.2, 0.6, "item_item", "used together with"),
+        Because("c", "Kim", 0.15, 0.4, "collaborative"),
+        Because("d", "Lear", 0.15, 0.4, "item_item", "taken next after"),
     )
     item = Recommendation("f", "F", 2.0, because=reasons)
     assert reason_sentence(item) == (
-        "People who use Emma (30 %) and Kim (20 %) also use this. Because of Dune (50 %)."
+        "Often used together with Emma (20 %). People who use Kim (15 %) also use this. "
+        "Often taken next after Lear (15 %). Because of Dune (50 %)."
     )
 
 

@@ -8,14 +8,16 @@ from asking import keys_of, parts_of, question_of, scores_of, terms_of
 from event_data import random_events, unit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, csr_array, vstack
 
+from semrec.signals.catalog_matrix import ArrayCatalog, Histories
 from semrec.signals.fitting import Fitted, TrainingData
 from semrec.signals.item_item import (
     ITEM_ITEM,
     MAX_ENTRIES,
     ItemItemSignal,
     clashing,
+    cold_columns_of,
     columns_of,
     weights_from,
 )
@@ -40,12 +42,21 @@ def model():
 
 
 B = model()
+COLD = (UNUSED, 11, 12)
+"""Items whose columns are stored as those of items without events."""
+
+
+def stored_columns():
+    """Return B as it is stored, float32 (2·n_items, n_items)."""
+    is_cold = np.isin(np.arange(N_ITEMS), COLD)
+    return csc_array(vstack([csc_array(B * ~is_cold), csc_array(B * is_cold)]))
 
 
 @pytest.fixture(scope="module")
 def index(make_index):
     """Items 0, 1, …, each with its column of B and its number of events."""
-    stored = ItemItemSignal.point_vectors(Fitted((), {ITEM_ITEM: csc_array(B)}, {"left_out": NONE}), KEYS)
+    fitted = Fitted((), {ITEM_ITEM: stored_columns()}, {"left_out": NONE})
+    stored = ItemItemSignal.point_vectors(fitted, KEYS)
     events = np.where(np.arange(N_ITEMS) == UNUSED, 0, 3).astype(np.float32)
     fields = [
         VectorField(ITEM_ITEM, "sparse", max_entries=MAX_ENTRIES),
@@ -54,8 +65,8 @@ def index(make_index):
     return make_index(fields, {**stored, POPULARITY: stored_popularity(events)})
 
 
-def open_signal(index, sample=KEYS, left_out=NONE):
-    return ItemItemSignal(left_out, index.fetch(sample, (ITEM_ITEM,)))
+def open_signal(index, sample=KEYS, left_out=NONE, decay=1.0):
+    return ItemItemSignal(left_out, index.fetch(sample, (ITEM_ITEM,)), decay)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +74,8 @@ def signal(index):
     return open_signal(index)
 
 
-def ask(signal, index, history, weights):
-    question = question_of(index, KEYS[list(history)], weights, fields=signal.history_fields)
+def ask(signal, index, history, weights, ages=None):
+    question = question_of(index, KEYS[list(history)], weights, fields=signal.history_fields, ages=ages)
     (part,) = parts_of(signal, index, question)
     return part
 
@@ -126,6 +137,8 @@ def test_the_index_of_an_item_is_the_low_half_of_its_key():
 def test_of_items_with_one_index_the_first_stands():
     keys = np.array([5, 9, 2**32 + 5, 2**33 + 5, 2**32 + 9, 11], np.uint64)
     assert clashing(keys).tolist() == [2**32 + 5, 2**33 + 5, 2**32 + 9]
+    assert cold_columns_of(keys[:1]).tolist() == [2**32 - 6]
+    assert clashing(np.array([5, 2**32 - 6, 7], np.uint64)).tolist() == [2**32 - 6]
     assert clashing(keys[:2]).tolist() == []
     assert clashing(NONE).tolist() == []
 
@@ -134,8 +147,9 @@ def test_of_items_with_one_index_the_first_stands():
 def test_those_that_stand_have_an_index_of_their_own(keys):
     keys = np.array(sorted(keys), np.uint64)
     stands = keys[~np.isin(keys, clashing(keys))]
-    assert len(np.unique(columns_of(stands))) == len(stands)
-    assert set(columns_of(stands).tolist()) == set(columns_of(keys).tolist())
+    both = np.concatenate([columns_of(stands), cold_columns_of(stands)])
+    assert len(np.unique(both)) == len(both)
+    assert set(columns_of(keys).tolist()) <= set(both.tolist())
 
 
 def test_an_item_without_an_index_of_its_own_adds_nothing(index):
@@ -145,7 +159,7 @@ def test_an_item_without_an_index_of_its_own_adds_nothing(index):
     assert not terms[:, 0].any()
     np.testing.assert_allclose(terms[:, 1], B[3], rtol=1e-6)
     np.testing.assert_allclose(scores_of(index, part, KEYS), B[3], rtol=1e-5)
-    assert part.searches[0].query.indices.tolist() == columns_of(KEYS[[3]]).tolist()
+    assert part.searches[0].query.indices.tolist() == [*columns_of(KEYS[[3]]), *cold_columns_of(KEYS[[3]])]
     alone = ask(signal, index, [2], [1.0])
     assert (alone.searches, alone.requests, alone.scale) == ((), (), float("inf"))
     assert not terms_of(index, alone, KEYS).any()
@@ -153,20 +167,20 @@ def test_an_item_without_an_index_of_its_own_adds_nothing(index):
 
 
 def test_an_item_without_an_index_of_its_own_is_not_stored():
-    stored = ItemItemSignal.point_vectors(
-        Fitted((), {ITEM_ITEM: csc_array(B)}, {"left_out": KEYS[[2]]}), KEYS
-    )
-    left_out = columns_of(KEYS[[2]])[0]
+    fitted = Fitted((), {ITEM_ITEM: stored_columns()}, {"left_out": KEYS[[2]]})
+    stored = ItemItemSignal.point_vectors(fitted, KEYS)
+    left_out = {*columns_of(KEYS[[2]]), *cold_columns_of(KEYS[[2]])}
     kept = [vector.indices.tolist() for vector in stored[ITEM_ITEM]]
-    assert not any(left_out in indices for indices in kept)
+    assert not any(left_out & set(indices) for indices in kept)
     assert sum(map(len, kept)) == np.count_nonzero(np.delete(B, 2, axis=0))
 
 
 def test_an_item_without_events_adds_nothing(signal, index):
     """It stands in no sparse vector, but its index may be that of an item that does."""
     part = ask(signal, index, [UNUSED, 3], [1.0, 1.0])
-    assert part.weights.tolist() == [0, 1]
-    assert part.searches[0].query.indices.tolist() == columns_of(KEYS[[3]]).tolist()
+    assert part.places.tolist() == [1]
+    assert part.searches[0].query.indices.tolist() == [*columns_of(KEYS[[3]]), *cold_columns_of(KEYS[[3]])]
+    assert not terms_of(index, part, KEYS)[:, 0].any()
     assert ask(signal, index, [UNUSED], [1.0]).searches == ()
 
 
@@ -217,6 +231,43 @@ def test_an_item_that_nothing_is_used_with_scores_0(signal, index):
     assert not scores_of(index, part, KEYS[[5]]).any()
 
 
+def test_only_items_with_events_are_asked_with_the_decayed_history(index):
+    signal = open_signal(index, decay=0.5)
+    part = ask(signal, index, [8, 3, 0], [1.0, 2.0, 1.0], ages=[2, 1, 0])
+    counted = np.where(np.isin(np.arange(N_ITEMS), COLD)[:, None], [1, 2, 1], [0.25, 1, 1])
+    terms = terms_of(index, part, KEYS)
+    np.testing.assert_allclose(terms, counted * B[[8, 3, 0]].T, rtol=1e-6)
+    np.testing.assert_allclose(scores_of(index, part, KEYS), terms.sum(axis=1), atol=1e-5)
+    others = np.setdiff1d(np.arange(N_ITEMS), [8, 3, 0])
+    np.testing.assert_allclose(part.offsets, terms[others].mean(axis=0), atol=1e-6)
+
+
+def test_a_reason_tells_what_is_taken_next_from_what_is_used_together(index):
+    items = index.fetch(KEYS, (ITEM_ITEM,))
+    part = ask(open_signal(index, decay=0.5), index, [3, 8, 0], [1.0] * 3)
+    expected = ["used together with" if item in COLD else "taken next after" for item in range(N_ITEMS)]
+    assert (B[[3, 8, 0]][:, list(COLD)] != 0).any(axis=0).all()
+    assert part.relations(items) == expected
+    assert set(ask(open_signal(index), index, [3], [1.0]).relations(items)) == {"used together with"}
+
+
+def test_one_answer_and_all_answers_have_the_same_scores(index):
+    signal = open_signal(index, decay=0.7)
+    rows, weights, ages = [0, 3, 8], [1.0, -1.0, 2.0], [2, 0, 1]
+    part = ask(signal, index, rows, weights, ages)
+    histories = Histories(
+        csr_array((np.array(weights, np.float32), rows, [0, 3]), shape=(1, N_ITEMS)), np.array(ages)
+    )
+    (scores,) = signal.score_catalog(ArrayCatalog({ITEM_ITEM: stored_columns()}), histories, slice(2, 14))
+    np.testing.assert_allclose(scores, scores_of(index, part, KEYS[2:14]), atol=1e-5)
+
+
+def test_the_order_of_a_history_counts(index):
+    signal = open_signal(index, decay=0.5)
+    one, other = (ask(signal, index, [0, 3, 8], [1.0] * 3, ages) for ages in ([2, 1, 0], [0, 1, 2]))
+    assert np.abs(scores_of(index, one, KEYS) - scores_of(index, other, KEYS)).max() > 0.1
+
+
 def test_no_history_no_answer(signal, index):
     assert signal.ask(question_of(index)) == []
 
@@ -244,7 +295,7 @@ def test_of_items_that_share_an_index_only_the_first_stands_in_vectors():
     assert ItemItemSignal.item_columns(fitted.parameters)[ITEM_ITEM].tolist() == [5]
     first = ItemItemSignal.point_vectors(fitted, keys)[ITEM_ITEM][0]
     assert first.indices.tolist() == [5, 11]
-    np.testing.assert_array_equal(first.values, fitted.vectors[ITEM_ITEM][[1, 3], [0, 0]])
+    np.testing.assert_array_equal(first.values, fitted.vectors[ITEM_ITEM].toarray()[[1, 3], 0])
 
 
 def test_all_weights_that_training_keeps_are_stored():

@@ -1,15 +1,23 @@
-"""The item-item linear model (EASE), kept sparse.
+"""The item-item linear model, drawn to what texts suggest; without that it is EASE.
 
-EASE (Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019):
+With X the users' events and S the weights of `TextPrior`,
 
-    P = (XᵀX + λI)⁻¹,  B[h, i] = -P[h, i] / P[i, i],  B[i, i] = 0,  score(i) = Σ_h w_h·B[h, i].
+    B = argmin ‖X - XB‖² + λ‖B‖² + β‖B - S‖²,  diagonal 0
 
-Of every item i only `keep` weights stay; by what they are chosen, validation decides (`WORTHS`).
+(Moon et al., "LLM-Enhanced Linear Autoencoders for Recommendation", CIKM 2025; with β = 0 it is EASE of
+Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019). Its solution needs no product of two
+matrices of items × items: with P = (XᵀX + (λ + β)·I)⁻¹ and S = offdiag(F·Aᵀ), a column is
+
+    b_j = v_j - P_j·v_jj/P_jj,  v_j = e_j + β·(P·F)·a_j.
+
+Of every item only `keep` weights stay, see `kept_weights`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,9 +25,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from semrec.errors import ConfigError
-from semrec.signals.models.ials import single_thread
+from semrec.signals.models import local_links
+from semrec.signals.models.kept_weights import FIRST_WORTH, Blocks, prune, root_counts, spread
 from semrec.signals.models.near_items import KEEP
-from semrec.types import Float1D
+from semrec.signals.models.text_prior import TextPrior
 
 MOST_DENSE = 20_000
 """Users or items, whichever are fewer, up to which the inverse is made."""
@@ -30,23 +39,23 @@ LARGEST_MEDIAN = 10.0
 BLOCK_CELLS = 1 << 24
 """Cells of the inverse that are handled at once: bounds the memory."""
 
-WORTHS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    "size and use": lambda weights, root_counts: weights.abs() * root_counts,
-    "size": lambda weights, root_counts: weights.abs(),
-    "positive size and use": lambda weights, root_counts: weights.clamp(min=0) * root_counts,
-    "positive size": lambda weights, root_counts: weights.clamp(min=0),
-}
-"""The value of a weight, by (weights, √n_h): the largest are kept, and none that is worth 0.
 
-Measured on validation parts (NDCG@10, λ as chosen): with √n is best on debian_deps (0.485 against 0.472),
-positive without it on citeulike_a (0.187 against 0.182; all weights 0.189), size on ml_latest_small (0.113
-against 0.111).
-"""
+@dataclass(frozen=True)
+class Pull:
+    """What a model is drawn to.
 
-FIRST_WORTH = "size and use"
+    Parameters
+    ----------
+    prior : S, of all items.
+    strength : β, greater than 0.
+    """
 
-Blocks = Iterator[tuple[int, torch.Tensor]]
-"""First item, and rows of P from that item on."""
+    prior: TextPrior
+    strength: float
+
+    def at(self, items: NDArray[np.integer]) -> Pull:
+        """Return the same for some of the items."""
+        return Pull(self.prior.at(items), self.strength)
 
 
 def train(
@@ -55,9 +64,10 @@ def train(
     worth: str = FIRST_WORTH,
     keep: int = KEEP,
     most_dense: int = MOST_DENSE,
+    pull: Pull | None = None,
 ) -> sparse.csc_array:
     """Train the item-item model on the items that have events; see `train_each`."""
-    return train_each(user_items, reg, (worth,), keep, most_dense)[worth]
+    return train_each(user_items, reg, (worth,), keep, most_dense, pull)[worth]
 
 
 def train_each(
@@ -66,12 +76,13 @@ def train_each(
     worths: Sequence[str],
     keep: int = KEEP,
     most_dense: int = MOST_DENSE,
+    pull: Pull | None = None,
 ) -> dict[str, sparse.csc_array]:
     """Train the model once, and keep its weights by each of some `WORTHS`.
 
     The inverse is taken on the smaller side: items × items, or users × users by the identity
     P = (I - Xᵀ(XXᵀ + λI)⁻¹X) / λ. When both sides are larger than `most_dense`, every item is regressed
-    on the items it is seen with most instead (`train_local`).
+    on the items it is seen with most instead, see `local_links`; nothing is pulled then.
 
     Parameters
     ----------
@@ -79,138 +90,107 @@ def train_each(
     reg : λ, greater than 0.
     worths : names of `WORTHS`. A large catalog has its own choice of neighbours, whatever is asked.
     keep : weights kept of every item.
+    pull : what the model is drawn to; None: nothing.
 
     Returns
     -------
     float32 (n_items, n_items) by worth; column i is what is stored with item i.
     """
     n_items = user_items.shape[1]
-    active = np.flatnonzero(np.bincount(user_items.indices, minlength=n_items))
-    x = user_items[np.flatnonzero(np.diff(user_items.indptr))][:, active]
+    x, active = active_part(user_items)
     if min(x.shape, default=0) == 0:
         return dict.fromkeys(worths, sparse.csc_array((n_items, n_items), dtype=np.float32))
-    x = _usual_size(x)
     if min(x.shape) > most_dense:
-        return dict.fromkeys(worths, spread(train_local(x, reg, keep), active, n_items))
-    blocks = primal(x, reg) if x.shape[1] <= x.shape[0] else dual(x, reg)
-    kept = prune(blocks, _root_counts(x), worths, keep)
-    return {worth: spread(columns, active, n_items) for worth, columns in kept.items()}
+        return dict.fromkeys(worths, spread(local_links.train(x, reg, keep).together, active, n_items))
+    blocks = columns(x, reg, pull.at(active) if pull else None)
+    kept = prune(blocks, root_counts(x), worths, keep)
+    return {worth: spread(weights, active, n_items) for worth, weights in kept.items()}
 
 
-def primal(x: sparse.csr_array, reg: float) -> Blocks:
-    """Yield P by blocks of rows, from the inverse on the side of the items."""
-    inverse = _inverse(x, reg)
-    step = max(1, BLOCK_CELLS // len(inverse))
-    for first in range(0, len(inverse), step):
-        yield first, inverse[first : first + step]
+def active_part(user_items: sparse.csr_array) -> tuple[sparse.csr_array, NDArray[np.int64]]:
+    """Return the users and items with events, weights of usual size, and which items these are."""
+    active = np.flatnonzero(np.bincount(user_items.indices, minlength=user_items.shape[1]))
+    x = user_items[np.flatnonzero(np.diff(user_items.indptr))][:, active]
+    return (_usual_size(x) if x.nnz else x), active
 
 
-def dual(x: sparse.csr_array, reg: float) -> Blocks:
-    """Yield P by blocks of rows, from the inverse on the side of the users."""
-    inner = _inverse(x.T.tocsr(), reg).numpy()
-    items = x.T.tocsr()
-    step = max(1, BLOCK_CELLS // x.shape[1])
-    for first in range(0, x.shape[1], step):
-        half = items[first : first + step] @ inner
-        rows = torch.from_numpy(np.ascontiguousarray((items @ half.T).T)).mul_(-1 / reg)
-        places = torch.arange(len(rows))
-        rows[places, first + places] += 1 / reg
-        yield first, rows
+def columns(x: sparse.csr_array, reg: float, pull: Pull | None = None) -> Blocks:
+    """Yield the model with all its weights by blocks; every item has an event.
+
+    Parameters
+    ----------
+    x : float32 (n_users, n_items).
+    reg : λ, greater than 0.
+    pull : what the model is drawn to, of these items; None: nothing.
+    """
+    ridge = reg + pull.strength if pull else reg
+    inverse = _Primal(x, ridge) if x.shape[1] <= x.shape[0] else _Dual(x, ridge)
+    directions = products = None
+    if pull:
+        products = pull.strength * inverse.times(torch.from_numpy(pull.prior.features))
+        directions = torch.from_numpy(pull.prior.directions)
+    for first, rows in inverse.blocks():
+        if products is None or directions is None:
+            yield first, _without_itself(torch.zeros_like(rows), rows, first)
+        else:
+            yield first, _without_itself(directions[first : first + len(rows)] @ products.T, rows, first)
 
 
-def weights_of(rows: torch.Tensor, first: int) -> torch.Tensor:
-    """Turn rows of the symmetric P into the weights of those items: row r is column first + r of B."""
+class _Inverse(Protocol):
+    """P, symmetric."""
+
+    def times(self, features: torch.Tensor) -> torch.Tensor:
+        """Return P·F, float32 (n_items, d)."""
+
+    def blocks(self) -> Blocks:
+        """Yield rows of P."""
+
+
+class _Primal:
+    """P from the inverse on the side of the items."""
+
+    def __init__(self, x: sparse.csr_array, reg: float) -> None:
+        self._inverse = inverse(x, reg)
+
+    def times(self, features: torch.Tensor) -> torch.Tensor:
+        return self._inverse @ features
+
+    def blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
+        step = max(1, BLOCK_CELLS // len(self._inverse))
+        for first in range(0, len(self._inverse), step):
+            yield first, self._inverse[first : first + step]
+
+
+class _Dual:
+    """P by blocks, from the inverse on the side of the users."""
+
+    def __init__(self, x: sparse.csr_array, reg: float) -> None:
+        self._x, self._reg = x, reg
+        self._items = x.T.tocsr()
+        self._inner = inverse(self._items, reg).numpy()
+
+    def times(self, features: torch.Tensor) -> torch.Tensor:
+        left = self._items @ (self._inner @ (self._x @ features.numpy()))
+        return (features - torch.from_numpy(left)) / self._reg
+
+    def blocks(self) -> Iterator[tuple[int, torch.Tensor]]:
+        n_items = self._x.shape[1]
+        step = max(1, BLOCK_CELLS // n_items)
+        for first in range(0, n_items, step):
+            half = self._items[first : first + step] @ self._inner
+            rows = torch.from_numpy(np.ascontiguousarray((self._items @ half.T).T)).mul_(-1 / self._reg)
+            places = torch.arange(len(rows))
+            rows[places, first + places] += 1 / self._reg
+            yield first, rows
+
+
+def _without_itself(drawn: torch.Tensor, rows: torch.Tensor, first: int) -> torch.Tensor:
+    """Return rows v_j - P_j·v_jj/P_jj, with v_j = e_j + what they are drawn to; `drawn` is overwritten."""
     places = torch.arange(len(rows))
-    weights = rows / -rows[places, first + places][:, None]
-    weights[places, first + places] = 0
-    return weights
-
-
-def prune(
-    blocks: Blocks, root_counts: Float1D, worths: Sequence[str], keep: int
-) -> dict[str, sparse.csc_array]:
-    """Keep the `keep` weights of every item that are worth most, by each of some `WORTHS`.
-
-    Parameters
-    ----------
-    root_counts : float32 (n_items,), √n_h.
-    """
-    scale = torch.from_numpy(root_counts)
-    n_items = len(root_counts)
-    width = min(keep, n_items)
-    kept: dict[str, list[tuple[NDArray[np.float32], NDArray[np.int64]]]] = {worth: [] for worth in worths}
-    for first, block in blocks:
-        weights = weights_of(block, first)
-        for worth in worths:
-            worth_of = WORTHS[worth](weights, scale)
-            chosen = worth_of.topk(width, dim=1, sorted=False).indices.sort(dim=1).values
-            data = weights.gather(1, chosen) * (worth_of.gather(1, chosen) > 0)
-            kept[worth].append((data.flatten().numpy(), chosen.flatten().numpy()))
-    indptr = np.arange(0, width * n_items + 1, width)
-    pruned = {}
-    for worth, parts in kept.items():
-        values, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
-        pruned[worth] = sparse.csc_array((values, rows, indptr), shape=(n_items, n_items))
-        pruned[worth].eliminate_zeros()
-    return pruned
-
-
-def train_local(x: sparse.csr_array, reg: float, keep: int = KEEP) -> sparse.csc_array:
-    """Regress every item on the `keep` items it is seen with most; no dense n×n matrix is made.
-
-    Neighbours are chosen by co-occurrence over √n_h, then (G_SS + λI)·w = G_Si is solved for each item.
-
-    Parameters
-    ----------
-    x : float32 (n_users, n_items), every item with an event.
-
-    Returns
-    -------
-    float32 (n_items, n_items).
-    """
-    item_users = x.T.tocsr()
-    root_counts = _root_counts(x)
-    data, rows, counts = [], [], []
-    with single_thread():
-        for item in range(x.shape[1]):
-            chosen, weights = _local_weights(x, item_users, item, root_counts, reg, keep)
-            data.append(weights)
-            rows.append(chosen)
-            counts.append(len(chosen))
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    shape = (x.shape[1], x.shape[1])
-    return sparse.csc_array((np.concatenate(data), np.concatenate(rows), indptr), shape=shape)
-
-
-def spread(columns: sparse.csc_array, active: NDArray[np.integer], n_items: int) -> sparse.csc_array:
-    """Return the model of the active items as one of all items."""
-    counts = np.zeros(n_items, np.int64)
-    counts[active] = np.diff(columns.indptr)
-    indptr = np.concatenate([[0], np.cumsum(counts)])
-    data = columns.data.astype(np.float32, copy=False)
-    return sparse.csc_array((data, active[columns.indices], indptr), shape=(n_items, n_items))
-
-
-def _local_weights(
-    x: sparse.csr_array, item_users: sparse.csr_array, item: int, root_counts: Float1D, reg: float, keep: int
-) -> tuple[NDArray[np.int64], Float1D]:
-    users = slice(item_users.indptr[item], item_users.indptr[item + 1])
-    together = item_users.data[users] @ x[item_users.indices[users]]
-    together[item] = 0
-    seen = np.flatnonzero(together)
-    if len(seen) > keep:
-        seen = np.sort(seen[np.argpartition(-together[seen] / root_counts[seen], keep - 1)[:keep]])
-    if not len(seen):
-        return seen, np.zeros(0, np.float32)
-    near = item_users[seen]
-    left = (near @ near.T).toarray().astype(np.float64)
-    left[np.diag_indices_from(left)] += reg
-    weights: Float1D = np.linalg.solve(left, together[seen].astype(np.float64)).astype(np.float32)
-    return seen, weights
-
-
-def _root_counts(x: sparse.csr_array) -> Float1D:
-    return np.sqrt(np.bincount(x.indices, minlength=x.shape[1])).astype(np.float32)
+    itself = drawn[places, first + places] + 1
+    drawn.addcmul_(rows, -(itself / rows[places, first + places])[:, None])
+    drawn[places, first + places] = 0
+    return drawn
 
 
 def _usual_size(x: sparse.csr_array) -> sparse.csr_array:
@@ -222,10 +202,16 @@ def _usual_size(x: sparse.csr_array) -> sparse.csr_array:
     return x if factor == 1 else x * np.float32(factor)
 
 
-def _inverse(x: sparse.csr_array, reg: float) -> torch.Tensor:
-    """Return (xᵀx + λI)⁻¹, float32 (n, n).
+def inverse(x: sparse.csr_array, reg: float) -> torch.Tensor:
+    """Return (xᵀx + reg·I)⁻¹, float32 (n, n); see `cholesky`."""
+    factor = cholesky(x, reg)
+    return torch.cholesky_inverse(factor, out=factor).float()
 
-    Where weights are so different that λ is lost in the rounding of float32, float64 is used.
+
+def cholesky(x: sparse.csr_array, reg: float) -> torch.Tensor:
+    """Return the lower Cholesky factor of xᵀx + reg·I, (n, n).
+
+    It is float32, and float64 where weights are so different that reg is lost in the rounding of float32.
 
     Raises
     ------
@@ -234,12 +220,11 @@ def _inverse(x: sparse.csr_array, reg: float) -> torch.Tensor:
     """
     for dtype in (np.float32, np.float64):
         rows = x.astype(dtype)
-        inverse = torch.from_numpy((rows.T @ rows).toarray())
-        inverse.diagonal().add_(reg)
-        _, fault = torch.linalg.cholesky_ex(inverse, out=(inverse, torch.empty(0, dtype=torch.int32)))
+        factor = torch.from_numpy((rows.T @ rows).toarray())
+        factor.diagonal().add_(reg)
+        _, fault = torch.linalg.cholesky_ex(factor, out=(factor, torch.empty(0, dtype=torch.int32)))
         if not fault:
-            torch.cholesky_inverse(inverse, out=inverse)
-            return inverse.float()
+            return factor
     raise ConfigError(
         "the weights of the events are too different to learn which items are used together; "
         "see the weights of the kinds and the values of the events: semrec events --list"
