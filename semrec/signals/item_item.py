@@ -61,7 +61,7 @@ def clashing(keys: Keys) -> Keys:
     Two pairs in a catalog of 100,000, about two hundred in one of a million.
     """
     _, first = np.unique(np.minimum(columns_of(keys), cold_columns_of(keys)), return_index=True)
-    return np.delete(keys, np.sort(first))
+    return np.delete(keys, first)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -219,8 +219,7 @@ def cholesky(x: sparse.csr_array, reg: float) -> torch.Tensor:
         The weights are too different for float64, too.
     """
     for dtype in (np.float32, np.float64):
-        rows = x.astype(dtype)
-        factor = torch.from_numpy((rows.T @ rows).toarray())
+        factor = torch.from_numpy(_gram(x.astype(dtype)))
         factor.diagonal().add_(reg)
         _, fault = torch.linalg.cholesky_ex(factor, out=(factor, torch.empty(0, dtype=torch.int32)))
         if not fault:
@@ -229,3 +228,13 @@ def cholesky(x: sparse.csr_array, reg: float) -> torch.Tensor:
         "the weights of the events are too different to learn which items are used together; "
         "see the weights of the kinds and the values of the events: semrec events --list"
     )
+
+
+def _gram(x: sparse.csr_array) -> NDArray[np.floating]:
+    """Return xᵀx, (n, n); made by blocks, since the sparse product takes three times its memory."""
+    items = x.T.tocsr()
+    gram = np.empty((x.shape[1], x.shape[1]), x.dtype)
+    step = max(1, BLOCK_CELLS // len(gram))
+    for first in range(0, len(gram), step):
+        gram[first : first + step] = (items[first : first + step] @ x).toarray()
+    return gram

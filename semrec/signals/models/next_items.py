@@ -104,11 +104,11 @@ def columns(steps: Steps, reg: float, strength: float, together: torch.Tensor) -
     together : float32 (n_items, n_items), row j is column j of B.
     """
     factor = cholesky(steps.weighted_past, reg + strength)
-    wanted = steps.following.T.tocsr() @ steps.past
+    follows = steps.following.T.tocsr()
     step = max(1, BLOCK_CELLS // len(together))
     for first in range(0, len(together), step):
         some = slice(first, first + step)
-        right = torch.from_numpy(wanted[some].toarray()).add_(together[some], alpha=strength)
+        right = torch.from_numpy((follows[some] @ steps.past).toarray()).add_(together[some], alpha=strength)
         rows = torch.cholesky_solve(right.T.to(factor.dtype), factor).T.float().contiguous()
         places = torch.arange(len(rows))
         rows[places, first + places] = 0
