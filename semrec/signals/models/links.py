@@ -85,6 +85,9 @@ def train_link(data: TrainingData, options: LinkOptions) -> Link:
         columns = ease.train(data.root_weighted, options.reg, options.kept_by)
         return Link(columns, columns)
     chain = _Chain(data)
+    if not chain.n_items:
+        nothing = sparse.csc_array((data.user_items.shape[1],) * 2, dtype=np.float32)
+        return Link(nothing, nothing)
     if chain.n_items > ease.MOST_DENSE:
         return chain.local(options)
     weights = chain.together(options)
