@@ -1,9 +1,9 @@
 """What the links of `item_item` bring: the blend that may choose among them against the blend with EASE.
 
 Both learn the same events in the same run. Where the events have times: the last 20 % of every user by time,
-as `semrec evaluate` splits them, and the last event alone; else a random 20 %. Then new items: all events of a
-fifth of them are held out. Among events of one second chance decides what is last (--split-seed). Beside them
-the best EASE and `implicit` ALS, which choose their settings on the test part.
+as `semrec evaluate` splits them, and the last event alone; else a random 20 %. Then new items: all events of
+a fifth of them are held out. Among events of one second chance decides what is last (--split-seed). Beside
+them the best EASE and `implicit` ALS, which choose their settings on the test part.
 """
 
 from __future__ import annotations
