@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from unittest.mock import patch
 
 import numpy as np
-from datasets import DEBIAN, MOVIES, SEED, DataSet, present
 from learning_quality import (
     ALS_GRID,
     EASE_GRID,
@@ -27,6 +26,7 @@ from learning_quality import (
     tell_ratio,
     text_vectors,
 )
+from measured_sets import DEBIAN, MOVIES, SEED, DataSet, present
 from report import announce
 
 from semrec.evaluation.bootstrap import bootstrap_interval
