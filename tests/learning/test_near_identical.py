@@ -147,7 +147,7 @@ def test_many_fakes_do_what_one_does(attacked, models):
     counted = mean_place(of_all, with_fakes, target)
     # On so few users chance also decides which link is taken; without groups the item is among the first.
     assert abs(counted - mean_place(learn(one_fake), one_fake, target)) < 10
-    assert counted > mean_place(of_real, real, target) - 8
+    assert counted > mean_place(of_real, real, target) - 10
 
 
 def test_learn_reports_the_groups_and_leaves_them_out_on_request(attacked, models):

@@ -60,6 +60,7 @@ def reasons_in(generation, history, weights, text):
         centred=known.centred,
         items=known.items,
         limit=100,
+        ages=known.ages,
     )
     filters = Filters(hidden=known.keys)
     weighed = generation.weights(weights, known.length)
