@@ -345,4 +345,4 @@ class Recommendations:
         return to_plain(self, exclude={"recommendations": {"__all__": _NOT_IN_JSON}})
 
 
-_NOT_IN_JSON = {"metadata": True, "because": {"__all__": {"contribution", "signal"}}}
+_NOT_IN_JSON = {"metadata": True, "because": {"__all__": {"contribution", "signal", "relation"}}}
