@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from semrec.evaluation.baselines.baseline import Features, LeftOutError, Scorer, liked, optional
+from semrec.evaluation.baselines.neighbours import largest_of_each
 from semrec.evaluation.baselines.validation import best_of
 from semrec.evaluation.baselines.word_vectors import tfidf_vectors
 from semrec.evaluation.splits import Csr
@@ -25,7 +26,7 @@ MOST_EVENTS = 1_000_000
 class FactorisationMachine:
     """score(u, i) = Σ_f x_if·w_f + ⟨v_u, Σ_f x_if·v_f⟩ + Σ_{f<g} x_if·x_ig·⟨v_f, v_g⟩.
 
-    The features f of an item are its id (1) and the words of its text (TF·IDF), if there are texts.
+    The features f of an item are its id (1) and the most telling words of its text (TF·IDF).
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ class FactorisationMachine:
         taken.
     n_factors, n_epochs, learning_rate : as in the library.
     n_negatives : items drawn at random for each event.
+    n_words : words of an item, those with the largest TF·IDF: the time of the training grows with them.
     seed : of everything random.
     """
 
@@ -41,6 +43,7 @@ class FactorisationMachine:
     n_epochs: int = 10
     learning_rate: float = 0.05
     n_negatives: int = 10
+    n_words: int = 10
     seed: int = 42
 
     def fit(self, train: Csr, features: Features) -> Scorer:
@@ -53,7 +56,7 @@ class FactorisationMachine:
 
     def _learn(self, x: Csr, features: Features, regularisation: float) -> Scorer:
         users, items, labels = self._examples(x)
-        of_items = _item_features(x.shape[1], features)
+        of_items = self._item_features(x.shape[1], features)
         rows = sparse.hstack(
             [sparse.eye_array(x.shape[0], format="csr")[users], of_items[items]], format="csr"
         )
@@ -80,13 +83,13 @@ class FactorisationMachine:
         labels = (np.arange(len(pairs)) < x.nnz).astype(np.float64)
         return *np.divmod(pairs, n_items), labels
 
-
-def _item_features(n_items: int, features: Features) -> Any:
-    """Return float64 CSR (n_items, n_features)."""
-    ids = sparse.eye_array(n_items, format="csr")
-    if features.texts is None:
-        return ids
-    return sparse.hstack([ids, tfidf_vectors(features.texts)], format="csr", dtype=np.float64)
+    def _item_features(self, n_items: int, features: Features) -> Any:
+        """Return float64 CSR (n_items, n_features)."""
+        ids = sparse.eye_array(n_items, format="csr")
+        if features.texts is None:
+            return ids
+        words = largest_of_each(sparse.csc_array(tfidf_vectors(features.texts).T), self.n_words).T
+        return sparse.hstack([ids, words], format="csr", dtype=np.float64)
 
 
 def _scorer(

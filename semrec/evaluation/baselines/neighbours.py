@@ -67,11 +67,11 @@ def nearest_items(x: Csr, n_neighbours: int, shrinkage: float) -> sparse.csc_arr
         denominators = lengths[common.row] * lengths[first + common.col] + np.float32(shrinkage)
         cosines = np.where(common.row == first + common.col, 0, common.data / denominators)
         block = sparse.coo_array((cosines, (common.row, common.col)), shape=common.shape)
-        blocks.append(_largest(sparse.csc_array(block), n_neighbours))
+        blocks.append(largest_of_each(sparse.csc_array(block), n_neighbours))
     return sparse.csc_array(sparse.hstack(blocks, dtype=np.float32))
 
 
-def _largest(columns: sparse.csc_array, n_kept: int) -> sparse.csc_array:
+def largest_of_each(columns: sparse.csc_array, n_kept: int) -> sparse.csc_array:
     """Return the matrix with the largest entries of each column; equal ones by row."""
     column = np.repeat(np.arange(columns.shape[1]), np.diff(columns.indptr))
     largest_first = np.lexsort((columns.indices, -columns.data, column))

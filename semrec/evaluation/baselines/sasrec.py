@@ -39,7 +39,7 @@ class SasRec:
     dimension, n_blocks, n_heads : of the transformer.
     max_length : items of a history that are read. Longer histories are trained on in parts.
     n_negatives : items that are not next, drawn for each batch; as many as there are items: full softmax.
-    learning_rate, batch_size : of Adam; users in a batch.
+    learning_rate, batch_size : of Adam; sequences in a batch.
     max_epochs : most epochs.
     patience : epochs without a better NDCG@10 after which the training ends.
     seed : of everything random; events of the same time are put into a random order.
@@ -49,12 +49,12 @@ class SasRec:
     dimension: int = 64
     n_blocks: int = 2
     n_heads: int = 1
-    max_length: int = 100
-    n_negatives: int = 1000
-    learning_rate: float = 1e-3
-    batch_size: int = 64
-    max_epochs: int = 200
-    patience: int = 10
+    max_length: int = 50
+    n_negatives: int = 200
+    learning_rate: float = 2e-3
+    batch_size: int = 16
+    max_epochs: int = 50
+    patience: int = 6
     seed: int = 42
 
     def fit(self, train: Csr, features: Features) -> Scorer:
@@ -137,7 +137,7 @@ class _Network(nn.Module):
         block = nn.TransformerEncoderLayer(
             options.dimension,
             options.n_heads,
-            dim_feedforward=4 * options.dimension,
+            dim_feedforward=options.dimension,
             dropout=dropout,
             activation="gelu",
             batch_first=True,

@@ -44,6 +44,16 @@ def test_words_connect_items(checkerboard):
     assert scores[1, 3] > scores[1, 1]
 
 
+def test_only_the_most_telling_words_of_an_item_count():
+    features = Features(texts=["red red apple", "pear apple tree", "blue blue sea", "blue lake"])
+    found = FactorisationMachine(n_words=1)._item_features(4, features).toarray()
+    assert (found[:, :4] == np.eye(4)).all()
+    assert (found[:, 4:] > 0).sum(axis=1).tolist() == [1, 1, 1, 1]
+    everything = FactorisationMachine()._item_features(4, features).toarray()
+    assert (everything[:, 4:] > 0).sum(axis=1).tolist() == [2, 3, 2, 2]
+    np.testing.assert_allclose(found[:, 4:].max(axis=1), everything[:, 4:].max(axis=1))
+
+
 def test_without_its_library_it_is_left_out_with_advice(monkeypatch, checkerboard):
     monkeypatch.setitem(sys.modules, "modern_fm", None)
     fitted = fit_baselines({"factorisation machine": FactorisationMachine()}, checkerboard, Features())
