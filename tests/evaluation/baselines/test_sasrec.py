@@ -14,7 +14,14 @@ from semrec.evaluation.baselines import sasrec as module
 
 N_USERS, N_ITEMS = 60, 9
 SMALL = SasRec(
-    (0.0,), dimension=16, max_length=6, n_negatives=20, learning_rate=0.01, batch_size=64, max_epochs=30
+    (0.0,),
+    dimension=16,
+    max_length=6,
+    n_negatives=20,
+    learning_rate=0.01,
+    batch_size=8,
+    max_epochs=20,
+    patience=20,
 )
 
 
