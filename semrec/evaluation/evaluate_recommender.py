@@ -85,7 +85,8 @@ def evaluate_recommender(
     started = time.monotonic()
     models = learn(data, settings=settings, seed=seed, progress=progress)
     training_s = {BLEND: time.monotonic() - started}
-    fitted = fit_baselines(compared, parts.train, Features(vectors, texts, data.order), progress)
+    features = Features(vectors, texts, data.order if data.has_order else None)
+    fitted = fit_baselines(compared, parts.train, features, progress)
     tell("measuring")
     evaluation = evaluate(
         {

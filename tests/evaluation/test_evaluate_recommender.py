@@ -124,6 +124,26 @@ def test_one_event_without_a_time_does_not_hide_the_order_of_the_rest():
     assert (part.order.indices == part.user_items.indices).all()
 
 
+def test_events_of_one_time_have_one_place_in_the_order():
+    found = interactions_of([(*row[:4], START) for row in rows()])
+    order = training_part(split_interactions(found, "random", 0.2, 1), VECTORS).order
+    assert set(order.data.tolist()) == {1.0}
+
+
+@pytest.mark.parametrize(("at", "has_order"), [(None, True), (START, False)], ids=["times", "one time"])
+def test_baselines_get_the_order_if_there_is_one(at, has_order, monkeypatch):
+    found = interactions_of([(*row[:4], row[4] if at is None else at) for row in rows()])
+    seen = []
+
+    def watched(baselines, train, features, progress):
+        seen.append(features.order)
+        return FittedBaselines({}, {}, ())
+
+    monkeypatch.setattr(steps, "fit_baselines", watched)
+    evaluate_recommender(found, VECTORS, TEXTS, SETTINGS, split="random", seed=1)
+    assert (seen[0] is not None) == has_order
+
+
 def test_the_order_of_events_is_learned_from_where_times_are_known(interactions):
     timed = training_part(split_interactions(interactions, "time", 0.2, 1), VECTORS)
     assert timed.order is not None

@@ -11,10 +11,11 @@ from semrec.evaluation.baselines.baseline import (
 )
 from semrec.evaluation.baselines.factorisation_machine import FactorisationMachine
 from semrec.evaluation.baselines.factors import Als, Bpr, LightFm, NonNegativeFactors, TruncatedSvd
-from semrec.evaluation.baselines.linear import Ease
+from semrec.evaluation.baselines.linear import Ease, L3ae
 from semrec.evaluation.baselines.neighbours import ItemKnn
 from semrec.evaluation.baselines.sasrec import SasRec
 from semrec.evaluation.baselines.simple import Popularity
+from semrec.evaluation.baselines.slist import Slist
 from semrec.evaluation.baselines.text_similarity import CentredMean, PooledCosine, SoftNearest
 from semrec.evaluation.baselines.word_vectors import bag_of_words_vectors, tfidf_vectors, word2vec_vectors
 
@@ -29,6 +30,7 @@ __all__ = [
     "Features",
     "FittedBaselines",
     "ItemKnn",
+    "L3ae",
     "LeftOutError",
     "LightFm",
     "NonNegativeFactors",
@@ -36,6 +38,7 @@ __all__ = [
     "Popularity",
     "SasRec",
     "Scorer",
+    "Slist",
     "SoftNearest",
     "TruncatedSvd",
     "bag_of_words_vectors",
@@ -83,6 +86,8 @@ def quick_baselines(seed: int = 42) -> dict[str, Baseline]:
         "truncated SVD": TruncatedSvd(seed=seed),
         "NMF": NonNegativeFactors(seed=seed),
         "EASE": Ease(seed=seed),
+        "L3AE": L3ae(seed=seed),
+        "SLIST": Slist(seed=seed),
         "LightFM": LightFm(seed=seed),
     }
 

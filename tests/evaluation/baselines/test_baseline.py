@@ -14,6 +14,7 @@ from semrec.evaluation.baselines import (
     FactorisationMachine,
     Features,
     ItemKnn,
+    L3ae,
     LightFm,
     NonNegativeFactors,
     PooledCosine,
@@ -45,6 +46,7 @@ EVERYONE = np.arange(12)
         NonNegativeFactors(n_factors=2),
         Ease((1.0,)),
         Ease(),
+        L3ae(((1.0, 1.0),)),
         ItemKnn(),
         ItemKnn((2,), (0.0,)),
         FactorisationMachine((1e-5,), n_factors=4, n_epochs=60),
@@ -89,7 +91,8 @@ def test_a_baseline_without_its_library_is_left_out_with_a_note(checkerboard, mo
     fitted = fit_baselines(quick_baselines(), checkerboard, Features())
     assert set(fitted.scorers) == {"popularity", "truncated SVD", "NMF", "EASE", "item-kNN"}
     notes = fitted.notes
-    assert len(notes) == 9
+    assert len(notes) == 11
+    assert "SLIST is left out: it needs the order of the events" in notes
     assert "implicit ALS is left out: implicit cannot be imported; pip install implicit" in notes
     assert "centred mean is left out: it needs the text vectors of the items" in notes
     assert "TF-IDF text is left out: it needs the texts of the items" in notes

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from semrec.errors import ConfigError
-from semrec.evaluation.baselines import Ease, Features
+from semrec.evaluation.baselines import Ease, Features, L3ae, LeftOutError
 from semrec.evaluation.baselines.linear import ease_weights
 from semrec.evaluation.baselines.validation import hold_out
 
@@ -47,3 +47,28 @@ def test_items_without_events_have_the_score_0(checkerboard):
     scores = Ease((1.0,)).fit(wider, Features())(np.arange(12))
     assert not scores[:, 12:].any()
     np.testing.assert_allclose(scores[:, :12], Ease((1.0,)).fit(checkerboard, Features())(np.arange(12)))
+
+
+def test_l3ae_is_drawn_to_what_the_texts_suggest():
+    """Against the formula: B = N - P·diag(N_jj / P_jj), N = P·(XᵀX + βS), P = (XᵀX + (λ + β)·I)⁻¹."""
+    rng = np.random.default_rng(3)
+    x = (rng.random((40, 15)) < 0.3).astype(np.float64)
+    vectors = rng.normal(size=(15, 4)).astype(np.float32)
+    features = vectors - vectors.mean(axis=0)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    inner = np.linalg.inv(features.T @ features + np.eye(4))
+    prior = features @ inner @ features.T
+    prior /= 1 - prior.diagonal()
+    np.fill_diagonal(prior, 0)
+    gram = x.T @ x
+    inverse = np.linalg.inv(gram + 10 * np.eye(15))
+    free = inverse @ (gram + 7 * prior)
+    expected = free - inverse * (free.diagonal() / inverse.diagonal())
+    likes = sparse.csr_array(x.astype(np.float32))
+    scores = L3ae(((3.0, 7.0),)).fit(likes, Features(vectors))(np.arange(40))
+    np.testing.assert_allclose(scores, x @ expected, atol=1e-3)
+
+
+def test_l3ae_needs_text_vectors(checkerboard):
+    with pytest.raises(LeftOutError, match="needs the text vectors"):
+        L3ae().fit(checkerboard, Features())
