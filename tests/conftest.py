@@ -26,6 +26,9 @@ from unreliable_client import clock, unreliable  # noqa: F401 - fixtures of many
 settings.register_profile("repeatable", derandomize=True)  # the same examples every time, here and in CI
 settings.load_profile("repeatable")
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of several processes would wait for each other
+
 MEMORY, ENOUGH = Path("/dev/shm"), 6 << 30
 KEPT = ("SEMREC_TEST_", "SEMREC_CACHE_FOLDER", "SEMREC_NEAR_DUPLICATES")
 
