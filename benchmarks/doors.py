@@ -291,7 +291,8 @@ def send(
     n_stored : reads an answer.
     name_of : what an answer calls a row, which has a place in the request.
     """
-    acknowledged, refused = 0, {}
+    acknowledged = 0
+    refused: dict[int, str] = {}
     for start in range(0, len(rows), REQUEST_ROWS):
         some = rows[start : start + REQUEST_ROWS]
         answer, reason = ask(some)

@@ -66,7 +66,8 @@ def markup_shares(items: Sequence[Item], *, keep_html: bool) -> tuple[float, flo
         recommender.index(mixed)
         for item in mixed:
             nearest = recommender.similar(item.item_id, k=K, near_duplicates="keep")
-            shares[item.item_id in wrapped].append(np.mean([one.item_id in wrapped for one in nearest]))
+            share = np.mean([one.item_id in wrapped for one in nearest])
+            shares[item.item_id in wrapped].append(float(share))
     return float(np.mean(shares[True])), float(np.mean(shares[False]))
 
 

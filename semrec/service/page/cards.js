@@ -70,8 +70,10 @@ function metadata(fields) {
 /** Return the reasons in words. */
 function why(entry) {
   const because = (entry.because ?? []).filter(({ share }) => share >= SMALLEST_SHARE);
-  const [together, alike] = [true, false].map((wanted) => because.filter(({ signal }) => isFromEvents(signal) === wanted));
+  const next = because.filter(({ relation }) => relation === "taken next after");
+  const [together, alike] = [true, false].map((wanted) => because.filter((one) => !next.includes(one) && isFromEvents(one.signal) === wanted));
   const sentences = [
+    next.length && parts("why.next", { items: named(next) }),
     together.length && parts("why.together", { items: named(together) }),
     alike.length && parts("why.alike", { items: named(alike) }),
     ...(because.length ? [] : impersonal(entry.signals)),
