@@ -1,6 +1,8 @@
 """Alternatives of signals, side by side in one table: those are taken with which the blend is best.
 
-What finds most alone need not be what the blend needs: a model that repeats another signal adds nothing.
+What finds most alone need not be what the blend needs: a model that repeats another signal adds nothing. The
+first alternative of a signal is the simplest one; another one is taken if it is better by more than one
+standard error (L. Breiman et al., "Classification and Regression Trees", 1984, section 3.4.3).
 """
 
 from __future__ import annotations
@@ -8,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from semrec.learning.weights import Table, held_out_ndcg
 from semrec.types import Float1D
@@ -77,8 +81,8 @@ class Rivals:
 
         Returns
         -------
-        columns : in order of the signals. Of equally good alternatives the first is taken.
-        ndcg : NDCG@10 by the name of the alternative, on queries that its weights were not learned from.
+        columns : in order of the signals.
+        ndcg : mean NDCG@10 by the name of the alternative, on queries that its weights were not learned from.
         """
         chosen, compared = list(self.firsts), {}
         for place in sorted({one.place for one in self.rest}):
@@ -87,6 +91,18 @@ class Rivals:
             for column in own:
                 columns = [*chosen[:place], column, *chosen[place + 1 :]]
                 found[column] = held_out_ndcg(table.of_signals(columns), prior, seed)
-                compared[self.all[column].name] = found[column]
-            chosen[place] = max(found, key=lambda column: found[column])
+            compared |= {self.all[column].name: _mean(values) for column, values in found.items()}
+            best = max(found, key=lambda column: _mean(found[column]))
+            if _is_surely_better(found[best], found[place]):
+                chosen[place] = best
         return tuple(chosen), compared
+
+
+def _mean(values: Float1D) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _is_surely_better(one: Float1D, other: Float1D) -> bool:
+    """Return whether the mean of paired values is larger by more than one standard error of the gain."""
+    gains = one - other
+    return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))

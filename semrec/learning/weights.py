@@ -168,20 +168,20 @@ def learn_weights(
     return (weights / weights.sum()).numpy()
 
 
-def held_out_ndcg(table: Table, prior: Float1D, seed: int) -> float:
-    """Return the mean NDCG@10 of weights that are learned on one half of the queries and judged on the other.
+def held_out_ndcg(table: Table, prior: Float1D, seed: int) -> Float1D:
+    """Return NDCG@10 of each query with weights that are learned on the other half of the queries.
 
-    Both halves learn and judge. 0 without queries.
+    Float32 (n_queries,), in an order that depends on the seed alone; zeros where there are fewer than two.
     """
     if len(table) < 2:
-        return 0.0
+        return np.zeros(len(table), np.float32)
     shuffled = torch.from_numpy(np.random.default_rng(seed).permutation(len(table)))
     one, other = (table.take(rows) for rows in shuffled.tensor_split(2))
     found = [
         ndcg(judges, torch.from_numpy(learn_weights(learns, prior, seed)))
         for learns, judges in ((one, other), (other, one))
     ]
-    return float(torch.cat(found).mean())
+    return torch.cat(found).numpy().astype(np.float32)
 
 
 def learn_by_length(table: Table, edges: Sequence[int], everywhere: Float1D, seed: int) -> list[Float1D]:

@@ -331,7 +331,7 @@ class Signal(ABC):
 
     @classmethod
     def alternatives(cls, trial: Trial) -> Mapping[str, Mapping[str, Any]]:
-        """Return options of `fit` by a name; of several those are taken with which the blend is best."""
+        """Return options of `fit` by a name, the simplest first; see `learning.alternatives`."""
         return {"": cls.tune(trial)}
 
     @classmethod
