@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 SAID = {
     "01-index-and-ask": ("Because of", "It matches your words"),
-    "02-learn-from-events": ("the second time 0 were new", "also use this", "this is what is popular"),
+    "02-learn-from-events": ("the second time 0 were new", "used together with", "this is what is popular"),
 }
 """What a notebook must have printed."""
 
