@@ -84,7 +84,8 @@ class Rivals:
         columns : in order of the signals.
         ndcg : mean NDCG@10 by the name of the alternative, on queries that its weights were not learned from.
         """
-        chosen, compared = list(self.firsts), {}
+        chosen = list(self.firsts)
+        compared: dict[str, float] = {}
         for place in sorted({one.place for one in self.rest}):
             own = [column for column, one in enumerate(self.all) if one.place == place]
             found = {}
